@@ -1,0 +1,1 @@
+"""The XMPP edge: addressing, mapping, authorizations, JIDs as watchers and presentities, messages."""

@@ -1,0 +1,1 @@
+"""XML presence documents: values and their codecs; pure, no I/O, no clock, no Twisted."""

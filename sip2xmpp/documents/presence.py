@@ -1,0 +1,165 @@
+"""The neutral model of presence: PIDF with the data model, RPID, CIPID and capabilities as frozen values.
+
+Every front end and back end speaks in these values; ``documents.pidf`` reads and writes them.  A value says
+what was *stated*: an attribute that is None or an empty tuple means nothing was said, never "no".  Activities
+and moods keep document order, because clients differ in which one they take.  Unknown extension elements are
+kept as canonical XML octets and written back where they stood.
+
+Implements: RFC 3863 (PIDF), RFC 4479 (data model), RFC 4480 (RPID), RFC 4482 (CIPID), RFC 8048 section 6 (show).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class Basic(Enum):
+    """Whether communication by this tuple's contact is possible (RFC 3863, section 4.1.4)."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Show(Enum):
+    """The XMPP sub-state, carried inside PIDF as ``<show xmlns='jabber:client'>`` (RFC 8048)."""
+
+    CHAT = "chat"
+    AWAY = "away"
+    XA = "xa"
+    DND = "dnd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Human-readable text; ``language`` is an RFC 5646 tag or None when none was stated."""
+
+    text: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One RPID activity: its element name, and the text when the name is ``other`` (RFC 4480, section 3.2)."""
+
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """One RPID mood: its element name, and the text when the name is ``other`` (RFC 4480, section 3.4)."""
+
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserInput:
+    """Recent use of the device (RFC 4480, section 3.15); ``threshold`` in seconds."""
+
+    idle: bool
+    last_input: datetime | None = None
+    threshold: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cipid:
+    """Contact information (RFC 4482): URIs, except ``display_name``."""
+
+    card: str | None = None
+    display_name: str | None = None
+    homepage: str | None = None
+    icon: str | None = None
+    map: str | None = None
+    sound: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """The boolean media and the method lists of RFC 5196 ``servcaps`` that this program uses."""
+
+    audio: bool | None = None
+    video: bool | None = None
+    text: bool | None = None
+    message: bool | None = None
+    methods: tuple[str, ...] = ()
+    event_packages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuple:
+    """One way to reach the presentity (RFC 3863, section 4.1.2).
+
+    ``id`` is an xs:ID, unique in the document; ``priority`` is 0.0 to 1.0; ``timestamp`` is the aware UTC time
+    of the last change; ``extended`` is the AG Projects state word; ``status_extensions`` and ``extensions`` are
+    unknown elements inside and after ``status``.
+    """
+
+    id: str
+    basic: Basic | None = None
+    show: Show | None = None
+    extended: str | None = None
+    contact: str | None = None
+    priority: float | None = None
+    notes: tuple[Note, ...] = ()
+    timestamp: datetime | None = None
+    device_id: str | None = None
+    user_input: UserInput | None = None
+    service_class: str | None = None
+    relationship: str | None = None
+    class_: str | None = None
+    status_icon: str | None = None
+    capabilities: Capabilities | None = None
+    cipid: Cipid | None = None
+    status_extensions: tuple[bytes, ...] = ()
+    extensions: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """The human (RFC 4479, section 3.2) with RPID attributes.
+
+    ``activities`` and ``moods`` empty means nothing stated; ``place_types`` are RFC 4589 tokens or free text;
+    ``time_offset`` is minutes from UTC.
+    """
+
+    id: str
+    activities: tuple[Activity, ...] = ()
+    moods: tuple[Mood, ...] = ()
+    mood_note: str | None = None
+    activity_note: str | None = None
+    place_types: tuple[str, ...] = ()
+    sphere: str | None = None
+    class_: str | None = None
+    time_offset: int | None = None
+    status_icon: str | None = None
+    user_input: UserInput | None = None
+    cipid: Cipid | None = None
+    notes: tuple[Note, ...] = ()
+    timestamp: datetime | None = None
+    extensions: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A device (RFC 4479, section 3.3)."""
+
+    id: str
+    device_id: str
+    user_input: UserInput | None = None
+    class_: str | None = None
+    notes: tuple[Note, ...] = ()
+    timestamp: datetime | None = None
+    extensions: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """A whole document.  ``entity`` is the presentity's URI as written (``sip:``, ``pres:``, ...)."""
+
+    entity: str
+    tuples: tuple[Tuple, ...] = ()
+    notes: tuple[Note, ...] = ()
+    persons: tuple[Person, ...] = ()
+    devices: tuple[Device, ...] = ()
+    extensions: tuple[bytes, ...] = ()

@@ -1,0 +1,1 @@
+"""The SIP edge: event packages, notifier, subscriber, publication compositor, registrar."""

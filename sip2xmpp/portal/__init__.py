@@ -1,0 +1,1 @@
+"""HTTP: health today, pages and an API later."""

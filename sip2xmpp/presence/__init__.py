@@ -1,0 +1,1 @@
+"""The seam, the presence agent, composition and the directory; imports neither sip nor xmpp."""

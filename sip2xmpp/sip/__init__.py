@@ -1,0 +1,1 @@
+"""A SIP user agent and forwarding proxy without INVITE; knows nothing of presence."""

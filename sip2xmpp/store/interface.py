@@ -1,0 +1,101 @@
+"""What durable state looks like to the rest of the program.
+
+A ``Table`` is a live view of one kind of record: reads are answered from memory, ``put`` and ``remove`` take effect
+at once and are durable when the Deferred of ``Store.committed()`` made after them fires.  Whoever acknowledges a
+change to a peer waits for that.  Changes come back by the feed: ``listen`` tells of every change of a table, made
+here, made by another node that shares the store, or made by time (``EXPIRED``).  State machines act on the feed, not
+on their own calls, so that a networked engine can stand behind the same interface: it keeps the view of its shards up
+to date from the engine's log, and nothing in the process is an authority of its own.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from sip2xmpp.store.records import (
+    Account,
+    Authorization,
+    Binding,
+    DialogRecord,
+    Publication,
+    Spelling,
+    Thread,
+    Verdict,
+)
+
+
+class Record(Protocol):
+    """What every row can say about itself."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def expires_at(self) -> float | None: ...
+
+
+R = TypeVar("R", bound=Record)
+
+
+class ChangeKind(Enum):
+    """Why a change was made."""
+
+    PUT = "put"
+    REMOVED = "removed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[R]):
+    """One change: ``record`` is the new one for PUT, else the one that is gone; ``previous`` what PUT replaced."""
+
+    kind: ChangeKind
+    record: R
+    previous: R | None = None
+
+
+class Table(Protocol[R]):
+    """A live view of one kind of record."""
+
+    def get(self, key: str) -> R | None:
+        """The record, or None; never one that has expired."""
+
+    def select(self, group: str) -> tuple[R, ...]:
+        """Every live record of a group, in order of first insertion."""
+
+    def all(self) -> Iterable[R]:
+        """Every live record; for start-up and operators, never on a request's path."""
+
+    def put(self, record: R) -> None:
+        """Insert or replace by key."""
+
+    def remove(self, key: str) -> None:
+        """Remove if there."""
+
+    def listen(self, listener: Callable[[Change[R]], None]) -> None:
+        """Call ``listener`` after each change, in the order of changes."""
+
+    def __len__(self) -> int: ...
+
+
+class Store(Protocol):
+    """All tables, and when their changes are safe."""
+
+    accounts: Table[Account]
+    publications: Table[Publication]
+    dialogs: Table[DialogRecord]
+    authorizations: Table[Authorization]
+    bindings: Table[Binding]
+    verdicts: Table[Verdict]
+    spellings: Table[Spelling]
+    threads: Table[Thread]
+
+    def committed(self) -> Deferred[None]:
+        """Fires when every change made so far survives the death of the process; fails if it cannot be stored."""
+
+    def close(self) -> Deferred[None]:
+        """Commit what is pending and release the files."""

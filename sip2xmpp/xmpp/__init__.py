@@ -1,0 +1,1 @@
+"""The XMPP component link, stanzas in and out; the only importer of wokkel."""
