@@ -1,0 +1,39 @@
+"""What every test may ask for, and what is shown of the peers when one fails."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.task import Clock
+
+from tests.peers.process import Peer
+
+START = 1_800_000_000.0
+"""The virtual clock starts at a plausible Unix time, because that is what ``clock.seconds()`` means here."""
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Virtual time; ``advance`` it, never sleep."""
+    clock = Clock()
+    clock.rightNow = START
+    return clock
+
+
+@pytest.fixture
+def rng() -> random.Random:
+    """The same "random" numbers in every run."""
+    return random.Random(3261)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """Attach the end of every live peer's logs to a failing test's report."""
+    report: pytest.TestReport = yield
+    if report.failed:
+        for peer in Peer.seen():
+            report.sections.append((f"{peer.name} ({peer.directory})", peer.tail()))
+    if report.when == "teardown":
+        Peer.forget_stopped()
+    return report
