@@ -1,0 +1,210 @@
+"""The live view of one kind of record: what every engine answers reads from.
+
+Rows are held by key and, in order of first insertion, by group.  A change costs a few dictionary operations whatever
+the size of the table.  A record is gone for readers at the instant it expires; the ``EXPIRED`` change follows within
+a second, when the deadline's bucket is told.  Whoever writes over an expired record before that gets the two changes
+in the order in which they are true: first ``EXPIRED``, then ``PUT`` without a previous record.
+
+Listeners are called after the change is visible.  A change that a listener makes is told when all listeners have
+heard the one before, so that every listener hears every table's changes in the same order.
+
+An engine learns what to make durable from ``note``, called with the key and the record, or with None for a removal.
+``adopt`` and ``drop`` are changes that are durable already, because they came from there.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Generic
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.store.expiry import Deadlines
+from sip2xmpp.store.interface import Change, ChangeKind, R, Table
+from sip2xmpp.store.records import (
+    Account,
+    Authorization,
+    Binding,
+    DialogRecord,
+    Publication,
+    Spelling,
+    Thread,
+    Verdict,
+)
+
+log = Logger()
+failing_listener = log.failureHandler("A listener of the store failed; the others go on")
+
+Note = Callable[[str, R | None], None]
+"""Told of each change that has to be made durable."""
+
+
+class LiveTable(Generic[R]):
+    """Implements ``Table`` in memory; every change is told to ``note``, where there is one."""
+
+    __slots__ = ("_changes", "_clock", "_deadlines", "_groups", "_listeners", "_note", "_rows", "_telling")
+
+    def __init__(self, clock: IReactorTime, note: Note[R] | None = None) -> None:
+        self._clock = clock
+        self._note = note
+        self._rows: dict[str, R] = {}
+        self._groups: dict[str, dict[str, R]] = {}
+        self._deadlines = Deadlines(clock, self._lapse)
+        self._listeners: list[Callable[[Change[R]], None]] = []
+        self._changes: deque[Change[R]] = deque()
+        self._telling = False
+
+    def get(self, key: str) -> R | None:
+        """The record, or None; never one that has expired."""
+        record = self._rows.get(key)
+        if record is None:
+            return None
+        at = record.expires_at
+        return record if at is None or at > self._clock.seconds() else None
+
+    def select(self, group: str) -> tuple[R, ...]:
+        """Every live record of a group, in order of first insertion."""
+        members = self._groups.get(group)
+        if members is None:
+            return ()
+        now = self._clock.seconds()
+        return tuple([r for r in members.values() if (at := r.expires_at) is None or at > now])
+
+    def all(self) -> Iterator[R]:
+        """Every live record as of the call, in order of first insertion."""
+        now = self._clock.seconds()
+        return iter([r for r in self._rows.values() if (at := r.expires_at) is None or at > now])
+
+    def put(self, record: R) -> None:
+        """Insert or replace by key."""
+        self._put(record.key, record, self._note)
+
+    def remove(self, key: str) -> None:
+        """Remove if there; of a record that has just expired the feed says so instead."""
+        record = self._rows.get(key)
+        if record is not None:
+            self._forget(key, record, self._note)
+
+    def adopt(self, record: R) -> None:
+        """Insert or replace by key what is durable already."""
+        self._put(record.key, record, None)
+
+    def drop(self, key: str) -> None:
+        """Remove what is durably gone already."""
+        record = self._rows.get(key)
+        if record is not None:
+            self._forget(key, record, None)
+
+    def listen(self, listener: Callable[[Change[R]], None]) -> None:
+        """Call ``listener`` after each change, in the order of changes."""
+        self._listeners.append(listener)
+
+    def stop(self) -> None:
+        """Expire nothing any more; leaves no timer behind."""
+        self._deadlines.stop()
+
+    def __len__(self) -> int:
+        """How many records are held; one that expired less than a second ago may still count."""
+        return len(self._rows)
+
+    def _put(self, key: str, record: R, note: Note[R] | None) -> None:
+        rows = self._rows
+        previous = rows.get(key)
+        if previous is not None and (at := previous.expires_at) is not None and at <= self._clock.seconds():
+            self._forget(key, previous, None)
+            previous = rows.get(key)
+        group = record.group
+        at = record.expires_at
+        if previous is None:
+            if at is not None:
+                self._deadlines.add(key, at)
+        else:
+            old_at = previous.expires_at
+            if old_at != at:
+                if old_at is not None:
+                    self._deadlines.discard(key, old_at)
+                if at is not None:
+                    self._deadlines.add(key, at)
+            if (old_group := previous.group) != group:
+                self._leave(old_group, key)
+        rows[key] = record
+        members = self._groups.get(group)
+        if members is None:
+            self._groups[group] = {key: record}
+        else:
+            members[key] = record
+        if note is not None:
+            note(key, record)
+        if self._listeners:
+            self._tell(Change(ChangeKind.PUT, record, previous))
+
+    def _forget(self, key: str, record: R, note: Note[R] | None) -> None:
+        at = record.expires_at
+        expired = at is not None and at <= self._clock.seconds()
+        if at is not None:
+            self._deadlines.discard(key, at)
+        del self._rows[key]
+        self._leave(record.group, key)
+        if note is not None:
+            note(key, None)
+        if self._listeners:
+            self._tell(Change(ChangeKind.EXPIRED if expired else ChangeKind.REMOVED, record))
+
+    def _lapse(self, key: str) -> None:
+        record = self._rows.get(key)
+        if record is not None and (at := record.expires_at) is not None and at <= self._clock.seconds():
+            self._forget(key, record, self._note)
+
+    def _leave(self, group: str, key: str) -> None:
+        members = self._groups[group]
+        del members[key]
+        if not members:
+            del self._groups[group]
+
+    def _tell(self, change: Change[R]) -> None:
+        self._changes.append(change)
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._changes:
+                change = self._changes.popleft()
+                for listener in self._listeners:
+                    with failing_listener:
+                        listener(change)
+        finally:
+            self._telling = False
+
+
+class Tables:
+    """The eight tables of a ``Store``; ``note_for`` gives each its note by name."""
+
+    def __init__(
+        self, clock: IReactorTime, note_for: Callable[[str], Callable[..., None] | None] = lambda _: None
+    ) -> None:
+        accounts = LiveTable[Account](clock, note_for("accounts"))
+        publications = LiveTable[Publication](clock, note_for("publications"))
+        dialogs = LiveTable[DialogRecord](clock, note_for("dialogs"))
+        authorizations = LiveTable[Authorization](clock, note_for("authorizations"))
+        bindings = LiveTable[Binding](clock, note_for("bindings"))
+        verdicts = LiveTable[Verdict](clock, note_for("verdicts"))
+        spellings = LiveTable[Spelling](clock, note_for("spellings"))
+        threads = LiveTable[Thread](clock, note_for("threads"))
+        self.accounts: Table[Account] = accounts
+        self.publications: Table[Publication] = publications
+        self.dialogs: Table[DialogRecord] = dialogs
+        self.authorizations: Table[Authorization] = authorizations
+        self.bindings: Table[Binding] = bindings
+        self.verdicts: Table[Verdict] = verdicts
+        self.spellings: Table[Spelling] = spellings
+        self.threads: Table[Thread] = threads
+        self._live: dict[str, LiveTable[Any]] = {
+            "accounts": accounts,
+            "publications": publications,
+            "dialogs": dialogs,
+            "authorizations": authorizations,
+            "bindings": bindings,
+            "verdicts": verdicts,
+            "spellings": spellings,
+            "threads": threads,
+        }
