@@ -98,12 +98,7 @@ def unescape_local(node: str) -> str:
 def fold_domain(domain: str) -> str:
     """A host name with lower-case U-labels and no trailing dot, or an IP literal.  Raises ``BadAddress``."""
     if domain.startswith("["):
-        try:
-            return (
-                f"[{IPv6Address(domain[1:-1])}]" if domain.endswith("]") and "%" not in domain else raise BadAddress(_NOT_A_HOST)
-            )
-        except AddressValueError:
-            raise BadAddress(_NOT_A_HOST)
+        return _ip_literal(domain)
     host = domain.lower().removesuffix(".") if domain.isascii() else domain
     if len(host) > _MAX_DOMAIN:
         raise BadAddress("the domain is too long")
@@ -125,10 +120,13 @@ def _with_u_labels(host: str) -> str:
     return unicode_form
 
 
-def _inside_brackets(domain: str) -> str:
-    if not domain.endswith("]") or "%" in domain:
-        raise BadAddress(_NOT_A_HOST)
-    return domain[1:-1]
+def _ip_literal(text: str) -> str:
+    if text.endswith("]") and "%" not in text:
+        try:
+            return f"[{IPv6Address(text[1:-1])}]"
+        except AddressValueError:
+            pass
+    raise BadAddress(_NOT_A_HOST)
 
 
 def ascii_domain(domain: str) -> str:
