@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "sip2xmpp"
 
 ORDER = (
-    "errors", "escaping", "address", "digest", "documents", "sip", "xmpp", "store", "presence", "events", "bridge",
+    "errors", "escaping", "preparation", "address", "digest", "documents", "sip", "xmpp", "store", "presence", "events", "bridge",
     "xcap", "portal", "config", "service", "command",
 )  # fmt: skip
 """Each imports from its left only."""
@@ -28,7 +28,7 @@ NEVER = {
 ONLY_IN = {
     "lxml": {"documents", "xcap"},
     "wokkel": {"xmpp"},
-    "twisted.words": {"xmpp"},
+    "twisted.words": {"xmpp", "preparation"},  # stringprep is what XMPP servers fold by
 }
 
 TOP_LEVEL = {
