@@ -8,6 +8,7 @@ of an exception is what an operator or a peer reads, so it says what is wrong, n
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class Sip2XmppError(Exception):
@@ -19,11 +20,16 @@ class BadInput(Sip2XmppError):
 
 
 class BadMessage(BadInput):
-    """A SIP message that cannot be processed; ``status_hint`` is the status code to answer with."""
+    """A SIP message that cannot be processed; ``status_hint`` is the status code to answer with.
 
-    def __init__(self, why: str, status_hint: int = 400) -> None:
+    ``request`` is the faulty ``sip.message.Request``, as far as it could be read, if it can be answered at all;
+    None means that the message is dropped in silence.
+    """
+
+    def __init__(self, why: str, status_hint: int = 400, request: Any = None) -> None:
         super().__init__(why)
         self.status_hint = status_hint
+        self.request = request
 
 
 class BadDocument(BadInput):
