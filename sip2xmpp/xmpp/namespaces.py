@@ -1,0 +1,31 @@
+"""XML namespaces of the stanzas this program reads and writes, under the names of their specifications."""
+
+from typing import Final
+
+COMPONENT: Final = "jabber:component:accept"  # XEP-0114
+CLIENT: Final = "jabber:client"
+STREAMS: Final = "http://etherx.jabber.org/streams"
+STREAM_ERRORS: Final = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERRORS: Final = "urn:ietf:params:xml:ns:xmpp-stanzas"
+XML: Final = "http://www.w3.org/XML/1998/namespace"
+
+ACTIVITY: Final = "http://jabber.org/protocol/activity"  # XEP-0108
+CAPS: Final = "http://jabber.org/protocol/caps"  # XEP-0115
+CHAT_MARKERS: Final = "urn:xmpp:chat-markers:0"  # XEP-0333
+CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"  # XEP-0085
+CORRECTION: Final = "urn:xmpp:message-correct:0"  # XEP-0308
+DATA_FORMS: Final = "jabber:x:data"  # XEP-0004
+DELAY: Final = "urn:xmpp:delay"  # XEP-0203
+DISCO_INFO: Final = "http://jabber.org/protocol/disco#info"  # XEP-0030
+DISCO_ITEMS: Final = "http://jabber.org/protocol/disco#items"
+HINTS: Final = "urn:xmpp:hints"  # XEP-0334
+IDLE: Final = "urn:xmpp:idle:1"  # XEP-0319
+LAST: Final = "jabber:iq:last"  # XEP-0012, XEP-0256
+MOOD: Final = "http://jabber.org/protocol/mood"  # XEP-0107
+NICK: Final = "http://jabber.org/protocol/nick"  # XEP-0172
+PING: Final = "urn:xmpp:ping"  # XEP-0199
+PUBSUB_EVENT: Final = "http://jabber.org/protocol/pubsub#event"  # XEP-0060
+RECEIPTS: Final = "urn:xmpp:receipts"  # XEP-0184
+TIME: Final = "urn:xmpp:time"  # XEP-0202
+VCARD: Final = "vcard-temp"  # XEP-0054
+VERSION: Final = "jabber:iq:version"  # XEP-0092
