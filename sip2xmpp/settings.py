@@ -1,0 +1,197 @@
+"""What can be configured: one dataclass for each table of the file, one field for each key.
+
+A field is declared with its check and its default, which is safe.  ``config`` reads a file into these.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from twisted.logger import LogLevel
+
+from sip2xmpp.keys import (
+    Listener,
+    Wrong,
+    address_port,
+    choice,
+    domain,
+    host_port,
+    key,
+    listener,
+    many,
+    mapping,
+    network,
+    number,
+    one_of,
+    optional,
+    sip_uri,
+    table,
+    text,
+    whole,
+)
+from sip2xmpp.presence.policy import Handling
+from sip2xmpp.sip.flow import HostPort, Transport
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - a SIP server that nobody reaches is of no use; digest is on by default
+_HANDLINGS = {"allow": Handling.ALLOW, "confirm": Handling.CONFIRM, "deny": Handling.BLOCK}
+
+
+class Authentication(Enum):
+    """How a SIP request proves who sent it."""
+
+    DIGEST = "digest"
+    NONE = "none"
+
+
+class MessageType(Enum):
+    """The type of message stanza that a SIP MESSAGE becomes (RFC 7572, section 5)."""
+
+    CHAT = "chat"
+    NORMAL = "normal"
+
+
+class LogFormat(Enum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _state(value: object) -> str:
+    """``memory:`` or ``sqlite:PATH``."""
+    scheme, _, path = text(value).partition(":")
+    if not (scheme == "memory" and not path) and not (scheme == "sqlite" and path):
+        raise Wrong(f'"{value}" is neither memory: nor sqlite:PATH')
+    return str(value)
+
+
+def _path(value: object) -> Path | None:
+    return Path(text(value)) if value != "" else None
+
+
+def _leg(value: object) -> str:
+    """What a domain is said to speak: ``sip``, ``xmpp``, a SIP URI to send to, or host:port of a component."""
+    said = text(value)
+    if said in {"sip", "xmpp"}:
+        return said
+    if said.lower().startswith(("sip:", "sips:")):
+        return sip_uri(said)
+    try:
+        host_port(said)
+    except Wrong:
+        raise Wrong(f'"{said}" is neither sip, xmpp, a sip: URI nor host:port') from None
+    return said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayConfig:
+    """``[gateway]``: what concerns both sides."""
+
+    state: str = key(_state, "sqlite:/var/lib/sip2xmpp/state.db")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialConfig:
+    """``[sip.credentials."realm"]``: who we are to another SIP server that asks."""
+
+    username: str = key(text, "")
+    password: str = key(text, "", shown=False)
+    password_file: Path | None = key(_path, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SipConfig:
+    """``[sip]``; ``t1`` is the round-trip estimate in seconds of RFC 3261, section 17.1.1.1."""
+
+    domains: tuple[str, ...] = key(many(domain), ())
+    listen: tuple[Listener, ...] = key(
+        many(listener, least=1),
+        (Listener(Transport.UDP, EVERYWHERE, 5060), Listener(Transport.TCP, EVERYWHERE, 5060)),
+    )
+    certificate: Path | None = key(_path, None)
+    private_key: Path | None = key(_path, None)
+    authorities: Path | None = key(_path, None)
+    authentication: Authentication = key(choice(Authentication), Authentication.DIGEST)
+    trusted_peers: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
+    outbound_proxy: str | None = key(optional(sip_uri), None)
+    credentials: Mapping[str, CredentialConfig] = key(mapping(text, table(CredentialConfig)), NOTHING)
+    t1: float = key(number(0.05, 5.0), 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XmppConfig:
+    """``[xmpp]``; ``secret`` is the one in force, wherever it came from."""
+
+    server: HostPort = key(host_port, HostPort("127.0.0.1", 5347))
+    secret: str = key(text, "", shown=False)
+    secret_file: Path | None = key(_path, None)
+    domains: tuple[str, ...] = key(many(domain), ())
+    gateway_domain: str | None = key(optional(domain), None)
+    allowed_domains: tuple[str, ...] = key(many(domain), ())
+    message_type: MessageType = key(choice(MessageType), MessageType.CHAT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceConfig:
+    """``[presence]``: what a watcher gets about whom its owner decided nothing."""
+
+    default: Handling = key(one_of(_HANDLINGS), Handling.CONFIRM)
+    domains: Mapping[str, Handling] = key(mapping(domain, one_of(_HANDLINGS)), NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsConfig:
+    """``[dns]``: name servers, the system's when none are given, and domains that are not looked up."""
+
+    servers: tuple[HostPort, ...] = key(many(address_port), ())
+    domains: Mapping[str, str] = key(mapping(domain, _leg), NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpConfig:
+    """``[http]``."""
+
+    listen: HostPort = key(address_port, HostPort("127.0.0.1", 8080))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """``[log]``."""
+
+    format: LogFormat = key(choice(LogFormat), LogFormat.TEXT)
+    level: LogLevel = key(
+        one_of({name: LogLevel.lookupByName(name) for name in ("debug", "info", "warn", "error")}),
+        LogLevel.info,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsConfig:
+    """``[limits]``: lifetimes in seconds, sizes in octets."""
+
+    min_expires: int = key(whole(1, 86_400), 60)
+    default_expires: int = key(whole(1, 86_400), 3_600)
+    max_expires: int = key(whole(1, 604_800), 7_200)
+    body: int = key(whole(1_024, 65_535), 65_535)
+    connections: int = key(whole(1, 1_000_000), 10_000)
+    publications: int = key(whole(1, 1_000), 20)
+    subscriptions: int = key(whole(1, 1_000_000), 1_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The whole file.  ``xmpp`` or ``http`` None: that leg is off."""
+
+    gateway: GatewayConfig
+    sip: SipConfig
+    presence: PresenceConfig
+    dns: DnsConfig
+    log: LogConfig
+    limits: LimitsConfig
+    xmpp: XmppConfig | None = None
+    http: HttpConfig | None = None
