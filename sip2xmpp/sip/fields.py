@@ -1,0 +1,230 @@
+"""Header fields: an ordered list of lines that is looked at only when asked.
+
+A line is a pair of its name and the raw text behind the colon.  A known name is held in its long spelling, whatever
+was written (compact form, other case); an unknown one as written.  The text of a value is trimmed when it is asked
+for, and written back untouched.  ``typed`` keeps what a message has parsed from these lines; any change empties it.
+
+Nothing can be added that would break the framing: a value with CR, LF or NUL is a ``ValueError``.
+
+Implements: RFC 3261, sections 7.3 and 20 (names, lists); RFC 3841, 3892, 4028, 6665 (compact forms).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sip2xmpp.sip.grammar import LWS, is_token, split_list, writable
+
+Field = tuple[str, str]
+
+_COMPACT = {
+    "a": "Accept-Contact",
+    "b": "Referred-By",
+    "c": "Content-Type",
+    "d": "Request-Disposition",
+    "e": "Content-Encoding",
+    "f": "From",
+    "i": "Call-ID",
+    "j": "Reject-Contact",
+    "k": "Supported",
+    "l": "Content-Length",
+    "m": "Contact",
+    "n": "Identity-Info",
+    "o": "Event",
+    "r": "Refer-To",
+    "s": "Subject",
+    "t": "To",
+    "u": "Allow-Events",
+    "v": "Via",
+    "x": "Session-Expires",
+    "y": "Identity",
+}
+#   Comma lists: one line "a, b" means the same as two lines.  Challenges and credentials are not lists: their commas
+#   separate parameters.
+LISTS = frozenset(
+    {
+        "Via", "Route", "Record-Route", "Path", "Service-Route", "Contact", "Allow", "Supported", "Require",
+        "Proxy-Require", "Unsupported", "Accept", "Accept-Encoding", "Accept-Language", "Accept-Contact",
+        "Reject-Contact", "Allow-Events", "Alert-Info", "Call-Info", "Content-Encoding", "Content-Language",
+        "Error-Info", "History-Info", "In-Reply-To", "P-Asserted-Identity", "P-Preferred-Identity", "Privacy",
+        "Request-Disposition", "Security-Client", "Security-Server", "Security-Verify", "Warning",
+    }
+)  # fmt: skip
+#   One value only, and a second would leave open which one counts: such a request is refused.
+SINGLE = frozenset(
+    {
+        "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type", "Content-Disposition",
+        "Expires", "Min-Expires", "Event", "Subscription-State", "SIP-ETag", "SIP-If-Match", "Refer-To",
+        "Referred-By", "Retry-After", "Replaces", "Session-Expires", "Flow-Timer", "MIME-Version",
+    }
+)  # fmt: skip
+_OTHERS = frozenset(
+    {
+        "Authorization", "Authentication-Info", "Date", "Feature-Caps", "Organization", "Priority",
+        "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Authorization", "Reason", "Reply-To", "Server",
+        "Subject", "Suppress-If-Match", "Timestamp", "User-Agent", "WWW-Authenticate", "Identity", "Identity-Info",
+    }
+)  # fmt: skip
+
+
+def _spellings() -> dict[str, str]:
+    names: dict[str, str] = {}
+    for name in LISTS | SINGLE | _OTHERS:
+        names[name] = names[name.lower()] = names[name.upper()] = names[name.title()] = name
+    for short, name in _COMPACT.items():
+        names[short] = names[short.upper()] = name
+    return names
+
+
+#   The usual spellings of each known name; any other spelling goes the slow way of written_name().
+SPELLINGS = _spellings()
+
+
+def written_name(name: str) -> str | None:
+    """The name that a header called ``name`` is held and written under; None if it is no header name at all."""
+    name = name.rstrip(LWS)
+    known = SPELLINGS.get(name) or SPELLINGS.get(name.lower())
+    if known is not None:
+        return known
+    return name if is_token(name) else None
+
+
+class Headers:
+    """The header lines of a message, in order.  Names are case-insensitive and compact forms are understood."""
+
+    __slots__ = ("_fields", "_first", "typed")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: list[Field] = []
+        self._first: dict[str, str] | None = None
+        self.typed: dict[str, Any] = {}
+        for name, value in pairs:
+            self.add(name, value)
+
+    @classmethod
+    def from_fields(cls, fields: list[Field], first: dict[str, str] | None = None) -> "Headers":
+        """Headers made of ``fields`` themselves: names as by :func:`written_name`, values free of line ends.
+
+        ``first`` is the first value of each name, where the caller has it already.
+        """
+        headers = cls.__new__(cls)
+        headers._fields = fields
+        headers._first = first
+        headers.typed = {}
+        return headers
+
+    @property
+    def fields(self) -> list[Field]:
+        """The lines themselves, values untrimmed; to be read, not changed."""
+        return self._fields
+
+    def raw(self, name: str) -> str | None:
+        """The first value of ``name``, given as :func:`written_name` has it, untrimmed."""
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self._fields))
+        return first.get(name)
+
+    def get(self, name: str) -> str | None:
+        """The first value of ``name``, trimmed; None if there is none."""
+        value = self.raw(name)
+        if value is None:
+            known = self._key(name)
+            if known is None or (value := self.raw(known)) is None:
+                return None
+        return value.strip(LWS)
+
+    def all(self, name: str) -> list[str]:
+        """All values of ``name`` in order, trimmed; a comma list is split into its elements."""
+        known = self._key(name)
+        if known is None:
+            return []
+        values = [value for key, value in self._fields if key == known]
+        if known in LISTS:
+            return [part for value in values for part in split_list(value)]
+        return [value.strip(LWS) for value in values]
+
+    def items(self) -> list[tuple[str, str]]:
+        """All lines as (name, value), values trimmed."""
+        return [(name, value.strip(LWS)) for name, value in self._fields]
+
+    def add(self, name: str, value: str) -> None:
+        """Append a line."""
+        self._fields.append(self._field(name, value))
+        self._changed()
+
+    def prepend(self, name: str, value: str) -> None:
+        """Put a line before all others."""
+        self._fields.insert(0, self._field(name, value))
+        self._changed()
+
+    def set(self, name: str, value: str) -> None:
+        """Make ``value`` the only value of ``name``, in the place of the first it had."""
+        field = self._field(name, value)
+        key = field[0]
+        at = next((index for index, (old, _) in enumerate(self._fields) if old == key), len(self._fields))
+        self._fields[at:] = [field, *(other for other in self._fields[at + 1 :] if other[0] != key)]
+        self._changed()
+
+    def remove(self, name: str) -> None:
+        """Drop all lines of ``name``; none is no error."""
+        key = self._key(name)
+        self._fields = [field for field in self._fields if field[0] != key]
+        self._changed()
+
+    def pop_first(self, name: str) -> str | None:
+        """Take the first element of a list header away and return it; None if there is none."""
+        return self._exchange_first(name, None)
+
+    def replace_first(self, name: str, value: str) -> None:
+        """Put ``value`` in the place of the first element of a list header, which must be there."""
+        if self._exchange_first(name, writable(value)) is None:
+            raise ValueError(f"no {name} to replace")
+
+    def copy(self) -> "Headers":
+        return Headers.from_fields(self._fields.copy())
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self.items() == other.items()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Headers({self.items()!r})"
+
+    def _exchange_first(self, name: str, value: str | None) -> str | None:
+        key = self._key(name)
+        for index, (old, text) in enumerate(self._fields):
+            if old != key:
+                continue
+            elements = split_list(text)
+            if not elements:
+                continue
+            rest = elements[1:] if value is None else [value, *elements[1:]]
+            if rest:
+                self._fields[index] = (old, " " + ", ".join(rest))
+            else:
+                del self._fields[index]
+            self._changed()
+            return elements[0]
+        return None
+
+    def _key(self, name: str) -> str | None:
+        """The name as it is held; for an unknown name, the spelling that is here."""
+        known = SPELLINGS.get(name) or SPELLINGS.get(name.lower())
+        if known is not None:
+            return known
+        lower = name.lower()
+        return next((held for held, _ in self._fields if held.lower() == lower), None)
+
+    def _field(self, name: str, value: str) -> Field:
+        known = SPELLINGS.get(name) or self._key(name) or written_name(name)
+        if known is None:
+            raise ValueError(f"not a header name: {name!r}")
+        return known, " " + writable(value)
+
+    def _changed(self) -> None:
+        self._first = None
+        self.typed = {}
