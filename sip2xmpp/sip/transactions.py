@@ -1,0 +1,247 @@
+"""The tables of transactions: which one an arriving message belongs to.
+
+A response belongs to the client transaction whose branch its top Via carries and whose method its CSeq names.  Our
+branches are the cookie and sixteen random hex digits, so a response is matched by one search and one look-up before
+anything of it is parsed.
+
+A request belongs to the server transaction with the same branch, sent-by and method; from an RFC 2543 client, which
+has no branch worth the name, to the one with equal Request-URI, tags, Call-ID, CSeq and top Via.
+
+Implements: RFC 3261 sections 17.1.3, 17.2.3 (matching), 8.2.2.2 (merged requests).
+"""
+
+import random
+from collections.abc import Iterator
+from typing import Final
+
+from twisted.logger import Logger
+
+from sip2xmpp.errors import BadMessage, TransportFailed
+from sip2xmpp.sip.answers import Answers
+from sip2xmpp.sip.arrived import ArrivedResponse
+from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
+from sip2xmpp.sip.flow import UDP, Flow
+from sip2xmpp.sip.message import Request, Response, parse_message
+from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
+from sip2xmpp.sip.timers import TimerWheel
+from sip2xmpp.sip.transport import TransportLayer
+
+__all__ = ["ClientTransactions", "ServerTransactions"]
+
+COOKIE: Final = b"z9hG4bK"
+DIGITS: Final = 16
+STATUSES: Final = {b"%d" % code + end: code for code in range(100, 700) for end in (b" ", b"\r")}
+CHALLENGES: Final = (401, 407)
+
+
+class ClientTransactions:
+    """Requests of ours that wait for their final response, by branch."""
+
+    log = Logger()
+
+    def __init__(
+        self, transports: TransportLayer, wheel: TimerWheel, timers: TimerValues, rng: random.Random
+    ) -> None:
+        self.transports = transports
+        self.counters = transports.counters
+        self.wheel = wheel
+        self.timers = timers
+        self.t1 = timers.t1
+        self._give_up = timers.give_up
+        self._rng = rng
+        self._pending: dict[bytes, ClientTransaction] = {}
+        self._branches: list[bytes] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def start(  # noqa: PLR0917 - as there
+        self,
+        head: bytes,
+        via: tuple[bytes, bytes],
+        tail: bytes,
+        method: bytes,
+        flow: Flow,
+        done: Done,
+    ) -> ClientTransaction:
+        """Send ``head``, a Via made of the two parts with a new branch between them, and ``tail``.
+
+        ``method`` is the method with a blank before and CR behind it, as the CSeq of the response must have it.
+        Raises TransportFailed when it cannot be sent; otherwise ``done`` is called once, later.
+        """
+        try:
+            branch = self._branches.pop()
+        except IndexError:
+            branch = self._new_branch()
+        octets = b"%b%bz9hG4bK%b%b%b" % (head, via[0], branch, via[1], tail)
+        wheel = self.wheel
+        self.transports.send(octets, flow)
+        self.counters.sent += 1
+        transaction = ClientTransaction(self, branch, method, octets, flow, done, wheel.now() + self._give_up)
+        self._pending[branch] = transaction
+        wheel.start(transaction, self.t1 if flow.transport is UDP else self._give_up)
+        return transaction
+
+    def received(self, octets: bytes, flow: Flow) -> None:
+        """A response arrived."""
+        at = octets.find(COOKIE, 12) + 7
+        transaction = self._pending.get(octets[at : at + DIGITS])
+        if transaction is None or transaction.method not in octets:
+            transaction = self._matched_slowly(octets, flow)
+            if transaction is None:
+                self.counters.dropped += 1
+                return
+        try:
+            status = STATUSES[octets[8:12]]
+            response = ArrivedResponse(octets, status, flow)
+            if status >= 300:
+                # what failed is looked into; what went well mostly is not
+                response.headers  # noqa: B018
+        except (KeyError, BadMessage) as error:
+            self.counters.malformed += 1
+            self.log.debug("a response from {peer} is dropped: {why}", peer=flow.peer, why=error)
+            return
+        if status < 200:
+            transaction.provisional()
+            return
+        transaction.abandon()
+        transaction.done(response)
+
+    def lost(self, flow: Flow) -> None:
+        """A stream has ended: what waits on it fails (RFC 3261, section 17.1.4)."""
+        for transaction in [one for one in self._pending.values() if one.flow.connection == flow.connection]:
+            transaction.fail(TransportFailed(f"the connection to {flow.peer} was lost"))
+
+    def forget(self, transaction: ClientTransaction) -> None:
+        self._pending.pop(transaction.branch, None)
+
+    def _matched_slowly(self, octets: bytes, flow: Flow) -> ClientTransaction | None:
+        """The transaction of a response whose layout is unusual, or None."""
+        try:
+            response = parse_message(octets, stream=flow.transport is not UDP)
+            branch = response.via.branch or ""
+            method = f" {response.cseq.method}\r"
+        except BadMessage:
+            self.counters.malformed += 1
+            return None
+        transaction = self._pending.get(branch[len(COOKIE) :].encode("ascii", "replace"))
+        return transaction if transaction is not None and transaction.method == method.encode() else None
+
+    def _new_branch(self) -> bytes:
+        """Branches are made in batches, because random numbers are."""
+        text = self._rng.randbytes(DIGITS // 2 * 128).hex().encode()
+        self._branches = [text[at : at + DIGITS] for at in range(0, len(text), DIGITS)]
+        return self._branches.pop()
+
+
+class ServerTransactions:
+    """Requests to us: unanswered ones as transactions, answered ones as octets."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        transports: TransportLayer,
+        wheel: TimerWheel,
+        timers: TimerValues,
+        rng: random.Random,
+        limit: int,
+    ) -> None:
+        self.transports = transports
+        self.counters = transports.counters
+        self.wheel = wheel
+        self.timers = timers
+        self._rng = rng
+        self._limit = limit
+        self._live: dict[str, ServerTransaction] = {}
+        self._merged: dict[int, str] = {}
+        self._answers = Answers(wheel, timers.give_up, self._merged)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+    @property
+    def full(self) -> bool:
+        """Whether another unanswered request would be too many."""
+        return len(self._live) >= self._limit
+
+    def absorb(self, request: Request, key: str, flow: Flow) -> bool:
+        """Whether ``request`` repeats one that is known; if so it has been dealt with."""
+        answer = self._answers.get(key)
+        if answer is not None:
+            self.counters.absorbed += 1
+            self.send(answer, reply_flow(request, flow), repeated=True)
+            return True
+        live = self._live.get(key)
+        if live is not None:
+            self.counters.absorbed += 1
+            live.repeated()
+            return True
+        return False
+
+    def begin(self, request: Request, key: str, flow: Flow) -> ServerTransaction | None:
+        """The transaction of a new request; None if it merged with one that came another way (482)."""
+        merge = merge_key(request)
+        if merge is not None and self._merged.setdefault(merge, key) != key:
+            return None
+        transaction = self._live[key] = ServerTransaction(self, key, merge, request, flow)
+        return transaction
+
+    def complete(self, transaction: ServerTransaction, response: Response) -> None:
+        """Completed: send the final response and keep its octets for timer J, which is 0 on a stream."""
+        self._live.pop(transaction.key, None)
+        octets = response.to_bytes()
+        flow = reply_flow(transaction.request, transaction.flow)
+        merge = transaction.merge
+        if merge is not None and (response.status in CHALLENGES or flow.transport is not UDP):
+            # COMPAT: clients that answer a challenge without counting CSeq up; it must not look merged
+            self._merged.pop(merge, None)
+            merge = None
+        if flow.transport is UDP:
+            self._answers.add(transaction.key, octets, merge)
+        self.send(octets, flow)
+
+    def forget(self, transaction: ServerTransaction) -> None:
+        """Terminated without an answer."""
+        self._live.pop(transaction.key, None)
+        if transaction.merge is not None:
+            self._merged.pop(transaction.merge, None)
+
+    def send(self, octets: bytes, flow: Flow, *, repeated: bool = False) -> None:
+        """Send a response; when it cannot be sent the client will have to ask again."""
+        try:
+            self.transports.send(octets, flow)
+        except TransportFailed as error:
+            self.counters.dropped += 1
+            self.log.debug("a response to {peer} is lost: {why}", peer=flow.peer, why=error)
+            return
+        self.counters.sent += 1
+        if repeated:
+            self.counters.retransmitted += 1
+
+    def new_tag(self) -> str:
+        return self._rng.randbytes(6).hex()
+
+    def __iter__(self) -> Iterator[ServerTransaction]:
+        return iter(list(self._live.values()))
+
+
+def key_of(request: Request) -> str:
+    """What tells a request from all others but its own repetitions (section 17.2.3)."""
+    via = request.via
+    if via.has_cookie:
+        return f"{via.branch} {via.host} {via.port} {request.method}"
+    return (
+        f"{request.uri} {request.to.tag} {request.from_.tag} {request.call_id} {request.cseq.number}"
+        f" {request.method} {via}"
+    )
+
+
+def merge_key(request: Request) -> int | None:
+    """What two copies of a request share that came by different ways (section 8.2.2.2); None inside a dialog.
+
+    The Request-URI counts too: a request that a proxy sent back to us for somebody else is a spiral, not a copy.
+    """
+    if request.to.tag is not None:
+        return None
+    return hash((request.call_id, request.from_.tag, request.cseq.number, request.method, request.uri))

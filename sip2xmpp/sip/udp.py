@@ -1,0 +1,192 @@
+"""One UDP socket that the reactor watches.
+
+The socket is drained in a loop each time it is readable, and written to directly: Twisted's own datagram port costs
+more than the system call it makes.  When the kernel's send buffer is full, datagrams wait in a bounded queue; beyond
+it they are dropped, as a router would, and the retransmission timers repair it.
+
+Keep-alive datagrams end here: blank ones are swallowed, STUN binding requests are answered.  Flows are made once per
+peer and remembered, because making one costs more than looking one up.
+
+Implements: RFC 3261 section 18; RFC 5626 section 8 (STUN keep-alive); RFC 3581 section 4 (answered from where it came).
+"""
+
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from sip2xmpp.errors import TransportFailed
+from sip2xmpp.sip import stun
+from sip2xmpp.sip.counters import Counters
+from sip2xmpp.sip.flow import Flow, HostPort, Transport
+
+__all__ = ["UdpPort", "local_address_toward"]
+
+LARGEST: Final = 65_536
+"""A datagram is never longer, so one that fills it is whole (RFC 3261, section 18.1.1 wants 65,535)."""
+DRAIN: Final = 256
+"""Datagrams taken before other descriptors get their turn; epoll comes back for the rest at once."""
+BUFFER: Final = 8 * 1024 * 1024
+"""Octets the kernel may hold for us in each direction, as far as it allows."""
+QUEUE: Final = 20_000
+"""Datagrams that may wait for a full send buffer."""
+REMEMBERED: Final = 65_536
+"""Peers whose flow is kept ready."""
+FIRST_LETTER: Final = 0x21
+"""A SIP message starts with a printable character; STUN and the pings of NAT keepers do not."""
+SO_RCVBUFFORCE: Final = 33
+SO_SNDBUFFORCE: Final = 32
+
+Receiver = Callable[[bytes, Flow], None]
+
+
+def local_address_toward(peer: str) -> str:
+    """The address of ours that the system would send from to ``peer``; raises OSError when there is no route."""
+    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((peer, 9))
+        host: str = probe.getsockname()[0]
+        return host
+
+
+@implementer(IReadDescriptor, IWriteDescriptor)
+class UdpPort:
+    """A bound UDP socket; ``received`` gets every datagram that is not a keep-alive."""
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: IReactorFDSet, interface: str, port: int, received: Receiver, counters: Counters
+    ) -> None:
+        self._reactor = reactor
+        self._received = received
+        self._counters = counters
+        self._flows: dict[Any, Flow] = {}
+        self._waiting: deque[tuple[bytes, HostPort]] = deque()
+        self._socket = _bound_socket(interface, port)
+        self.local = HostPort(*self._socket.getsockname()[:2])
+        self.is_wildcard = self.local.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+        reactor.addReader(self)
+
+    def send(self, octets: bytes, peer: HostPort) -> None:
+        """Send now, or as soon as the kernel has room; raises TransportFailed when the system says it cannot."""
+        if not self._waiting:
+            try:
+                self._socket.sendto(octets, peer)
+                return
+            except BlockingIOError:
+                self._reactor.addWriter(self)
+            except OSError as error:
+                raise TransportFailed(f"cannot send to udp:{peer}: {error.strerror or error}") from error
+        if len(self._waiting) < QUEUE:
+            self._waiting.append((octets, peer))
+        else:
+            self._counters.dropped += 1
+
+    def flow_to(self, peer: HostPort) -> Flow:
+        """The flow to a peer; raises TransportFailed when the system has no route to it."""
+        local = self.local
+        if self.is_wildcard:
+            try:
+                local = HostPort(local_address_toward(peer.host), local.port)
+            except OSError as error:
+                raise TransportFailed(f"no route to {peer.host}: {error.strerror or error}") from error
+        return Flow(transport=Transport.UDP, local=local, peer=peer)
+
+    def close(self) -> None:
+        """Stop reading and free the port."""
+        self._reactor.removeReader(self)
+        self._reactor.removeWriter(self)
+        self._waiting.clear()
+        self._socket.close()
+
+    # what the reactor asks for
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def logPrefix(self) -> str:
+        return "sip-udp"
+
+    def doRead(self) -> None:
+        receive = self._socket.recvfrom
+        flows = self._flows
+        for _ in range(DRAIN):
+            try:
+                octets, address = receive(LARGEST)
+            except BlockingIOError:
+                return
+            except OSError:
+                # an ICMP error about something sent earlier; the queue behind it is still good
+                continue
+            try:
+                flow = flows.get(address)
+                if flow is None:
+                    flow = self._remember(address)
+                if not octets or octets[0] < FIRST_LETTER:
+                    self._blank(octets, flow)
+                else:
+                    self._received(octets, flow)
+            except Exception:  # noqa: BLE001 - one datagram must never stop the reader
+                self.log.failure("a datagram from {peer} failed", peer=address)
+
+    def doWrite(self) -> None:
+        waiting = self._waiting
+        while waiting:
+            octets, peer = waiting[0]
+            try:
+                self._socket.sendto(octets, peer)
+            except BlockingIOError:
+                return
+            except OSError:
+                self._counters.dropped += 1
+            waiting.popleft()
+        self._reactor.removeWriter(self)
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002 - the reactor gives it
+        """Keep reading: epoll reports ICMP errors as a hang-up, and a UDP socket has none."""
+        if self._socket.fileno() >= 0:
+            self._reactor.addReader(self)
+
+    def _blank(self, octets: bytes, flow: Flow) -> None:
+        """Not a start line: a keep-alive, or a message behind line ends (RFC 3261, section 7.5)."""
+        answer = stun.answer(octets, flow.peer)
+        if answer is not None:
+            self.send(answer, flow.peer)
+        message = b"" if answer is not None else octets.lstrip(b"\r\n\0 \t")
+        if message:
+            self._received(message, flow)
+        else:
+            self._counters.keepalives += 1
+
+    def _remember(self, address: tuple[Any, ...]) -> Flow:
+        flow = self.flow_to(HostPort(address[0], address[1]))
+        if len(self._flows) >= REMEMBERED:
+            self._flows.clear()
+        self._flows[address] = flow
+        return flow
+
+
+def _bound_socket(interface: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        bound.setblocking(False)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for option, forced in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
+            try:
+                bound.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
+            except OSError:
+                # only the superuser may pass the system's limit; up to the limit everybody may
+                bound.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        bound.bind((interface, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
