@@ -23,7 +23,7 @@ from twisted.application.service import IService, Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IReactorTime, IStreamClientEndpoint
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.component import componentFactory
 from twisted.words.protocols.jabber.error import StreamError
@@ -209,7 +209,7 @@ class ComponentLink:
         if closed is None:
             self._failed(why)
         else:
-            self.why_down = "stopped"
+            why = self.why_down = "stopped"
         if was_up:
             self.counters.lost += 1
             if self._listener is not None:
@@ -306,7 +306,10 @@ class ComponentLink:
     def _refuse(self, why: str, xml: str) -> bool:
         self.counters.refused += 1
         log.error(
-            "{domain}: a stanza is not sent: {why}: {head}", domain=self.domain, why=why, head=ascii(xml[:80])
+            "{domain}: a stanza is not sent: {why}: {head}",
+            domain=self.domain,
+            why=why,
+            head=ascii(xml.partition(">")[0][:200]),
         )
         return False
 
@@ -324,7 +327,7 @@ class ComponentLink:
 class _Client(ClientService):
     """A client service that leaves it to the link to say what happens, and why."""
 
-    _log = Logger(observer=lambda _: None)
+    _log = Logger(observer=LogPublisher())
 
 
 class _LinkService(Service):

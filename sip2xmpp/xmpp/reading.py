@@ -246,7 +246,7 @@ def _idle_since(extensions: dict[str, Element], delayed: datetime | None, now: f
     # COMPAT: XEP-0256 is how older clients (Pidgin, Psi) state idle time
     origin = now if delayed is None else delayed.timestamp()
     try:
-        seconds = int(extensions[ns.LAST].attributes.get("seconds", ""))
+        seconds = max(0, int(extensions[ns.LAST].attributes.get("seconds", "")))
         return datetime.fromtimestamp(int(origin - seconds), UTC)
     except (ValueError, OverflowError, OSError):
         return None
