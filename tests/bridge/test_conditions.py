@@ -65,7 +65,7 @@ def test_a_condition_becomes_the_status_of_the_table(row: str) -> None:
         assert found == int(status)
 
 
-@pytest.mark.parametrize(("status", "condition"), zip(words[::2], words[1::2], strict=True))
+@pytest.mark.parametrize(("status", "condition"), list(zip(words[::2], words[1::2], strict=True)))
 def test_a_status_becomes_the_condition_of_the_table(status: str, condition: str) -> None:
     assert condition_of_status(int(status)) == (condition, DEFAULT_TYPES[condition])
 
