@@ -1,0 +1,15 @@
+-- For /etc/prosody/prosody.cfg.lua: what sip2xmpp needs of Prosody 0.12.
+
+-- Prosody listens for components on 127.0.0.1:5347; these two are only needed for another address or port.
+-- component_ports = { 5347 }
+-- component_interfaces = { "127.0.0.1" }
+
+-- One component for each name in xmpp.domains: its users are SIP users of the same domain.
+Component "sip.example.org"
+    component_secret = "the first line of the gateway's secret_file"
+    name = "SIP contacts"
+
+-- And one for xmpp.gateway_domain: its users are addresses of all other domains, bob\40example.com@gw.example.org.
+Component "gw.example.org"
+    component_secret = "the first line of the gateway's secret_file"
+    name = "SIP gateway"
