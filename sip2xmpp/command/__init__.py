@@ -1,0 +1,1 @@
+"""The command line: what an operator and a script say to the gateway and to its store."""

@@ -1,0 +1,51 @@
+"""What the verbs of the command share.
+
+A verb is a module with ``add_parser(subparsers)``, which adds one or more sub-commands and gives each, with
+``set_defaults(run=...)``, a function that takes the parsed arguments and returns the exit status.  A verb that needs
+the configuration asks ``configuration`` for it, so that one that does not works without a file.
+"""
+
+import argparse
+import getpass
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from sip2xmpp.config import Config, load
+from sip2xmpp.errors import BadInput
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Subparsers = argparse._SubParsersAction
+
+OK = 0
+NOT_AS_WISHED = 1
+"""The command did its work, and the answer is no: a leg is down, a test failed."""
+
+FAILED = 2
+"""The command could not do its work; argparse ends with the same status."""
+
+
+class Verb(Protocol):
+    """A module that adds sub-commands."""
+
+    def add_parser(self, subparsers: Subparsers) -> None:
+        """Add them, each with ``set_defaults(run=...)``."""
+
+
+def configuration(arguments: argparse.Namespace) -> Config:
+    """The configuration in the file that ``--config`` names; raises ``ConfigError``."""
+    return load(arguments.config)
+
+
+def ask_password(prompt: str = "Password: ") -> str:
+    """A password: asked for twice on a terminal, else one line of standard input."""
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = getpass.getpass(prompt)
+        if getpass.getpass("Again: ") != password:
+            raise BadInput("the two passwords differ")
+    if not password:
+        raise BadInput("a password is needed")
+    return password

@@ -1,0 +1,63 @@
+"""``sip2xmpp``: parse the command line, run the verb, turn errors into one line and an exit status.
+
+Exit status: 0 for success, 1 when the answer is no, 2 when the command could not do its work (with the reason on
+standard error), 130 when interrupted.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sip2xmpp import __version__
+from sip2xmpp.command import status
+from sip2xmpp.command.arguments import FAILED, Verb
+from sip2xmpp.config import DEFAULT_PATH, PATH_VARIABLE
+from sip2xmpp.errors import Sip2XmppError
+
+VERBS: Sequence[Verb] = (status,)
+
+
+def parser(verbs: Sequence[Verb] = VERBS) -> argparse.ArgumentParser:
+    """The command line with all its verbs."""
+    made = argparse.ArgumentParser(
+        prog="sip2xmpp",
+        description="A presence gateway between SIP and XMPP: ask it, feed it, and keep its accounts.",
+        epilog="The gateway itself is started with: twistd -n sip2xmpp --config FILE",
+    )
+    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    made.add_argument(
+        "--config",
+        metavar="FILE",
+        type=Path,
+        default=Path(os.environ.get(PATH_VARIABLE) or DEFAULT_PATH),
+        help=f"the gateway's configuration (default: ${PATH_VARIABLE}, or {DEFAULT_PATH})",
+    )
+    subparsers = made.add_subparsers(metavar="VERB", required=True)
+    for verb in verbs:
+        verb.add_parser(subparsers)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
+    """Run the command; ``arguments`` are those of the process unless given."""
+    parsed = parser(verbs).parse_args(arguments)
+    try:
+        ended: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except Sip2XmppError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            print(f"sip2xmpp: {line}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:
+        # whoever read our output has seen enough; Python would complain when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+    return ended
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""``sip2xmpp status``: ask the running gateway how each of its legs is.
+
+The answer is that of ``GET /health``, as a table or as it came.  Exit status 0 says that everything is up, 1 that the
+gateway runs and something is down or not ready, 2 that it does not answer.
+"""
+
+import argparse
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration
+from sip2xmpp.errors import ConfigError, Unreachable
+from sip2xmpp.settings import Config
+from sip2xmpp.sip.flow import HostPort
+
+TIMEOUT = 5.0
+"""Seconds to wait for the answer."""
+
+LARGEST = 1_000_000
+"""Octets of the answer that are read."""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``status``."""
+    parser = subparsers.add_parser("status", help="ask the running gateway how its legs are")
+    parser.add_argument("--json", action="store_true", help="print the answer as it came")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask and print."""
+    report = ask(url_of(configuration(arguments)))
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    else:
+        print("\n".join(lines(report)))
+    return OK if report.get("status") == "ok" else NOT_AS_WISHED
+
+
+def url_of(config: Config) -> str:
+    """Where the gateway of this configuration answers; an address that means "all" is reached by loopback."""
+    if config.http is None:
+        raise ConfigError(["http: is not configured, so the gateway cannot be asked"])
+    host, port = config.http.listen
+    address = ip_address(host)
+    if address.is_unspecified:
+        host = "127.0.0.1" if address.version == 4 else "::1"
+    return f"http://{HostPort(host, port)}/health"
+
+
+def ask(url: str) -> dict[str, Any]:
+    """The body of the answer, which a gateway that is starting or stopping gives with status 503."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=TIMEOUT) as answer:
+            body = answer.read(LARGEST)
+    except urllib.error.HTTPError as error:
+        with error:
+            body = error.read(LARGEST)
+    except OSError as error:
+        raise Unreachable(f"no gateway answers at {url}: {getattr(error, 'reason', error)}") from None
+    try:
+        report = json.loads(body)
+    except ValueError:
+        report = None
+    if not isinstance(report, dict) or "status" not in report:
+        raise Unreachable(f"what answers at {url} is not the gateway")
+    return report
+
+
+def lines(report: Mapping[str, Any]) -> Iterator[str]:
+    """The report as a person reads it."""
+    uptime = duration(float(report.get("uptime", 0)))
+    yield f"sip2xmpp {report.get('version', '?')}: {report['status']}, up {uptime}"
+    legs: Mapping[str, Mapping[str, Any]] = report.get("legs", {})
+    counts: Mapping[str, Any] = report.get("counts", {})
+    width = max((len(name) for name in (*legs, *counts)), default=0)
+    for name, leg in legs.items():
+        details = ", ".join(
+            f"{key} {said(value)}" for key, value in leg.items() if key != "state" and value not in ("", [])
+        )
+        yield f"  {name:<{width}}  {leg.get('state', '?'):<5} {details}".rstrip()
+    for name, value in counts.items():
+        yield f"  {name:<{width}}  {said(value)}"
+
+
+def said(value: object) -> str:
+    """A value of the report on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {said(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return " ".join(said(inner) for inner in value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def duration(seconds: float) -> str:
+    """The two largest units: ``2 d 3 h``, ``5 min 7 s``."""
+    whole = int(seconds)
+    units = [(whole // 86_400, "d"), (whole // 3_600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    shown = [f"{count} {unit}" for count, unit in units if count]
+    return " ".join(shown[:2]) or "0 s"
