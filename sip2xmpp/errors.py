@@ -1,7 +1,8 @@
 """One tree of errors, told apart by who is wrong; meaning, not protocol codes.
 
 ``BadInput``: the peer sent something wrong.  ``Refused``: the request is understood and declined.
-``Unreachable``: the other side did not answer.  ``ConfigError``: the operator's file is wrong.
+``Unreachable``: the other side did not answer.  ``StorageFailed``: our own disk did not.  ``ConfigError``: the operator's
+file is wrong.
 Misuse by our own code is ``TypeError`` or ``AssertionError`` and never in this tree.  Only edges
 translate: ``events`` to SIP status codes, ``bridge`` to stanza errors, ``portal`` to a page.  The text
 of an exception is what an operator or a peer reads, so it says what is wrong, not where in the code.
@@ -86,6 +87,10 @@ class NoRoute(Unreachable):
 
 class LinkDown(Unreachable):
     """The component stream to the XMPP server is not up."""
+
+
+class StorageFailed(Sip2XmppError):
+    """A change could not be made durable: it is in force, but a restart may lose it; storing it is tried again."""
 
 
 class ConfigError(Sip2XmppError):

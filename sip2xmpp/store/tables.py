@@ -32,8 +32,8 @@ from sip2xmpp.store.records import (
     Verdict,
 )
 
-log = Logger()
-failing_listener = log.failureHandler("A listener of the store failed; the others go on")
+_log = Logger()
+failing_listener = _log.failureHandler("A listener of the store failed; the others go on")
 
 Note = Callable[[str, R | None], None]
 """Told of each change that has to be made durable."""

@@ -1,0 +1,91 @@
+"""Opening the SQLite file, with every fault said as a sentence about the operator's setting.
+
+WAL with ``synchronous=NORMAL``: a commit survives the death of the process, readers never wait for the writer, and
+the disk is only waited for at a checkpoint.  After a power failure the file is whole, and ends at a commit.
+
+One gateway at a time owns the file: it holds a ``flock`` on a file beside it, which the kernel releases however the
+process ends.  The operator's command does not take it; SQLite's own locks order the two writers.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sip2xmpp.errors import ConfigError
+
+BUSY_SECONDS = 5.0
+"""How long a writer waits for another one; the operator's command holds the file for milliseconds."""
+
+
+def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """A connection in autocommit mode that any one thread at a time may use; creates an empty file, mode 0600."""
+    if not path.parent.is_dir():
+        raise ConfigError(
+            [f"gateway.state: the directory {path.parent} does not exist; create it for this user"]
+        )
+    if path.is_dir():
+        raise ConfigError([f"gateway.state: {path} is a directory; name a file in it"])
+    try:
+        # Only ever opened here when it is new: closing any descriptor of a file drops the locks SQLite has on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise ConfigError([f"gateway.state: {path} cannot be created: {error.strerror}"]) from error
+    if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise ConfigError([f"gateway.state: this user may not write {path} and files beside it"])
+    try:
+        connection = sqlite3.connect(
+            path, timeout=busy_seconds, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+            raise ConfigError(
+                [f"gateway.state: the file system of {path} cannot share memory; use a local disk"]
+            )
+        connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error as error:
+        raise ConfigError([f"gateway.state: {path} cannot be used: {error}"]) from error
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Begin as a writer; commit when the block ends well, else roll back."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if (
+            connection.in_transaction
+        ):  # SQLite has rolled back by itself after some faults, a full disk among them
+            connection.execute("ROLLBACK")
+        raise
+
+
+class Claim:
+    """The right to be the gateway of a state file."""
+
+    def __init__(self, path: Path) -> None:
+        beside = path.with_name(path.name + ".lock")
+        try:
+            self._descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError([f"gateway.state: {beside} cannot be opened: {error.strerror}"]) from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(self._descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._descriptor)
+            raise ConfigError(
+                [f"gateway.state: {path} is in use by another gateway, process {holder}"]
+            ) from error
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+
+    def release(self) -> None:
+        """Let another gateway have it.  The lock file stays: removing it would race with whoever opens it."""
+        os.close(self._descriptor)

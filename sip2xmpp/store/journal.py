@@ -1,0 +1,161 @@
+"""Group commit: what changed in one reactor turn becomes durable in one transaction.
+
+The reactor thread notes changes, one per key: a later one supersedes an earlier one that was not written yet.  A turn
+later they go to the writer thread as a batch.  What is changed while that batch is being written forms the next one, so
+batches grow with the load and nobody waits for more than two transactions.  Those who wait for ``committed`` are told
+from the reactor thread, after the COMMIT.
+
+A batch that fails (disk full, file locked) fails those who wait for it, and is tried again every second together with
+what has changed since: the live tables are ahead of the file until it succeeds.  Meanwhile new waits take part in the
+next attempt.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.errors import StorageFailed
+
+_log = Logger()
+
+RETRY_SECONDS = 1.0
+
+Changes = dict[str, dict[str, Any]]
+"""Table name -> key -> the record to write, or None to remove it."""
+
+
+class Journal:
+    """Collects changes and has ``write`` called with them on the thread of ``writer``, one batch at a time.
+
+    ``write`` raises when nothing was written and a later attempt may succeed.  It returns what can never be written.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: IReactorTime,
+        threads: IReactorFromThreads,
+        writer: ThreadPoolExecutor,
+        write: Callable[[Changes], list[str]],
+    ) -> None:
+        self._clock = clock
+        self._threads = threads
+        self._writer = writer
+        self._write = write
+        self._changes: Changes = {}
+        self._waiting: list[Deferred[None]] = []
+        self._writing: Changes = {}
+        self._waiting_for_writing: list[Deferred[None]] = []
+        self._resting = True
+        self._timer: IDelayedCall | None = None
+        self._failing_since: float | None = None
+        self._closed: Deferred[None] | None = None
+
+    def note_for(self, table: str) -> Callable[[str, Any], None]:
+        """The function that notes a change of a table: the key, and the record or None."""
+
+        def note(key: str, record: Any) -> None:
+            changes = self._changes.get(table)
+            if changes is None:
+                changes = self._changes[table] = {}
+            changes[key] = record
+            if self._resting:
+                self._resting = False
+                self._timer = self._clock.callLater(0, self._begin)
+
+        return note
+
+    def is_ahead(self, table: str, key: str) -> bool:
+        """Whether the live record differs from the file because its change is still to be written."""
+        return key in self._changes.get(table, ()) or key in self._writing.get(table, ())
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed is not None
+
+    def committed(self) -> Deferred[None]:
+        """Fires when what was noted so far is in the file; fails with ``StorageFailed`` if this attempt fails."""
+        if self._closed is not None:
+            return fail(StorageFailed("the store is closed"))
+        if self._changes:
+            waiting = self._waiting
+        elif self._writing:
+            waiting = self._waiting_for_writing
+        else:
+            return succeed(None)
+        answer: Deferred[None] = Deferred()
+        waiting.append(answer)
+        return answer
+
+    def close(self) -> Deferred[None]:
+        """Write what is left, one attempt, and note nothing any more; fires when the writer is at rest."""
+        assert self._closed is None, "closed twice"
+        self._closed = Deferred()
+        closed = self._closed
+        if not self._writing:
+            self._begin()
+        return closed
+
+    def _begin(self) -> None:
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = None
+        if not self._changes:
+            self._rest()
+            return
+        self._resting = False
+        self._writing, self._changes = self._changes, {}
+        self._waiting_for_writing, self._waiting = self._waiting, []
+        future = self._writer.submit(self._write, self._writing)
+        future.add_done_callback(partial(self._threads.callFromThread, self._ended))
+
+    def _ended(self, future: Future[list[str]]) -> None:
+        written, self._writing = self._writing, {}
+        waiting, self._waiting_for_writing = self._waiting_for_writing, []
+        error = future.exception()
+        if error is None:
+            self._note_recovery()
+            self._begin()
+            unstorable = future.result()
+            for answer in waiting:
+                if unstorable:
+                    answer.errback(StorageFailed("a change of this turn cannot be stored"))
+                else:
+                    answer.callback(None)
+            return
+        self._note_failure(error)
+        for table, changes in written.items():
+            self._changes[table] = changes | self._changes.get(table, {})
+        if self._closed is None:
+            self._timer = self._clock.callLater(RETRY_SECONDS, self._begin)
+        else:
+            _log.critical("{count} changes are lost", count=sum(map(len, self._changes.values())))
+            self._changes = {}
+            self._rest()
+        for answer in waiting:
+            answer.errback(StorageFailed(f"the change could not be stored: {error}"))
+
+    def _rest(self) -> None:
+        self._resting = self._closed is None
+        if self._closed is not None and not self._closed.called:
+            for answer in self._waiting:
+                answer.errback(StorageFailed("the store is closed"))
+            self._waiting = []
+            self._closed.callback(None)
+
+    def _note_failure(self, error: BaseException) -> None:
+        if self._failing_since is None:
+            self._failing_since = self._clock.seconds()
+            _log.error("Changes cannot be stored: {error}; trying again every second", error=error)
+
+    def _note_recovery(self) -> None:
+        if self._failing_since is not None:
+            seconds = round(self._clock.seconds() - self._failing_since)
+            self._failing_since = None
+            _log.warn("Changes are stored again, after {seconds} s", seconds=seconds)

@@ -1,0 +1,202 @@
+"""The embedded engine: live tables, journalled to one SQLite file by one writer thread.
+
+Reads never touch the file after start-up.  Writes go through ``Journal``; the writer thread owns the connection and
+writes many rows by one statement, because each statement may have to wait for the interpreter while the reactor is
+busy.  What expired while the program was down is loaded as it is, so that its ``EXPIRED`` change is told to those who
+listen by then.
+
+The operator's command changes accounts and verdicts in the same file.  SQLite counts foreign commits
+(``data_version``); the writer thread looks once per second, and after one it re-reads those tables and the difference
+becomes changes of the feed.  A key that has a change of our own under way keeps it: ours will be the later write.
+"""
+
+import sqlite3
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.errors import ConfigError
+from sip2xmpp.store.connection import Claim, transaction
+from sip2xmpp.store.interface import Record
+from sip2xmpp.store.journal import Changes, Journal
+from sip2xmpp.store.schema import LAYOUTS, Layout, prepare, storable
+from sip2xmpp.store.tables import Tables
+
+_log = Logger()
+
+LOOK_SECONDS = 1.0
+"""How often foreign commits are looked for."""
+
+SHARED = ("accounts", "verdicts")
+"""The tables that the operator's command writes."""
+
+ROWS_PER_STATEMENT = (64, 16, 4, 1)
+
+MISFITS = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    AttributeError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What is wrong with a record, while other faults are of the disk and may pass."""
+
+Snapshot = dict[str, dict[str, Record]]
+
+
+class SqliteStore(Tables):
+    """A ``Store`` in a file.  Takes the connection and the claim over; raises ``ConfigError``."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        claim: Claim,
+        *,
+        clock: IReactorTime,
+        threads: IReactorFromThreads,
+    ) -> None:
+        self._connection = connection
+        self._claim = claim
+        self._clock = clock
+        self._threads = threads
+        try:
+            prepare(connection)
+        except sqlite3.Error as error:
+            raise ConfigError([f"gateway.state: the state file cannot be used: {error}"]) from error
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._journal = Journal(clock=clock, threads=threads, writer=self._writer, write=self._write)
+        super().__init__(clock, self._journal.note_for)
+        for layout in LAYOUTS.values():
+            self._load(layout)
+        self._version = self._data_version()
+        self._looking: IDelayedCall | None = clock.callLater(LOOK_SECONDS, self._look)
+
+    def committed(self) -> Deferred[None]:
+        """Fires when every change made so far is in the file; fails with ``StorageFailed``."""
+        return self._journal.committed()
+
+    def close(self) -> Deferred[None]:
+        """Commit what is pending and release the file."""
+        for table in self._live.values():
+            table.stop()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        return self._journal.close().addCallback(self._release)
+
+    def _release(self, _: None) -> None:
+        self._writer.shutdown()
+        self._connection.close()
+        self._claim.release()
+
+    def _load(self, layout: Layout[Any]) -> None:
+        adopt = self._live[layout.table].adopt
+        for record in _records(self._connection, layout):
+            adopt(record)
+
+    def _look(self) -> None:
+        self._looking = None
+        future = self._writer.submit(self._foreign)
+        future.add_done_callback(partial(self._threads.callFromThread, self._looked))
+
+    def _looked(self, future: Future[Snapshot | None]) -> None:
+        if self._journal.is_closed:
+            return
+        self._looking = self._clock.callLater(LOOK_SECONDS, self._look)
+        error = future.exception()
+        if error is not None:
+            _log.warn("The state file cannot be read: {error}; looking again in a second", error=error)
+            return
+        for name, records in (future.result() or {}).items():
+            table = self._live[name]
+            gone = [record.key for record in table.all() if record.key not in records]
+            for key in gone:
+                if not self._journal.is_ahead(name, key):
+                    table.drop(key)
+            now = self._clock.seconds()
+            for key, record in records.items():
+                lives = record.expires_at is None or record.expires_at > now
+                if lives and table.get(key) != record and not self._journal.is_ahead(name, key):
+                    table.adopt(record)
+
+    # On the writer thread from here on; during start-up, before there is one, on the reactor thread.
+
+    def _data_version(self) -> int:
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def _foreign(self) -> Snapshot | None:
+        """The shared tables as they are in the file, if somebody else has changed it."""
+        version = self._data_version()
+        if version == self._version:
+            return None
+        self._connection.execute("BEGIN")
+        try:
+            snapshot = {
+                name: {r.key: r for r in _records(self._connection, LAYOUTS[name])} for name in SHARED
+            }
+        finally:
+            self._connection.execute("ROLLBACK")
+        self._version = version
+        return snapshot
+
+    def _write(self, changes: Changes) -> list[str]:
+        try:
+            with transaction(self._connection):
+                for name, records in changes.items():
+                    _write_table(self._connection, LAYOUTS[name], records)
+        except MISFITS:
+            return self._write_one_by_one(changes)
+        return []
+
+    def _write_one_by_one(self, changes: Changes) -> list[str]:
+        """Some value does not fit its column: write the rest as usual, and that as a blob."""
+        unstorable = []
+        with transaction(self._connection):
+            for name, records in changes.items():
+                layout = LAYOUTS[name]
+                for key, record in records.items():
+                    try:
+                        if record is None:
+                            self._connection.execute(layout.delete(1), (storable(key),))
+                        else:
+                            self._connection.execute(layout.upsert(1), [*map(storable, layout.row(record))])
+                    except MISFITS as error:
+                        _log.critical(
+                            "A record of {table} cannot be stored: {error}", table=name, error=error
+                        )
+                        unstorable.append(name)
+        return unstorable
+
+
+def _records(connection: sqlite3.Connection, layout: Layout[Any]) -> Any:
+    for row in connection.execute(layout.select):
+        try:
+            yield layout.record(row)
+        except (ValueError, TypeError) as error:
+            _log.error(
+                "A row of {table} makes no sense and is left alone: {error}", table=layout.table, error=error
+            )
+
+
+def _write_table(connection: sqlite3.Connection, layout: Layout[Any], changes: dict[str, Any]) -> None:
+    gone = [key for key, record in changes.items() if record is None]
+    kept = [layout.row(record) for record in changes.values() if record is not None]
+    at = 0
+    for count in ROWS_PER_STATEMENT:
+        while len(kept) - at >= count:
+            connection.execute(layout.upsert(count), [*chain.from_iterable(kept[at : at + count])])
+            at += count
+    at = 0
+    for count in ROWS_PER_STATEMENT:
+        while len(gone) - at >= count:
+            connection.execute(layout.delete(count), gone[at : at + count])
+            at += count
