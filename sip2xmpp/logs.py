@@ -1,0 +1,78 @@
+"""The log as an operator reads it: one line for each event, or one JSON object a line.
+
+Text: time in UTC, level, the part of the program that speaks, what happened.  JSON: the same as ``time``, ``level``, ``logger``
+and ``event``, plus every field that the event was formatted with, as text.  A failure carries its traceback: in JSON under
+``traceback``, in text on the following lines.  What is secret is never a field of an event, so nothing is removed here.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from twisted.logger import FilteringLogObserver, LogLevelFilterPredicate, formatEvent
+
+from sip2xmpp.settings import LogConfig, LogFormat
+
+OWN = "sip2xmpp."
+Event = Mapping[str, Any]
+
+
+def observer(config: LogConfig, stream: TextIO) -> Callable[[Event], None]:
+    """Return the observer that writes events of at least the configured level to ``stream``."""
+    write = as_json if config.format is LogFormat.JSON else as_text
+
+    def to_stream(event: Event) -> None:
+        stream.write(write(event) + "\n")
+        stream.flush()
+
+    observe: Callable[[Event], None] = FilteringLogObserver(
+        to_stream, [LogLevelFilterPredicate(defaultLogLevel=config.level)]
+    )
+    return observe
+
+
+def as_text(event: Event) -> str:
+    """One line, and the traceback of a failure behind it."""
+    line = f"{_time(event)} {_level(event):<8} {_logger(event)}: {_what(event)}"
+    failure = event.get("log_failure")
+    return line if failure is None else f"{line}\n{failure.getTraceback().rstrip()}"
+
+
+def as_json(event: Event) -> str:
+    """One JSON object on one line."""
+    written = {
+        "time": _time(event),
+        "level": _level(event),
+        "logger": _logger(event),
+        "event": _what(event),
+        **{name: str(value) for name, value in event.items() if _is_field(name)},
+    }
+    failure = event.get("log_failure")
+    if failure is not None:
+        written["traceback"] = failure.getTraceback()
+    return json.dumps(written, ensure_ascii=False)
+
+
+def _time(event: Event) -> str:
+    moment = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _level(event: Event) -> str:
+    level = event.get("log_level")
+    return str(level.name) if level is not None else "info"
+
+
+def _logger(event: Event) -> str:
+    return str(event.get("log_namespace", "-")).removeprefix(OWN)
+
+
+def _what(event: Event) -> str:
+    """The formatted event on one line, whatever was in its fields."""
+    text = formatEvent(dict(event)).replace("\r", "\\r").replace("\n", "\\n")
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
+
+
+def _is_field(name: str) -> bool:
+    return not name.startswith("log_") and name not in {"time", "system", "format", "isError", "message", "failure"}
