@@ -173,6 +173,10 @@ class Layout(Generic[R]):
             connection.execute(f'CREATE TABLE {_quoted(self.table)} ("key" TEXT PRIMARY KEY, {columns})')
             return
         for index, name in enumerate(self.names):
+            if name not in present and name not in self._defaults:
+                raise ConfigError(
+                    [f"gateway.state: the state file is damaged: {self.table} has no column {name}"]
+                )
             if name not in present:
                 default = self._written_default(index, name)
                 connection.execute(

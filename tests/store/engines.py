@@ -55,20 +55,22 @@ class Engine:
         self.url = url
         self.clock = ThreadedClock()
         self.store: Store = open_store(url, reactor=self.clock)
-
-    @property
-    def durable(self) -> bool:
-        return self.url != "memory:"
+        self.is_open = True
 
     def commit(self) -> None:
         self.clock.run_until(self.store.committed())
 
     def close(self) -> None:
-        self.clock.run_until(self.store.close())
+        if self.is_open:
+            self.is_open = False
+            self.clock.run_until(self.store.close())
 
-    def reopen(self) -> None:
+    def reopen(self, after: float = 0.0) -> None:
+        """Close, let seconds pass, open."""
         self.close()
+        self.clock.rightNow += after
         self.store = open_store(self.url, reactor=self.clock)
+        self.is_open = True
 
 
 def sqlite_url(directory: Path) -> str:

@@ -228,7 +228,6 @@ def test_a_closed_store_leaves_no_timer(engine):
     engine.store.publications.put(publication("a"))
     engine.close()
     assert engine.clock.getDelayedCalls() == []
-    engine.store = Engine("memory:").store
 
 
 @pytest.mark.parametrize(
