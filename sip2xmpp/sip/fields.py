@@ -94,20 +94,26 @@ class Headers:
     __slots__ = ("_fields", "_first", "typed")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields: list[Field] = []
+        self._fields: list[Field] | None = []
         self._first: dict[str, str] | None = None
         self.typed: dict[str, Any] = {}
         for name, value in pairs:
             self.add(name, value)
 
     @classmethod
-    def from_fields(cls, fields: list[Field], first: dict[str, str] | None = None) -> "Headers":
-        """Headers made of ``fields`` themselves: names as by :func:`written_name`, values free of line ends.
-
-        ``first`` is the first value of each name, where the caller has it already.
-        """
+    def from_fields(cls, fields: list[Field]) -> "Headers":
+        """Headers made of ``fields`` themselves: names as by :func:`written_name`, values free of line ends."""
         headers = cls.__new__(cls)
         headers._fields = fields
+        headers._first = None
+        headers.typed = {}
+        return headers
+
+    @classmethod
+    def from_lines(cls, first: dict[str, str]) -> "Headers":
+        """The same for headers none of which has two lines, as a table in their order."""
+        headers = cls.__new__(cls)
+        headers._fields = None
         headers._first = first
         headers.typed = {}
         return headers
@@ -115,14 +121,23 @@ class Headers:
     @property
     def fields(self) -> list[Field]:
         """The lines themselves, values untrimmed; to be read, not changed."""
-        return self._fields
+        fields = self._fields
+        if fields is None:
+            #   Made from lines, and not changed since: the table is the whole truth.
+            fields = self._fields = [*(self._first or {}).items()]
+        return fields
+
+    @property
+    def first(self) -> dict[str, str]:
+        """The first value of each name, untrimmed; to be read, not changed."""
+        first = self._first
+        if first is None:
+            first = self._first = dict(reversed(self._fields or ()))
+        return first
 
     def raw(self, name: str) -> str | None:
         """The first value of ``name``, given as :func:`written_name` has it, untrimmed."""
-        first = self._first
-        if first is None:
-            first = self._first = dict(reversed(self._fields))
-        return first.get(name)
+        return self.first.get(name)
 
     def get(self, name: str) -> str | None:
         """The first value of ``name``, trimmed; None if there is none."""
@@ -138,37 +153,37 @@ class Headers:
         known = self._key(name)
         if known is None:
             return []
-        values = [value for key, value in self._fields if key == known]
+        values = [value for key, value in self.fields if key == known]
         if known in LISTS:
             return [part for value in values for part in split_list(value)]
         return [value.strip(LWS) for value in values]
 
     def items(self) -> list[tuple[str, str]]:
         """All lines as (name, value), values trimmed."""
-        return [(name, value.strip(LWS)) for name, value in self._fields]
+        return [(name, value.strip(LWS)) for name, value in self.fields]
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        self._fields.append(self._field(name, value))
+        self.fields.append(self._field(name, value))
         self._changed()
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others."""
-        self._fields.insert(0, self._field(name, value))
+        self.fields.insert(0, self._field(name, value))
         self._changed()
 
     def set(self, name: str, value: str) -> None:
         """Make ``value`` the only value of ``name``, in the place of the first it had."""
         field = self._field(name, value)
         key = field[0]
-        at = next((index for index, (old, _) in enumerate(self._fields) if old == key), len(self._fields))
-        self._fields[at:] = [field, *(other for other in self._fields[at + 1 :] if other[0] != key)]
+        at = next((index for index, (old, _) in enumerate(self.fields) if old == key), len(self.fields))
+        self.fields[at:] = [field, *(other for other in self.fields[at + 1 :] if other[0] != key)]
         self._changed()
 
     def remove(self, name: str) -> None:
         """Drop all lines of ``name``; none is no error."""
         key = self._key(name)
-        self._fields = [field for field in self._fields if field[0] != key]
+        self._fields = [field for field in self.fields if field[0] != key]
         self._changed()
 
     def pop_first(self, name: str) -> str | None:
@@ -181,7 +196,7 @@ class Headers:
             raise ValueError(f"no {name} to replace")
 
     def copy(self) -> "Headers":
-        return Headers.from_fields(self._fields.copy())
+        return Headers.from_fields(self.fields.copy())
 
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
@@ -196,7 +211,7 @@ class Headers:
 
     def _exchange_first(self, name: str, value: str | None) -> str | None:
         key = self._key(name)
-        for index, (old, text) in enumerate(self._fields):
+        for index, (old, text) in enumerate(self.fields):
             if old != key:
                 continue
             elements = split_list(text)
@@ -204,9 +219,9 @@ class Headers:
                 continue
             rest = elements[1:] if value is None else [value, *elements[1:]]
             if rest:
-                self._fields[index] = (old, " " + ", ".join(rest))
+                self.fields[index] = (old, " " + ", ".join(rest))
             else:
-                del self._fields[index]
+                del self.fields[index]
             self._changed()
             return elements[0]
         return None
@@ -217,7 +232,7 @@ class Headers:
         if known is not None:
             return known
         lower = name.lower()
-        return next((held for held, _ in self._fields if held.lower() == lower), None)
+        return next((held for held, _ in self.fields if held.lower() == lower), None)
 
     def _field(self, name: str, value: str) -> Field:
         known = SPELLINGS.get(name) or self._key(name) or written_name(name)

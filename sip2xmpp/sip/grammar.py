@@ -20,6 +20,12 @@ TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 QUOTED = re.compile(r'"[^"\\]*(?:\\[^\r\n][^"\\]*)*"')
 #   SP and HTAB; line ends are gone before a value is looked at
 LWS = " \t"
+#   Nothing here that a URI cannot hold between angle brackets; str.isprintable() is asked before, being quicker.
+_UNFIT = re.compile(r'[\x00-\x20<>"\x7f]')
+#   Parameter names of nearly every message, which need no look at their characters.
+_USUAL_PARAMS = frozenset(
+    {"tag", "branch", "rport", "received", "expires", "q", "lr", "id", "transport", "reason"}
+)
 _STRUCTURE = re.compile(r'["<,;]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNSAFE = re.compile(r'(["\\])')
@@ -109,24 +115,33 @@ def split_list(value: str) -> list[str]:
     return split_outside(value, ",") if value else []
 
 
+def fits_uri(text: str) -> bool:
+    """Whether ``text`` has no blank, control character, quote or angle bracket."""
+    if text.isprintable():
+        return not (" " in text or '"' in text or "<" in text or ">" in text)
+    return _UNFIT.search(text) is None
+
+
 def parse_params(text: str) -> Params:
     """The parameters of ``text``, which begins with their first semicolon, values as written (quotes kept)."""
-    parts = split_outside(text, ";")
-    if parts[0]:
+    parts = text.split(";") if '"' not in text and "<" not in text else split_outside(text, ";")
+    if parts[0].strip(LWS):
         raise BadMessage(f"text where a parameter should begin: {shown(text)}")
+    del parts[0]
     params: list[tuple[str, str | None]] = []
-    for part in parts[1:]:
+    for part in parts:
         name, equals, value = part.partition("=")
+        if name not in _USUAL_PARAMS:
+            name = name.strip(LWS)
+            if TOKEN.fullmatch(name) is None:
+                raise BadMessage(f"a parameter name is not a token: {shown(part)}")
         if equals:
-            name = name.rstrip(LWS)
-            value = value.lstrip(LWS)
+            value = value.strip(LWS)
             if not value:
                 raise BadMessage(f"a parameter has no value after its equals sign: {shown(part)}")
             params.append((name, value))
         else:
             params.append((name, None))
-        if TOKEN.fullmatch(name) is None:
-            raise BadMessage(f"a parameter name is not a token: {shown(part)}")
     return tuple(params)
 
 

@@ -14,6 +14,7 @@ from sip2xmpp.sip.grammar import (
     LWS,
     TOKEN,
     Params,
+    fits_uri,
     format_params,
     is_token,
     param,
@@ -34,9 +35,10 @@ CSEQ_LIMIT = 2**31 - 1
 DELTA_LIMIT = 2**32 - 1
 #   The transaction identifiers of RFC 3261 begin so; those of RFC 2543 do not.
 MAGIC_COOKIE = "z9hG4bK"
-_SENT_PROTOCOL = re.compile(r"([^\s/]+)[ \t]*/[ \t]*([^\s/]+)[ \t]*/[ \t]*([^\s/]+)[ \t]+")
+_SENT_PROTOCOL = re.compile(
+    rf"({TOKEN.pattern})[ \t]*/[ \t]*({TOKEN.pattern})[ \t]*/[ \t]*({TOKEN.pattern})[ \t]+"
+)
 _DISPLAY_UNFIT = re.compile(r'[",;:<>\\\x00-\x08\x0a-\x1f\x7f]')
-_ADDR_UNFIT = re.compile(r'[\x00-\x20<>"\x7f]')
 _DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443, "TLS-SCTP": 5061}
 
 
@@ -72,7 +74,7 @@ class NameAddr:
         if right < 0:
             raise BadMessage(f"an angle bracket is not closed: {shown(text)}")
         uri = text[left + 1 : right]
-        if ":" not in uri or _ADDR_UNFIT.search(uri):
+        if ":" not in uri or not fits_uri(uri):
             raise BadMessage(f"not a URI: {shown(uri)}")
         rest = text[right + 1 :]
         return cls(display=display, uri=uri, params=parse_params(rest) if rest else ())
@@ -82,7 +84,7 @@ class NameAddr:
         """An addr-spec without brackets: all behind the first semicolon belongs to the header, not to the URI."""
         uri, semicolon, rest = text.partition(";")
         uri = uri.rstrip(LWS)
-        if ":" not in uri or _ADDR_UNFIT.search(uri):
+        if ":" not in uri or not fits_uri(uri):
             raise BadMessage(f"not an address: {shown(text)}")
         if "?" in uri or "," in uri:
             raise BadMessage(f"an address with ? or a comma needs angle brackets: {shown(text)}")
@@ -111,8 +113,12 @@ class NameAddr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Via:
-    """One hop of the way back.  ``transport`` is upper case; ``host`` and ``port`` are the sent-by."""
+    """One hop of the way back.  ``transport`` is upper case; ``host`` and ``port`` are the sent-by.
 
+    ``protocol`` is ``SIP/2.0`` but for the messages of other versions, which are answered with 505.
+    """
+
+    protocol: str = "SIP/2.0"
     transport: str
     host: str
     port: int | None = None
@@ -120,27 +126,32 @@ class Via:
 
     @classmethod
     def parse(cls, text: str) -> "Via":
+        protocol = "SIP/2.0"
         if text.startswith("SIP/2.0/"):
-            protocol, blank, rest = text[8:].partition(" ")
+            transport, blank, rest = text[8:].partition(" ")
         else:
-            protocol = blank = rest = ""
-        if not blank or not protocol.isalpha():
+            transport = blank = rest = ""
+        if not blank or not transport.isalpha():
             found = _SENT_PROTOCOL.match(text)
-            if found is None or found[1].upper() != "SIP" or found[2] != "2.0" or not is_token(found[3]):
+            if found is None or found[1].upper() != "SIP":
                 raise BadMessage(f"not a Via: {shown(text)}")
-            protocol, rest = found[3], text[found.end() :]
-        sent_by, semicolon, tail = rest.partition(";")
+            protocol = f"SIP/{found[2]}"
+            transport, rest = found[3], text[found.end() :]
+        sent_by, _, tail = rest.partition(";")
         host, port = parse_hostport(sent_by.strip(LWS))
+        #   COMPAT: semicolons with nothing behind them; without a Via the 400 for such a message could not be sent.
+        tail = tail.strip("; \t")
         return cls(
-            transport=protocol.upper(),
+            protocol=protocol,
+            transport=transport.upper(),
             host=host,
             port=port,
-            params=parse_params(";" + tail) if semicolon else (),
+            params=parse_params(";" + tail) if tail else (),
         )
 
     def __str__(self) -> str:
         port = "" if self.port is None else f":{self.port}"
-        return f"SIP/2.0/{self.transport} {self.host}{port}{format_params(self.params)}"
+        return f"{self.protocol}/{self.transport} {self.host}{port}{format_params(self.params)}"
 
     @property
     def branch(self) -> str | None:

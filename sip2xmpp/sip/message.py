@@ -12,16 +12,16 @@ Implements: RFC 3261, sections 7, 8.1.1, 8.2.6, 18.3 and 20.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from enum import Enum
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.sip.fields import Field, Headers
-from sip2xmpp.sip.grammar import LWS, cleaned, is_token, parse_number, shown, writable
-from sip2xmpp.sip.headers import CSeq, Event, MediaType, NameAddr, SubscriptionState, Via, seconds
+from sip2xmpp.sip.grammar import LWS, cleaned, is_token, shown, writable
+from sip2xmpp.sip.headers import MediaType, NameAddr, Via
 from sip2xmpp.sip.splitting import split_message
 from sip2xmpp.sip.statuses import REASONS, reason_of
+from sip2xmpp.sip.typed import STAR, Message, Star
 from sip2xmpp.sip.uri import SipUri
 
 if TYPE_CHECKING:
@@ -41,181 +41,11 @@ __all__ = [
     "peek_branch",
 ]
 
-T = TypeVar("T")
-
-
-class Star(Enum):
-    """The type of :data:`STAR`."""
-
-    STAR = "*"
-
-
-#   The Contact that means "all of them", in a REGISTER that removes bindings.
-STAR: Final = Star.STAR
-
 #   What every request must have (RFC 3261, section 8.1.1) but for Max-Forwards, which RFC 2543 clients leave out.
 MANDATORY = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _BRANCH = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+(?=[;, \t]|$|\r)")
 _CSEQ_LINE = re.compile(rb"\d+ ([A-Z]+)\r\n(?![ \t])")
 _ECHOED_ONCE = ("From", "Call-ID", "CSeq")
-
-
-class Message:
-    """What requests and responses share.  Typed properties raise :class:`BadMessage` for a value they cannot read."""
-
-    __slots__ = ("body", "flow", "headers")
-
-    def __init__(self, *, headers: Headers, body: bytes = b"", flow: "Flow | None" = None) -> None:
-        self.headers = headers
-        self.body = body
-        self.flow = flow
-
-    def to_bytes(self) -> bytes:
-        """The message as it goes on the wire; Content-Length is always that of ``body``."""
-        lines = [f"{name}:{value}\r\n" for name, value in self.headers.fields if name != "Content-Length"]
-        head = f"{self.start_line}\r\n{''.join(lines)}Content-Length: {len(self.body)}\r\n\r\n"
-        return head.encode("utf-8", "surrogateescape") + self.body
-
-    @property
-    def start_line(self) -> str:
-        raise NotImplementedError
-
-    def _bad(self, bad: BadMessage) -> BadMessage:
-        """``bad`` made to tell how this message is to be answered."""
-        return bad
-
-    def _one(self, name: str, parse: Callable[[str], T]) -> T:
-        """The mandatory header ``name``, parsed."""
-        value = self._optional(name, parse)
-        if value is None:
-            raise self._bad(BadMessage(f"no {name} header"))
-        return value
-
-    def _optional(self, name: str, parse: Callable[[str], T]) -> T | None:
-        typed = self.headers.typed
-        if name in typed:
-            found: T | None = typed[name]
-            return found
-        raw = self.headers.raw(name)
-        if raw is None:
-            value = None
-        else:
-            try:
-                value = parse(raw.strip(LWS))
-            except BadMessage as bad:
-                raise self._bad(bad) from None
-        typed[name] = value
-        return value
-
-    def _many(self, name: str, parse: Callable[[str], T]) -> list[T]:
-        """All values of a list header, parsed; the list is kept and must not be changed."""
-        typed = self.headers.typed
-        key = name + "*"
-        if key in typed:
-            found: list[T] = typed[key]
-            return found
-        try:
-            values = [parse(value) for value in self.headers.all(name)]
-        except BadMessage as bad:
-            raise self._bad(bad) from None
-        typed[key] = values
-        return values
-
-    @property
-    def vias(self) -> list[Via]:
-        return self._many("Via", Via.parse)
-
-    @property
-    def via(self) -> Via:
-        """The top Via: the hop that sent this to us, or that we shall find ourselves in."""
-        return self._one("Via", _first_via)
-
-    def replace_via(self, via: Via) -> None:
-        """Put ``via`` in the place of the top Via."""
-        self.headers.replace_first("Via", str(via))
-
-    @property
-    def from_(self) -> NameAddr:
-        return self._one("From", NameAddr.parse)
-
-    @property
-    def to(self) -> NameAddr:
-        return self._one("To", NameAddr.parse)
-
-    @property
-    def call_id(self) -> str:
-        return self._one("Call-ID", _call_id)
-
-    @property
-    def cseq(self) -> CSeq:
-        return self._one("CSeq", CSeq.parse)
-
-    @property
-    def contacts(self) -> list[NameAddr] | Literal[Star.STAR]:
-        """The Contact addresses, none if there is no such header; ``STAR`` for a lone ``*``."""
-        raw = self.headers.raw("Contact")
-        if raw is not None and raw.strip(LWS) == "*" and len(self.headers.all("Contact")) == 1:
-            return STAR
-        return self._many("Contact", NameAddr.parse)
-
-    @property
-    def expires(self) -> int | None:
-        """Expires in seconds, 0 to 2**32-1; None if absent or malformed (RFC 3261, section 20.19)."""
-        return self._optional("Expires", seconds)
-
-    @property
-    def event(self) -> Event | None:
-        return self._optional("Event", Event.parse)
-
-    @property
-    def event_value(self) -> str | None:
-        """The Event header as it was written: a NOTIFY has to echo it (RFC 6665, section 8.2.1)."""
-        return self.headers.get("Event")
-
-    @property
-    def subscription_state(self) -> SubscriptionState | None:
-        return self._optional("Subscription-State", SubscriptionState.parse)
-
-    @property
-    def content_type(self) -> MediaType | None:
-        return self._optional("Content-Type", MediaType.parse)
-
-    @property
-    def route(self) -> list[str]:
-        """The Route values, each as written."""
-        return self._many("Route", str)
-
-    @property
-    def record_route(self) -> list[str]:
-        """The Record-Route values, each as written."""
-        return self._many("Record-Route", str)
-
-    @property
-    def max_forwards(self) -> int:
-        """Hops left, 0 to 255; 70 if the header is absent."""
-        value = self._optional("Max-Forwards", _max_forwards)
-        return 70 if value is None else value
-
-    @property
-    def user_agent(self) -> str:
-        """User-Agent as written; empty if absent."""
-        return self.headers.get("User-Agent") or ""
-
-    @property
-    def accept(self) -> list[str]:
-        """The Accept values as written, parameters included; none if absent."""
-        return self._tokens("Accept")
-
-    @property
-    def supported(self) -> list[str]:
-        return self._tokens("Supported")
-
-    @property
-    def require(self) -> list[str]:
-        return self._tokens("Require")
-
-    def _tokens(self, name: str) -> list[str]:
-        return [value for value in self._many(name, str) if value]
 
 
 class Request(Message):
@@ -308,29 +138,33 @@ class Response(Message):
     def start_line(self) -> str:
         return f"SIP/2.0 {self.status} {self.reason}"
 
+    def check(self) -> None:
+        """Read what finds the request that this answers; ``BadMessage`` if any of it is wrong."""
+        self.via  # noqa: B018
+        self.cseq  # noqa: B018
+
 
 def parse_message(octets: bytes, *, stream: bool = False) -> Request | Response:
     """The message in ``octets``: one datagram, or with ``stream`` exactly one message cut from a stream.
 
     ``BadMessage.request`` says whether an answer with ``status_hint`` is due; a bad response is never answered.
     """
-    start_line, fields, first, body, fault = split_message(octets, stream)
-    headers = Headers.from_fields(fields, first)
-    if start_line[:4].upper() == "SIP/":
-        if fault is not None:
-            raise fault
-        return _parse_response(start_line, headers, body)
+    start_line, headers, body, fault = split_message(octets, stream)
     parts = start_line.split(" ")
     if len(parts) == 3 and parts[2] == "SIP/2.0":
         method, uri, _ = parts
+    elif start_line[:4].upper() == "SIP/":
+        if fault is not None:
+            raise fault
+        return _parse_response(start_line, headers, body)
     else:
         method, uri, wrong = _parse_odd_request_line(start_line)
         fault = wrong or fault
     request = Request(method=method, uri=uri, headers=headers, body=body)
     if not (method in _METHODS or is_token(method)):
         fault = fault or BadMessage(f"the method is not a token: {shown(method)}")
-    if fault is None and not first.keys() >= MANDATORY:
-        missing = ", ".join(sorted(MANDATORY - first.keys()))
+    if fault is None and not headers.first.keys() >= MANDATORY:
+        missing = ", ".join(sorted(MANDATORY - headers.first.keys()))
         fault = BadMessage(f"mandatory headers are missing: {missing}")
     if fault is not None:
         raise request._bad(fault)
@@ -479,21 +313,3 @@ def _finished(
     if content_type is not None:
         headers.set("Content-Type", str(content_type))
     return headers
-
-
-def _first_via(text: str) -> Via:
-    #   Only the first element is wanted, and mostly it is the only one.
-    if "," in text:
-        from_list = Headers.from_fields([("Via", text)]).all("Via")
-        text = from_list[0] if from_list else ""
-    return Via.parse(text)
-
-
-def _call_id(text: str) -> str:
-    if not text or " " in text or "\t" in text:
-        raise BadMessage(f"not a Call-ID: {shown(text)}")
-    return text
-
-
-def _max_forwards(text: str) -> int:
-    return parse_number(text, 255, "Max-Forwards")

@@ -15,7 +15,7 @@ Implements: RFC 3261, sections 7.3.1 (folding), 7.5 (framing), 18.3 (Content-Len
 import re
 
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.sip.fields import SINGLE, SPELLINGS, Field, written_name
+from sip2xmpp.sip.fields import SINGLE, SPELLINGS, Field, Headers, written_name
 from sip2xmpp.sip.grammar import LWS, shown
 
 MAX_MESSAGE = 65_535
@@ -26,52 +26,67 @@ _FOLD = re.compile(r"\r\n[ \t]+")
 _LINE_END = re.compile(rb"\r\n|\n")
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 
-Split = tuple[str, list[Field], dict[str, str], bytes, BadMessage | None]
+#   Start line, headers, body, and the first thing found wrong.
+Split = tuple[str, Headers, bytes, BadMessage | None]
 
 
 def split_message(octets: bytes, stream: bool) -> Split:
-    """(start line, header lines, first value of each header, body, the first fault found) of one message.
-
-    Raises :class:`BadMessage` only for what is no message at all.
-    """
+    """Start line, headers, body and fault of one message.  Raises :class:`BadMessage` only for what is no message at all."""
     head, blank, body = octets.partition(b"\r\n\r\n")
-    if not blank or not head or head[0] in b"\r\n" or b"\n\n" in head:
-        head, body, fault = _split_odd(octets)
-    else:
-        fault = None
+    text = head.decode("utf-8", "surrogateescape")
+    lines = text.splitlines()
+    #   splitlines() knows more line ends than CRLF, so joining shows whether there was any other.
+    if not blank or not lines or len(head) > MAX_LINE or len(lines) > MAX_LINES or "\r\n".join(lines) != text:
+        return _split_carefully(octets, stream)
+    start_line = lines[0]
+    del lines[0]
+    spellings = SPELLINGS
+    first: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name in spellings:
+            first[spellings[name]] = value
+        else:
+            written = written_name(name)
+            if written is None:
+                return _split_carefully(octets, stream)
+            first[written] = value
+    #   A line without a colon left an empty value.
+    if not start_line or len(first) != len(lines) or "" in first.values():
+        return _split_carefully(octets, stream)
+    declared = first.get("Content-Length")
+    if declared == " 0" and not body:
+        return start_line, Headers.from_lines(first), body, None
+    body, fault = _sized(body, declared, stream)
+    return start_line, Headers.from_lines(first), body, fault
+
+
+def _split_carefully(octets: bytes, stream: bool) -> Split:
+    """The same for any octets: repeated headers, folded lines, odd line ends, and all that is wrong."""
+    head, body, fault = _find_blank_line(octets)
     if len(head) > MAX_LINE:
         fault = fault or _too_long(head)
     text = head.decode("utf-8", "surrogateescape")
-    lines = text.split("\r\n")
-    count = len(lines) - 1
-    if text.count("\n") != count or text.count("\r") != count:
-        fault, text = _repair_line_ends(text, stream, fault)
-        lines = text.split("\r\n")
+    if text.count("\n") != text.count("\r\n") or text.count("\r") != text.count("\r\n"):
+        text, odd = _repair_line_ends(text, stream)
+        fault = fault or odd
     if "\n " in text or "\n\t" in text:
-        lines = _FOLD.sub(" ", text).split("\r\n")
+        text = _FOLD.sub(" ", text)
+    start_line, *lines = text.split("\r\n")
     if len(lines) > MAX_LINES:
         fault = fault or BadMessage("too many header lines", 513)
         del lines[MAX_LINES:]
-    start_line = lines[0]
-    del lines[0]
     fields: list[Field] = []
-    append = fields.append
-    spellings = SPELLINGS
     for line in lines:
         name, colon, value = line.partition(":")
-        if name in spellings and colon:
-            append((spellings[name], value))
+        written = written_name(name) if colon else None
+        if written is None:
+            fault = fault or BadMessage(f"not a header line: {shown(line)}")
         else:
-            written = written_name(name) if colon else None
-            if written is None:
-                fault = fault or BadMessage(f"not a header line: {shown(line)}")
-            else:
-                append((written, value))
-    first = dict(reversed(fields))
-    if len(first) != len(fields):
-        fault = fault or _duplicate(fields)
-    body, wrong = _sized(body, first.get("Content-Length"), stream)
-    return start_line, fields, first, body, fault or wrong
+            fields.append((written, value))
+    headers = Headers.from_fields(fields)
+    body, wrong = _sized(body, headers.raw("Content-Length"), stream)
+    return start_line, headers, body, fault or _duplicate(fields) or wrong
 
 
 def _sized(body: bytes, declared: str | None, stream: bool) -> tuple[bytes, BadMessage | None]:
@@ -87,8 +102,8 @@ def _sized(body: bytes, declared: str | None, stream: bool) -> tuple[bytes, BadM
     return body[:length], None
 
 
-def _split_odd(octets: bytes) -> tuple[bytes, bytes, BadMessage | None]:
-    """Head, body and fault of what does not begin and end its head as it should."""
+def _find_blank_line(octets: bytes) -> tuple[bytes, bytes, BadMessage | None]:
+    """Head, body and fault; whatever ends its lines, and behind leading line ends, which are no message yet."""
     octets = octets.lstrip(b"\r\n")
     if not octets:
         raise BadMessage("an empty message")
@@ -98,16 +113,17 @@ def _split_odd(octets: bytes) -> tuple[bytes, bytes, BadMessage | None]:
     return octets[: found.start()], octets[found.end() :], None
 
 
-def _repair_line_ends(text: str, stream: bool, fault: BadMessage | None) -> tuple[BadMessage | None, str]:
+def _repair_line_ends(text: str, stream: bool) -> tuple[str, BadMessage | None]:
     """``text`` with CRLF line ends only, and what was wrong with it."""
+    fault = None
     #   COMPAT: bare LF as line end in datagrams, from hand-written test clients and a few door phones.
-    if stream and "\n" in text.replace("\r\n", ""):
-        fault = fault or BadMessage("a line that does not end in CRLF")
+    if stream and text.count("\n") != text.count("\r\n"):
+        fault = BadMessage("a line that does not end in CRLF")
     text = text.replace("\r\n", "\n")
     if "\r" in text:
-        fault = fault or BadMessage("a CR that ends no line")
+        fault = BadMessage("a CR that ends no line")
         text = text.replace("\r", " ")
-    return fault, text.replace("\n", "\r\n")
+    return text.replace("\n", "\r\n"), fault
 
 
 def _too_long(head: bytes) -> BadMessage | None:

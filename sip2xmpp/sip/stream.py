@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.sip.message import parse_message
+from sip2xmpp.sip.message import Request, parse_message
 from sip2xmpp.sip.splitting import MAX_MESSAGE
 
 
@@ -33,13 +33,14 @@ _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*:(?:[ \t]|\r\n[ \t])*([^\r
 class StreamFramer:
     """The messages of one connection.  ``limit`` is the size of the largest message taken, in octets."""
 
-    __slots__ = ("_buffer", "_limit", "_searched", "_size")
+    __slots__ = ("_broken", "_buffer", "_limit", "_searched", "_size")
 
     def __init__(self, limit: int = MAX_MESSAGE) -> None:
         self._buffer = bytearray()
         self._limit = limit
         self._searched = 0
         self._size = 0
+        self._broken: BadMessage | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes | Literal[Ping.PING]]:
         """Take what was received and give, in order, each whole message and each ping.
@@ -51,22 +52,22 @@ class StreamFramer:
         return self._cut()
 
     def _cut(self) -> Iterator[bytes | Literal[Ping.PING]]:
+        if self._broken is not None:
+            raise self._broken
         buffer = self._buffer
         while buffer:
             if not self._size:
                 if buffer[0] in b"\r\n":
-                    if buffer[:4] == b"\r\n\r\n":
+                    if buffer.startswith(PING.value):
                         del buffer[:4]
                         yield PING
-                        continue
-                    if len(buffer) < 4 and b"\r\n\r\n".startswith(buffer):
+                    elif PING.value.startswith(buffer):
                         return
-                    del buffer[: 2 if buffer[:2] == b"\r\n" else 1]
+                    else:
+                        del buffer[: 2 if buffer.startswith(b"\r\n") else 1]
                     continue
                 self._size = self._measure()
-                if not self._size:
-                    return
-            if len(buffer) < self._size:
+            if not self._size or len(buffer) < self._size:
                 return
             message = bytes(buffer[: self._size])
             del buffer[: self._size]
@@ -79,16 +80,30 @@ class StreamFramer:
         end = buffer.find(b"\r\n\r\n", self._searched)
         if end < 0:
             if len(buffer) > self._limit:
-                raise BadMessage("the headers are too long", 513)
+                raise self._lost(BadMessage("the headers are too long", 513))
             self._searched = max(0, len(buffer) - 3)
             return 0
         head = bytes(buffer[: end + 4])
-        found = _LENGTH.search(head)
-        digits = found[1].strip() if found else b""
+        lengths = _LENGTH.findall(head)
+        digits = lengths[0].strip(b" \t") if len(lengths) == 1 else b""
         if not digits.isdigit() or len(digits) > 10:
-            parse_message(head, stream=True)
-            raise BadMessage("a message without a usable Content-Length")
+            raise self._lost(BadMessage("a message without one Content-Length", 400, _answerable(head)))
         size = end + 4 + int(digits)
         if size > self._limit:
-            raise BadMessage("the message is too large", 513)
+            raise self._lost(BadMessage("the message is too large", 513, _answerable(head)))
         return size
+
+    def _lost(self, bad: BadMessage) -> BadMessage:
+        self._broken = bad
+        self._buffer.clear()
+        return bad
+
+
+def _answerable(head: bytes) -> Request | None:
+    """The request of which ``head`` is the head, if it is one and can be answered."""
+    try:
+        message = parse_message(head)
+    except BadMessage as bad:
+        request: Request | None = bad.request
+        return request
+    return message if isinstance(message, Request) and message.is_answerable else None

@@ -10,14 +10,16 @@ Implements: RFC 3261, sections 19.1 (form, equivalence) and 25.1; RFC 5118 (IPv6
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.sip.grammar import Params, format_params, percent_decoded, shown
+from sip2xmpp.sip.grammar import Params, fits_uri, format_params, percent_decoded, shown
 
+#   What the DNS can hold, with a closing dot.
+MAX_HOST = 255
 #   COMPAT: an underscore in a host name, which names inside office networks have.
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
-_UNFIT = re.compile(r'[\x00-\x20<>"\x7f]')
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 #   Parameters that make two URIs differ when only one of them has it (RFC 3261, section 19.1.4).
 _TELLING = ("user", "ttl", "method", "maddr", "transport")
@@ -28,6 +30,8 @@ def parse_host(text: str) -> str:
     if text[:1] == "[":
         if text[-1:] != "]":
             raise BadMessage(f"an IPv6 address without its closing bracket: {shown(text)}")
+        #   COMPAT: three colons before an embedded IPv4 address, from the grammar of RFC 3261 (RFC 5118, 4.10).
+        text = text.replace(":::", "::")
         try:
             IPv6Address(text[1:-1])
         except AddressValueError:
@@ -35,11 +39,12 @@ def parse_host(text: str) -> str:
         if "%" in text:
             raise BadMessage(f"an IPv6 zone in a SIP address: {shown(text)}")
         return text.lower()
-    if _HOST.fullmatch(text) is None:
+    if len(text) > MAX_HOST or _HOST.fullmatch(text) is None:
         raise BadMessage(f"not a host: {shown(text)}")
     return text.lower()
 
 
+@lru_cache(maxsize=4096)
 def parse_hostport(text: str) -> tuple[str, int | None]:
     """The host (lower case, brackets kept) and the port of ``text``; white space around the colon is allowed."""
     end = text.rfind("]") + 1 if text[:1] == "[" else 0
@@ -80,7 +85,7 @@ class SipUri:
             if colon and _SCHEME.fullmatch(scheme):
                 raise BadMessage(f"the URI scheme {shown(scheme)} is not supported", 416)
             raise BadMessage(f"not a URI: {shown(text)}")
-        if _UNFIT.search(rest):
+        if not fits_uri(rest):
             raise BadMessage(f"a character that a URI cannot hold: {shown(text)}")
         user: str | None = None
         password: str | None = None
