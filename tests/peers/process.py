@@ -30,8 +30,8 @@ class Peer:
     """Base of the programs; a subclass gives ``command``, writes its files in ``prepare`` and says when it ``is_up``."""
 
     name: ClassVar[str] = "peer"
-    starts_within: ClassVar[float] = 15.0
-    stops_within: ClassVar[float] = 10.0
+    starts_within = 15.0
+    stops_within = 10.0
     wants_input: ClassVar[bool] = False
 
     _all: ClassVar["weakref.WeakSet[Peer]"] = weakref.WeakSet()
