@@ -242,6 +242,10 @@ class Host:
     def sent_by(self, flow: Flow) -> HostPort:
         return self.places.get(flow.transport, flow.local)
 
+    @property
+    def speaks(self) -> tuple[Transport, ...]:
+        return tuple(self.places)
+
     def listening(self, transport: Transport) -> HostPort | None:
         return self.places.get(transport)
 

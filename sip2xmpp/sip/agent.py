@@ -1,33 +1,37 @@
 """The user agent: what every SIP method has in common, whichever package it serves.
 
 Inbound, a message is matched to its transaction, a new request is checked in the order of RFC 3261 section 8.2, and
-given to the ``MethodUser`` of its method together with the transaction to reply on.  Outbound, ``request`` finds the
-servers of a target and tries one after another, retries with credentials when challenged, and fires a Deferred with
-the final response; ``send_prepared`` is the short way for notifications, where the flow is known and the octets are
-ready.
+given to the ``MethodUser`` of its method together with the transaction to reply on.  Whoever has to see every request
+first, to authenticate or to forward it, is a ``FirstLook``.  Outbound, ``request`` finds the servers of a target and
+tries them (``delivery``) and fires a Deferred with the final response; ``send_prepared`` is the short way for
+notifications, where the flow is known and the octets are ready.
 
-Implements: RFC 3261 sections 8.1, 8.2, 11 (OPTIONS), 18.1.1 (size rule), 18.2.1 (received); RFC 3581 section 4 (rport);
-RFC 3263 section 4.3 (fail-over).
+Implements: RFC 3261 sections 8.2 (order of checks), 9.2 (CANCEL), 11.2 (OPTIONS), 18.2.1 (received), 21.5.4 (503);
+RFC 3581 section 4 (rport).
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from sip2xmpp.errors import BadMessage, Sip2XmppError, TransportFailed
-from sip2xmpp.sip.client_transaction import TimerValues
-from sip2xmpp.sip.flow import UDP, Flow, Transport
+from sip2xmpp.errors import BadMessage, Sip2XmppError, TransactionTimeout, TransportFailed
+from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
+from sip2xmpp.sip.delivery import Credentials, Delivery
+from sip2xmpp.sip.dns import Dns
+from sip2xmpp.sip.flow import UDP, Flow, HostPort, Transport
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
 from sip2xmpp.sip.timers import TimerWheel
 from sip2xmpp.sip.transactions import ClientTransactions, ServerTransactions, key_of
 from sip2xmpp.sip.transport import TransportLayer
+from sip2xmpp.sip.uri import SipUri
 
-__all__ = ["Credentials", "MethodUser", "UserAgent"]
+__all__ = ["Credentials", "FirstLook", "MethodUser", "UserAgent"]
 
 KNOWN: Final = frozenset(
     {
@@ -36,7 +40,8 @@ KNOWN: Final = frozenset(
     }
 )  # fmt: skip
 """Methods that we may not allow, but have heard of: 405 and not 501."""
-VIA_END: Final = b";rport\r\n"
+RETRY_AFTER: Final = "5"
+"""Seconds after which a client that we had no room for may come again."""
 
 
 class MethodUser(Protocol):
@@ -46,21 +51,19 @@ class MethodUser(Protocol):
         """Reply on ``transaction``, now or later; what is raised becomes a 4xx (BadMessage) or a 500."""
 
 
-class Credentials(Protocol):
-    """Who we are to servers that ask."""
+class FirstLook(Protocol):
+    """Who sees every request before its method's user does."""
 
-    def answer(self, request: Request, response: Response) -> Request | None:
-        """``request`` again with the next CSeq and an answer to the challenges of ``response`` (401 or 407).
-
-        None when there is nothing to try, or when the same credentials were refused already.
-        """
-
-    def preempt(self, request: Request) -> Request:
-        """``request`` with what the server will ask for anyway, if that is known."""
+    def takes(self, transaction: ServerTransaction, request: Request) -> bool:
+        """Whether the request was taken: it has been answered, or will be, or is forwarded."""
 
 
 class UserAgent:
-    """One SIP element: both halves of it, on one transport layer."""
+    """One SIP element: both halves of it, on one transport layer.
+
+    ``t1``, ``t2``, ``t4`` are the timer values of RFC 3261 in seconds; ``udp_limit`` is the size in octets above which
+    a request tries TCP; ``unanswered_limit`` is how many requests may wait for their answer before others get 503.
+    """
 
     log = Logger()
 
@@ -68,33 +71,77 @@ class UserAgent:
         self,
         *,
         transports: TransportLayer,
+        dns: Dns | None = None,
         clock: IReactorTime,
         rng: random.Random,
         server_name: str = "sip2xmpp",
+        credentials: Credentials | None = None,
+        outbound_proxy: str | None = None,
         t1: float = 0.5,
         t2: float = 4.0,
         t4: float = 5.0,
+        udp_limit: int = 1300,
         unanswered_limit: int = 20_000,
     ) -> None:
         timers = TimerValues(t1=t1, t2=t2, t4=t4)
         self.transports = transports
         self.counters = transports.counters
         self.clock = clock
-        self.server_name = server_name
         self.wheel = TimerWheel(clock)
-        self._rng = rng
         self._users: dict[str, MethodUser] = {}
+        self._first_look: FirstLook | None = None
+        self._announced: dict[str, list[str]] = {"Accept": [], "Supported": [], "Allow-Events": []}
         self._clients = ClientTransactions(transports, self.wheel, timers, rng)
-        self._servers = ServerTransactions(transports, self.wheel, timers, rng, unanswered_limit)
-        self._vias: dict[object, tuple[bytes, bytes]] = {}
+        self._servers = ServerTransactions(transports, self.wheel, timers, rng, unanswered_limit, server_name)
+        self._udp_vias: dict[HostPort, tuple[bytes, bytes]] = {}
         self._marks: dict[str, bytes] = {}
+        self._maybe_large = udp_limit - 100
+        self._delivery = Delivery(
+            start=self._start,
+            transports=transports,
+            dns=dns,
+            clock=clock,
+            rng=rng,
+            credentials=credentials,
+            outbound_proxy=SipUri.parse(outbound_proxy) if outbound_proxy else None,
+            udp_limit=udp_limit,
+            user_agent=server_name,
+        )
         transports.attach(self)
 
-    # inbound
+    # what is served
 
     def serve(self, method: str, user: MethodUser) -> None:
         """Let ``user`` have the requests of ``method``."""
         self._users[method] = user
+
+    def look_first(self, first_look: FirstLook) -> None:
+        """Let ``first_look`` see every new request but ACK, CANCEL and INVITE before anything is decided about it."""
+        self._first_look = first_look
+
+    def announce(
+        self,
+        *,
+        accept: Iterable[str] = (),
+        supported: Iterable[str] = (),
+        allow_events: Iterable[str] = (),
+    ) -> None:
+        """Add body types, option tags and event packages to what OPTIONS tells; option tags may then be required."""
+        for name, values in (("Accept", accept), ("Supported", supported), ("Allow-Events", allow_events)):
+            known = self._announced[name]
+            known += [value for value in values if value not in known]
+
+    @property
+    def allow(self) -> str:
+        """The methods served, as in an Allow header."""
+        return ", ".join(sorted({*self._users, "OPTIONS"}))
+
+    def capabilities(self) -> list[tuple[str, str]]:
+        """The headers that answer OPTIONS (section 11.2)."""
+        told = [(name, ", ".join(values)) for name, values in self._announced.items() if values]
+        return [("Allow", self.allow), *told, ("Accept-Encoding", "identity"), ("Accept-Language", "en")]
+
+    # inbound
 
     def received(self, octets: bytes, flow: Flow) -> None:
         """A message came from the wire."""
@@ -106,64 +153,89 @@ class UserAgent:
             if isinstance(message, Request):
                 self._request_received(message, flow)
             else:
-                self._clients.received(b"SIP/2.0 " + octets[8:], flow)
+                # the version in another case: put right, it goes the usual way
+                self._clients.received(b"SIP/2.0 " + octets[octets.index(b" ") + 1 :], flow)
         except BadMessage as error:
-            self.counters.malformed += 1
-            self.log.debug("malformed, from {peer}: {why}", peer=flow.peer, why=error)
-            if error.request is not None:
-                self._reply_statelessly(error.request, flow, error.status_hint, str(error))
+            self.malformed(error, flow)
+
+    def malformed(self, error: BadMessage, flow: Flow) -> None:
+        """Something came that is no good; it is answered if it is a request that can be."""
+        self.counters.malformed += 1
+        self.log.debug("malformed, from {peer}: {why}", peer=flow.peer, why=error)
+        request: Request | None = error.request
+        if request is not None:
+            self._stamp(request, flow)
+            self._reply_statelessly(request, flow, error.status_hint, str(error))
 
     def lost(self, flow: Flow) -> None:
+        """A stream has ended."""
         self._clients.lost(flow)
 
     def _request_received(self, request: Request, flow: Flow) -> None:
-        key = key_of(request)
-        if self._servers.absorb(request, key, flow):
+        method = request.method
+        if method == "ACK":
+            self._servers.acknowledge(key_of(request, "INVITE"))
+            return
+        key = key_of(request, method)
+        if self._servers.absorb(key, request, flow):
             return
         request.flow = flow
         self._stamp(request, flow)
         request.check()
-        if request.method == "ACK":
-            return
         if self._servers.full:
             self.counters.refused += 1
-            self._reply_statelessly(request, flow, 503, None, [("Retry-After", "5")])
+            self._reply_statelessly(request, flow, 503, None, [("Retry-After", RETRY_AFTER)])
+            return
+        if method == "INVITE":
+            self._servers.refuse_invite(request, key, flow, [("Allow", self.allow)])
             return
         transaction = self._servers.begin(request, key, flow)
         if transaction is None:
-            self._reply_statelessly(request, flow, 482)
-            return
-        self._dispatch(transaction, request)
-        transaction.wait()
-
-    def _dispatch(self, transaction: ServerTransaction, request: Request) -> None:
-        user = self._users.get(request.method)
-        if user is None:
-            if request.method == "OPTIONS":
-                transaction.reply(200, headers=[("Allow", self.allow)])
-            elif request.method in KNOWN:
-                transaction.reply(405, headers=[("Allow", self.allow)])
-            else:
-                transaction.reply(501)
+            self._reply_statelessly(request, flow, 482, "Merged Request")
             return
         try:
-            user.request_received(transaction, request)
+            self._dispatch(transaction, request)
         except BadMessage as error:
+            self.counters.malformed += 1
             transaction.reply(error.status_hint, str(error))
         except Exception:  # noqa: BLE001 - a fault of ours is a 500 for this request and nothing to others
-            self.log.failure("{method} failed", method=request.method)
+            self.log.failure("{method} from {peer} failed", method=method, peer=flow.peer)
             transaction.reply(500)
+        if not transaction.answered:
+            transaction.wait()
 
-    @property
-    def allow(self) -> str:
-        """The methods served, as in an Allow header."""
-        return ", ".join(sorted({*self._users, "OPTIONS"}))
+    def _dispatch(self, transaction: ServerTransaction, request: Request) -> None:
+        """The checks of section 8.2 in their order; merged requests are out already."""
+        method = request.method
+        if method == "CANCEL":
+            self._cancel(transaction, request)
+            return
+        if self._first_look is not None and self._first_look.takes(transaction, request):
+            return
+        user = self._users.get(method)
+        if user is None and method != "OPTIONS":
+            transaction.reply(405 if method in KNOWN else 501, headers=[("Allow", self.allow)])
+            return
+        if "Require" in request.headers:
+            unknown = [tag for tag in request.require if tag not in self._announced["Supported"]]
+            if unknown:
+                transaction.reply(420, headers=[("Unsupported", ", ".join(unknown))])
+                return
+        if user is None:
+            transaction.reply(200, headers=self.capabilities())
+        else:
+            user.request_received(transaction, request)
+
+    def _cancel(self, transaction: ServerTransaction, request: Request) -> None:
+        """Nothing here takes long enough to be cancelled: say only whether it is known (section 9.2)."""
+        known = any(self._servers.is_known(request, method) for method in ("INVITE", "OPTIONS", *self._users))
+        transaction.reply(200 if known else 481)
 
     def _stamp(self, request: Request, flow: Flow) -> None:
-        """Write into the top Via where the request really came from (RFC 3581, section 4)."""
+        """Write into the top Via where the request really came from (section 18.2.1; RFC 3581, section 4)."""
         via = request.via
         stamped = via
-        if via.rport is not None:
+        if via.rport is not None and flow.transport is UDP:
             stamped = stamped.with_param("rport", str(flow.peer.port)).with_param("received", flow.peer.host)
         elif via.host != flow.peer.uri_host:
             stamped = stamped.with_param("received", flow.peer.host)
@@ -189,22 +261,23 @@ class UserAgent:
         request: Request,
         *,
         flow: Flow | None = None,
+        next_hop: SipUri | None = None,
         authenticate: bool = True,
         timeout: float | None = None,
     ) -> "Deferred[Response]":
-        """Send ``request``, which has no Via of ours yet, and fire with its final response."""
-        assert flow is not None
-        answer: Deferred[Response] = Deferred()
-        head, _, tail = request.to_bytes().partition(b"\r\n")
-        self.send_prepared(
-            head + b"\r\n",
-            tail,
-            request.method,
-            flow,
-            lambda result: (
-                answer.callback(result) if isinstance(result, Response) else answer.errback(result)
-            ),
-        )
+        """Send ``request``, which has no Via of ours yet, and fire with its final response, 200 to 699.
+
+        It goes over ``flow`` if that is given, else to ``next_hop``, else to where its Route or Request-URI leads.
+        Fails with TransactionTimeout (also after ``timeout`` seconds), TransportFailed or NoRoute.  Cancelling gives
+        up: a late response is ignored.
+        """
+        answer = Deferred.fromCoroutine(self._delivery.deliver(request, flow, next_hop, authenticate))
+        if timeout is not None:
+
+            def late(_: Response | Failure, seconds: float) -> Response | Failure:
+                raise TransactionTimeout(f"no final response within {seconds:g} seconds")
+
+            answer.addTimeout(timeout, self.clock, late)
         return answer
 
     def send_prepared(
@@ -217,23 +290,43 @@ class UserAgent:
     ) -> None:
         """Send ``head`` (the request line), a Via, and ``tail`` (all other lines and the body) on ``flow``.
 
-        ``done`` is called once, later: with the final response or with what went wrong.
+        ``done`` is called once, later: with the final response, parsed when it is looked into, or with what went
+        wrong.  No challenge is answered.
         """
+        if len(head) + len(tail) > self._maybe_large and self._delivery.is_large(head, tail, flow):
+            Deferred.fromCoroutine(self._delivery.send_large(head, tail, method, flow, done)).addErrback(
+                lambda failure: self.log.failure("a large {method} failed", failure, method=method)
+            )
+            return
         try:
-            via = self._vias[flow.local]
-        except KeyError:
-            via = self._vias[flow.local] = self._via(flow)
-        try:
-            mark = self._marks[method]
-        except KeyError:
-            mark = self._marks[method] = f" {method}\r".encode()
-        try:
-            self._clients.start(head, via, tail, mark, flow, done)
+            self._start(head, tail, method, flow, done)
         except TransportFailed as error:
             self.clock.callLater(0, done, error)
 
+    def _start(self, head: bytes, tail: bytes, method: str, flow: Flow, done: Done) -> ClientTransaction:
+        try:
+            via = self._udp_vias[flow.local] if flow.transport is UDP else self._stream_via(flow)
+            mark = self._marks[method]
+        except KeyError:
+            via = self._learn(flow, method)
+            mark = self._marks[method]
+        return self._clients.start(head, via, tail, mark, flow, done)
+
+    def _learn(self, flow: Flow, method: str) -> tuple[bytes, bytes]:
+        """Prepare what is the same in every request of a method and on a socket."""
+        self._marks[method] = f" {method}\r".encode()
+        if flow.transport is not UDP:
+            return self._stream_via(flow)
+        via = (f"Via: SIP/2.0/UDP {self.transports.sent_by(flow)};branch=".encode(), b";rport\r\n")
+        self._udp_vias[flow.local] = via
+        return via
+
+    def _stream_via(self, flow: Flow) -> tuple[bytes, bytes]:
+        place = self.transports.sent_by(flow)
+        return f"Via: SIP/2.0/{flow.transport.via_token} {place};branch=".encode(), b"\r\n"
+
     def contact_uri(self, flow: Flow | Transport) -> str:
-        """Our Contact toward a flow, or for a transport: a URI in angle brackets."""
+        """Our Contact toward the peer of a flow, or for a transport: a URI in angle brackets."""
         if isinstance(flow, Transport):
             transport, place = flow, self.transports.listening(flow)
             if place is None:
@@ -243,12 +336,6 @@ class UserAgent:
         parameter = "" if transport is UDP else f";transport={transport.value}"
         return f"<sip:{place}{parameter}>"
 
-    def _via(self, flow: Flow) -> tuple[bytes, bytes]:
-        return (
-            f"Via: SIP/2.0/{flow.transport.via_token} {self.transports.sent_by(flow)};branch=".encode(),
-            VIA_END,
-        )
-
     def stop(self) -> None:
-        """Forget all timers."""
+        """Forget all transactions' timers; the transports are their owner's to close."""
         self.wheel.stop()

@@ -91,7 +91,7 @@ class ServerTransaction(Timer):
             self.request,
             status,
             reason,
-            headers=headers,
+            headers=(*headers, self._table.server),
             body=body,
             content_type=content_type,
             to_tag=None if status == 100 else self.local_tag,

@@ -11,7 +11,7 @@ Implements: RFC 3261 sections 17.1.3, 17.2.3 (matching), 8.2.2.2 (merged request
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from twisted.logger import Logger
@@ -21,7 +21,8 @@ from sip2xmpp.sip.answers import Answers
 from sip2xmpp.sip.arrived import ArrivedResponse
 from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
 from sip2xmpp.sip.flow import UDP, Flow
-from sip2xmpp.sip.message import Request, Response, parse_message
+from sip2xmpp.sip.invite_transaction import InviteTransaction
+from sip2xmpp.sip.message import Request, Response, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
 from sip2xmpp.sip.timers import TimerWheel
 from sip2xmpp.sip.transport import TransportLayer
@@ -139,13 +140,14 @@ class ServerTransactions:
 
     log = Logger()
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one caller
         self,
         transports: TransportLayer,
         wheel: TimerWheel,
         timers: TimerValues,
         rng: random.Random,
         limit: int,
+        server_name: str,
     ) -> None:
         self.transports = transports
         self.counters = transports.counters
@@ -153,19 +155,21 @@ class ServerTransactions:
         self.timers = timers
         self._rng = rng
         self._limit = limit
+        self.server = ("Server", server_name)
         self._live: dict[str, ServerTransaction] = {}
         self._merged: dict[int, str] = {}
         self._answers = Answers(wheel, timers.give_up, self._merged)
+        self._invites: dict[str, InviteTransaction] = {}
 
     def __len__(self) -> int:
-        return len(self._live)
+        return len(self._live) + len(self._invites)
 
     @property
     def full(self) -> bool:
         """Whether another unanswered request would be too many."""
-        return len(self._live) >= self._limit
+        return len(self._live) + len(self._invites) >= self._limit
 
-    def absorb(self, request: Request, key: str, flow: Flow) -> bool:
+    def absorb(self, key: str, request: Request, flow: Flow) -> bool:
         """Whether ``request`` repeats one that is known; if so it has been dealt with."""
         answer = self._answers.get(key)
         if answer is not None:
@@ -178,6 +182,36 @@ class ServerTransactions:
             live.repeated()
             return True
         return False
+
+    def refuse_invite(
+        self, request: Request, key: str, flow: Flow, headers: Sequence[tuple[str, str]]
+    ) -> None:
+        """Answer an INVITE with 405 and see it through to its ACK."""
+        invite = self._invites.get(key)
+        if invite is not None:
+            self.counters.absorbed += 1
+            invite.repeated()
+            return
+        tag = self.new_tag()
+        response = make_response(request, 405, headers=headers, to_tag=tag)
+        self._invites[key] = InviteTransaction(self, key, response, reply_flow(request, flow), tag)
+
+    def acknowledge(self, key: str) -> None:
+        """An ACK; it is never answered, whatever it belongs to."""
+        invite = self._invites.get(key)
+        if invite is None:
+            self.counters.dropped += 1
+        else:
+            invite.acknowledged()
+
+    def is_known(self, request: Request, method: str) -> bool:
+        """Whether there is a transaction that ``request``, a CANCEL, can mean, if that is of ``method``."""
+        key = key_of(request, method)
+        return key in self._invites or key in self._live or self._answers.get(key) is not None
+
+    def forget_invite(self, invite: InviteTransaction) -> None:
+        """Terminated."""
+        del self._invites[invite.key]
 
     def begin(self, request: Request, key: str, flow: Flow) -> ServerTransaction | None:
         """The transaction of a new request; None if it merged with one that came another way (482)."""
@@ -226,14 +260,18 @@ class ServerTransactions:
         return iter(list(self._live.values()))
 
 
-def key_of(request: Request) -> str:
-    """What tells a request from all others but its own repetitions (section 17.2.3)."""
+def key_of(request: Request, method: str) -> str:
+    """What tells a request from all others but its own repetitions (section 17.2.3).
+
+    ``method`` is that of the transaction: an ACK belongs to the one of its INVITE, a CANCEL has one of its own.
+    """
     via = request.via
     if via.has_cookie:
-        return f"{via.branch} {via.host} {via.port} {request.method}"
+        return f"{via.branch} {via.host} {via.port} {method}"
+    # an ACK has the To tag of the response, the INVITE had none
+    to_tag = None if method == "INVITE" else request.to.tag
     return (
-        f"{request.uri} {request.to.tag} {request.from_.tag} {request.call_id} {request.cseq.number}"
-        f" {request.method} {via}"
+        f"{request.uri} {to_tag} {request.from_.tag} {request.call_id} {request.cseq.number} {method} {via}"
     )
 
 

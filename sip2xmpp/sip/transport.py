@@ -7,12 +7,13 @@ for what is sent, and hands whole messages to one ``TransportUser``.
 Implements: RFC 3261 section 18.
 """
 
+from collections.abc import Collection
 from typing import Protocol
 
 from twisted.internet import defer
 from twisted.internet.interfaces import IReactorFDSet
 
-from sip2xmpp.errors import TransportFailed
+from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.udp import UdpPort
@@ -25,6 +26,9 @@ class TransportUser(Protocol):
 
     def received(self, octets: bytes, flow: Flow) -> None:
         """One whole message; never a keep-alive."""
+
+    def malformed(self, error: BadMessage, flow: Flow) -> None:
+        """Octets of a stream that are no message; the connection will be closed."""
 
     def lost(self, flow: Flow) -> None:
         """A stream has ended; nothing more can be sent on this flow."""
@@ -46,6 +50,10 @@ class TransportLayer(Protocol):
 
     def sent_by(self, flow: Flow) -> HostPort:
         """Where the peer of ``flow`` can reach us anew: for Via and Contact."""
+
+    @property
+    def speaks(self) -> Collection[Transport]:
+        """The transports that ``open`` can open."""
 
     def listening(self, transport: Transport) -> HostPort | None:
         """A place where we listen for ``transport``; None if we do not."""
@@ -93,6 +101,10 @@ class Transports:
 
     def sent_by(self, flow: Flow) -> HostPort:
         return flow.local
+
+    @property
+    def speaks(self) -> Collection[Transport]:
+        return (UDP,)
 
     def listening(self, transport: Transport) -> HostPort | None:
         return self._ports[0].local if transport is UDP and self._ports else None
