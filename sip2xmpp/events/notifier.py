@@ -1,0 +1,425 @@
+"""The notifier: SUBSCRIBE requests from SIP watchers, for any event package.
+
+Requests arrive proved and routed.  Each is checked in the order of RFC 6665, section 4.2.1, then handed to its
+``Subscription``: a new one, or the one whose dialog it names by our tag.  The 2xx leaves when the dialog record is
+durable, and the NOTIFY follows it.  A SUBSCRIBE with a lifetime of zero outside of a dialog is a fetch: it lives until
+its one NOTIFY and is never stored.
+
+Nothing here has a timer of its own: the store tells what has expired, and pauses and watchers whose back end says
+nothing wait in two ``Deadlines``.  ``restore`` brings every stored dialog back after a restart, a few at a time in
+random order, so that the watchers are told the current state without a storm.
+
+Implements: RFC 6665 sections 4.2.1 (SUBSCRIBE), 4.4.2, 7.2 (489), 8.2.2 (Allow-Events); RFC 3261 section 12.2.2.
+"""
+
+import random
+from collections import Counter, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from sip2xmpp.address import Address
+from sip2xmpp.errors import BadAddress, BadMessage, NoSuchPresentity, Refused, TooMany, Unreachable
+from sip2xmpp.events.package import EventPackage
+from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
+from sip2xmpp.presence.watching import Notification, Reason, Standing
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.dialog import target_of
+from sip2xmpp.sip.flow import Flow, Transport
+from sip2xmpp.sip.headers import Event
+from sip2xmpp.sip.message import Request
+from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.store.expiry import Deadlines
+from sip2xmpp.store.interface import Change, ChangeKind, Store
+from sip2xmpp.store.records import DialogRecord
+
+ROLE = "notifier"
+PATIENCE = 2.0
+"""Seconds after which a watcher is told that it is pending, if the back end has said nothing."""
+FETCH_PATIENCE = 8.0
+"""Seconds after which a fetch is answered with nothing."""
+RESTORED_AT_ONCE = 100
+"""How many stored dialogs are resumed together after a restart."""
+RESTORE_INTERVAL = 0.05
+"""Seconds from one such group to the next."""
+
+UNDECIDED = Notification(standing=Standing.PENDING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionLimits:
+    """Lifetimes in seconds, and how many subscriptions one watcher may have at a time."""
+
+    min_expires: int = 60
+    max_expires: int = 7200
+    per_watcher: int = 1000
+
+
+DEFAULT_LIMITS = SubscriptionLimits()
+
+
+class Notifier:
+    """Subscriptions of SIP watchers, by our dialog tag."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        agent: UserAgent,
+        store: Store,
+        clock: IReactorTime,
+        rng: random.Random,
+        packages: Iterable[EventPackage],
+        limits: SubscriptionLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self.agent = agent
+        self.store = store
+        self.clock = clock
+        self._rng = rng
+        self._packages = {package.name: package for package in packages}
+        self._limits = limits
+        self._subscriptions: dict[str, Subscription] = {}
+        self._per_watcher: Counter[Address] = Counter()
+        self._dormant: deque[Subscription] = deque()
+        self._silent = Deadlines(clock, self._back_end_silent)
+        self._paused = Deadlines(clock, self._pause_over)
+        store.dialogs.listen(self._dialog_changed)
+
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
+    @property
+    def allow_events(self) -> str:
+        """The Allow-Events header: the packages that may be subscribed to."""
+        return ", ".join(self._packages)
+
+    # SUBSCRIBE
+
+    def has_dialog(self, request: Request) -> bool:
+        """Whether a SUBSCRIBE names a dialog of ours."""
+        return self._named(request) is not None
+
+    def subscribe_received(
+        self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
+    ) -> None:
+        """Answer a SUBSCRIBE of ``watcher``, whose identity is proved, for ``presentity``."""
+        event = request.event
+        # COMPAT: old Linphone writes "Presence"; the value goes back in its own spelling.
+        package = self._packages.get(event.type.lower()) if event is not None else None
+        if package is None:
+            transaction.reply(489, headers=[("Allow-Events", self.allow_events)])
+        elif request.to.tag is None:
+            self._begin(transaction, request, watcher, presentity, package)
+        else:
+            self._go_on(transaction, request, watcher, package)
+
+    def _begin(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        watcher: Address,
+        presentity: Address,
+        package: EventPackage,
+    ) -> None:
+        expires = self._granted(transaction, request, package)
+        if expires is None:
+            return
+        profile = package.profile(request.accept, request.user_agent, datagram=_is_datagram(request.flow))
+        if profile is None:
+            transaction.reply(406)
+            return
+        if expires and self._per_watcher[watcher] >= self._limits.per_watcher:
+            transaction.reply(403, "Too Many Subscriptions")
+            return
+        fetch = expires == 0
+        record = self._record(transaction.local_tag, request, watcher, presentity, expires)
+        subscription = Subscription(
+            self, package=package, profile=profile, record=record, flow=request.flow, fetch=fetch
+        )
+        try:
+            subscription.watch = package.watch(presentity, subscription, fetch=fetch)
+        except (NoSuchPresentity, BadAddress) as refused:
+            transaction.reply(404, str(refused))
+        except (TooMany, Unreachable) as trouble:
+            transaction.reply(480, str(trouble))
+        except Refused as refused:
+            transaction.reply(403, str(refused))
+        else:
+            self._add(subscription)
+            if not fetch:
+                self.store.dialogs.put(record)
+            self._answer(transaction, request, subscription, expires, "" if fetch else "created")
+
+    def _go_on(
+        self, transaction: ServerTransaction, request: Request, watcher: Address, package: EventPackage
+    ) -> None:
+        """A SUBSCRIBE inside a dialog (RFC 6665, sections 4.1.2.2 and 4.1.2.3)."""
+        subscription = self._named(request)
+        if subscription is None or subscription.over or not _is_same_event(request, subscription.record):
+            transaction.reply(481)
+            return
+        record = subscription.record
+        if watcher != record.watcher:
+            transaction.reply(403, "This subscription belongs to somebody else")
+            return
+        if request.cseq.number < record.remote_cseq:
+            transaction.reply(500, "CSeq out of order")
+            return
+        expires = self._granted(transaction, request, package)
+        if expires is None:
+            return
+        if expires == 0:
+            subscription.unsubscribed()
+            self._answer(transaction, request, subscription, 0, "")
+            return
+        accept = request.accept or _split(record.accept)
+        user_agent = request.user_agent or record.user_agent
+        profile = package.profile(accept, user_agent, datagram=_is_datagram(request.flow))
+        if profile is None:
+            transaction.reply(406)
+            return
+        assert request.flow is not None
+        record = replace(
+            record,
+            remote_target=_checked_target(request) if "Contact" in request.headers else record.remote_target,
+            remote_cseq=request.cseq.number,
+            flow=request.flow.to_text(),
+            accept=", ".join(accept),
+            user_agent=user_agent,
+            expires_at=self.clock.seconds() + expires,
+        )
+        subscription.refreshed(record, request.flow, profile)
+        self.store.dialogs.put(record)
+        self._answer(transaction, request, subscription, expires, "refreshed")
+
+    def _named(self, request: Request) -> Subscription | None:
+        """The subscription whose dialog ``request`` belongs to."""
+        subscription = self._subscriptions.get(request.to.tag or "")
+        if subscription is None:
+            return None
+        record = subscription.record
+        if record.call_id != request.call_id or record.remote_tag != (request.from_.tag or ""):
+            return None
+        return subscription
+
+    def _granted(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> int | None:
+        """The lifetime in seconds, never longer than asked for; None when 423 has been sent."""
+        asked = request.expires
+        if asked is None:
+            return package.default_expires
+        least = self._limits.min_expires
+        if 0 < asked < least and asked < 3600:
+            transaction.reply(423, headers=[("Min-Expires", str(least))])
+            return None
+        return min(asked, self._limits.max_expires)
+
+    def _record(
+        self, local_tag: str, request: Request, watcher: Address, presentity: Address, expires: int
+    ) -> DialogRecord:
+        assert request.flow is not None
+        return DialogRecord(
+            role=ROLE,
+            call_id=request.call_id,
+            local_tag=local_tag,
+            remote_tag=request.from_.tag or "",
+            watcher=watcher,
+            presentity=presentity,
+            event=request.event_value or "",
+            local_uri=request.to.uri,
+            remote_uri=request.from_.uri,
+            remote_target=_checked_target(request),
+            route_set=tuple(request.record_route),
+            cseq_ceiling=CSEQ_BLOCK,
+            remote_cseq=request.cseq.number,
+            flow=request.flow.to_text(),
+            accept=", ".join(request.accept),
+            user_agent=request.user_agent,
+            expires_at=self.clock.seconds() + expires,
+        )
+
+    # The answer, when it is durable
+
+    def _answer(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        subscription: Subscription,
+        expires: int,
+        what: str,
+    ) -> None:
+        if subscription.fetch:
+            self._accept(transaction, request, subscription, 0, what)
+            return
+        self.store.committed().addCallbacks(
+            lambda _: self._accept(transaction, request, subscription, expires, what),
+            lambda failure: self._not_stored(transaction, subscription, failure),
+        ).addErrback(lambda failure: self.log.failure("a SUBSCRIBE was not answered", failure))
+
+    def _accept(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        subscription: Subscription,
+        expires: int,
+        what: str,
+    ) -> None:
+        if what == "refreshed" and subscription.over:
+            transaction.reply(481)
+            return
+        assert request.flow is not None
+        headers = [("Expires", str(expires)), ("Contact", self.agent.contact_uri(request.flow))]
+        headers += [("Record-Route", route) for route in request.record_route]
+        transaction.reply(200, headers=headers)
+        record = subscription.record
+        if what:
+            self.log.info(
+                "subscription {what}: {watcher} -> {presentity} ({event}, {expires} s)",
+                what=what,
+                watcher=record.watcher,
+                presentity=record.presentity,
+                event=record.event,
+                expires=expires,
+            )
+        subscription.answered()
+        if what == "refreshed" and subscription.watch is not None:
+            subscription.watch.refresh()
+        elif not subscription.over and subscription.watch is None:
+            self._resume(subscription)
+        if subscription.is_silent:
+            patience = FETCH_PATIENCE if subscription.fetch else PATIENCE
+            self._silent.add(record.local_tag, self.clock.seconds() + patience)
+
+    def _not_stored(
+        self, transaction: ServerTransaction, subscription: Subscription, failure: Failure
+    ) -> None:
+        self.log.failure("a subscription could not be stored", failure)
+        transaction.reply(500)
+        subscription.withdraw()
+
+    # What subscriptions need
+
+    def pause(self, subscription: Subscription, delay: float) -> None:
+        """Call ``resumed`` after ``delay`` seconds."""
+        self._paused.add(subscription.record.local_tag, self.clock.seconds() + delay)
+
+    def ended(self, subscription: Subscription, why: str) -> None:
+        """Forget a subscription; its last NOTIFY may still be under way."""
+        record = subscription.record
+        if self._subscriptions.pop(record.local_tag, None) is None:
+            return
+        self._per_watcher[record.watcher] -= 1
+        if not self._per_watcher[record.watcher]:
+            del self._per_watcher[record.watcher]
+        if not subscription.fetch:
+            self.log.info(
+                "subscription ended: {watcher} -> {presentity} ({event}), {why}",
+                watcher=record.watcher,
+                presentity=record.presentity,
+                event=record.event,
+                why=why,
+            )
+
+    def _add(self, subscription: Subscription) -> None:
+        self._subscriptions[subscription.record.local_tag] = subscription
+        self._per_watcher[subscription.record.watcher] += 1
+
+    def _back_end_silent(self, tag: str) -> None:
+        subscription = self._subscriptions.get(tag)
+        if subscription is not None and subscription.is_silent:
+            subscription.notified(UNDECIDED)
+
+    def _pause_over(self, tag: str) -> None:
+        subscription = self._subscriptions.get(tag)
+        if subscription is not None:
+            subscription.resumed()
+
+    def _dialog_changed(self, change: Change[DialogRecord]) -> None:
+        if change.kind is ChangeKind.EXPIRED and change.record.role == ROLE:
+            subscription = self._subscriptions.get(change.record.local_tag)
+            if subscription is not None:
+                subscription.end(TIMED_OUT)
+
+    # After a restart
+
+    def restore(self) -> None:
+        """Take up every stored dialog again; to be called once, before requests are served."""
+        for record in self.store.dialogs.all():
+            if record.role == ROLE:
+                self._restore(record)
+        self._rng.shuffle(self._dormant)
+        if self._dormant:
+            self.log.info("{count} subscriptions are taken up again", count=len(self._dormant))
+            self.clock.callLater(0, self._resume_some)
+
+    def _restore(self, record: DialogRecord) -> None:
+        package = self._packages.get(Event.parse(record.event).type.lower())
+        flow = Flow.from_text(record.flow)
+        profile = None
+        if package is not None:
+            accept = _split(record.accept)
+            profile = package.profile(accept, record.user_agent, datagram=_is_datagram(flow))
+        if package is None or profile is None:
+            self.store.dialogs.remove(record.key)
+            return
+        subscription = Subscription(
+            self,
+            package=package,
+            profile=profile,
+            record=record,
+            # A connection did not survive; the watcher is found by the route of the dialog.
+            flow=flow if _is_datagram(flow) else None,
+            first_cseq=record.cseq_ceiling,
+        )
+        subscription.answered()
+        self._add(subscription)
+        self._dormant.append(subscription)
+
+    def _resume_some(self) -> None:
+        for _ in range(min(RESTORED_AT_ONCE, len(self._dormant))):
+            subscription = self._dormant.popleft()
+            if subscription.watch is None and not subscription.over:
+                self._resume(subscription)
+        if self._dormant:
+            self.clock.callLater(RESTORE_INTERVAL, self._resume_some)
+
+    def _resume(self, subscription: Subscription) -> None:
+        """Watch again for a restored subscription."""
+        try:
+            subscription.watch = subscription.package.watch(subscription.record.presentity, subscription)
+        except (NoSuchPresentity, BadAddress):
+            subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.NORESOURCE))
+        except (TooMany, Unreachable):
+            subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.PROBATION))
+        except Refused:
+            subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED))
+
+
+def _is_same_event(request: Request, record: DialogRecord) -> bool:
+    """Whether package and ``id`` are those of the subscription (RFC 6665, section 8.2.1)."""
+    if request.event_value == record.event:
+        return True
+    asked, held = request.event, Event.parse(record.event)
+    return asked is not None and (asked.type.lower(), asked.id) == (held.type.lower(), held.id)
+
+
+def _checked_target(request: Request) -> str:
+    """The Contact, which NOTIFYs are sent to; ``BadMessage`` unless it is one SIP URI."""
+    target = target_of(request)
+    try:
+        SipUri.parse(target)
+    except BadMessage as bad:
+        raise BadMessage(f"the Contact cannot be used: {bad}") from bad
+    return target
+
+
+def _split(accept: str) -> list[str]:
+    return accept.split(", ") if accept else []
+
+
+def _is_datagram(flow: Flow | None) -> bool:
+    return flow is not None and flow.transport is Transport.UDP

@@ -1,0 +1,254 @@
+"""The event state compositor's edge: PUBLISH requests from the owners of our presentities.
+
+A publication is a row of the store under its entity tag.  Every accepted PUBLISH makes a new row with a tag that was
+never used before and removes the one it names, so a publisher that missed an answer gets 412 and publishes afresh.
+The presence agent hears of it by the store's feed; nothing is composed here.  The 200 leaves when the row is durable.
+
+A device that restarts has forgotten its tag, and what it published before would stand beside the new until it
+expires.  So each row keeps by what marks its device may be known (``source``), and an initial publication replaces
+an older one that shares a mark: the instance id, the tuple id or the socket, the latter two together with the
+User-Agent and the host that the device says it is.
+
+Implements: RFC 3903 sections 4, 6 (processing), 11.3 (489); RFC 3261 section 8.2.3 (bodies).
+"""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from sip2xmpp.address import Address
+from sip2xmpp.errors import BadDocument
+from sip2xmpp.events.package import EventPackage
+from sip2xmpp.sip.message import STAR, Request
+from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Publication
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicationLimits:
+    """Lifetimes in seconds, publications of one presentity, octets of a body."""
+
+    min_expires: int = 60
+    max_expires: int = 7200
+    per_presentity: int = 20
+    body: int = 65_536
+
+
+DEFAULT_LIMITS = PublicationLimits()
+
+
+class Publications:
+    """Publications of our presentities.  Requests arrive proved, and the gate has checked that the sender may.
+
+    ``exists(presentity)`` says whether we serve an address.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: IReactorTime,
+        rng: random.Random,
+        packages: Iterable[EventPackage],
+        exists: Callable[[Address], bool],
+        limits: PublicationLimits = DEFAULT_LIMITS,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._packages = {package.name: package for package in packages}
+        self._exists = exists
+        self._limits = limits
+        self._tag_prefix = rng.randbytes(8).hex()
+        self._tags_made = 0
+
+    def publish_received(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        sender: Address,  # noqa: ARG002
+        presentity: Address,
+    ) -> None:
+        """Answer a PUBLISH for ``presentity`` in the order of RFC 3903, section 6."""
+        if not self._exists(presentity):
+            transaction.reply(404)
+            return
+        event = request.event
+        # COMPAT: old Linphone writes "Presence".
+        package = self._packages.get(event.type.lower()) if event is not None else None
+        if package is None:
+            transaction.reply(489, headers=[("Allow-Events", ", ".join(self._packages))])
+            return
+        old: Publication | None = None
+        tag = request.headers.get("SIP-If-Match")
+        if tag is not None:
+            old = self._publication(tag, presentity, package)
+            if old is None:
+                transaction.reply(412)
+                return
+        expires = self._granted(transaction, request, package)
+        if expires is None:
+            return
+        if old is not None and expires == 0:
+            self._change(transaction, None, [old], 0)
+        elif request.body or old is None:
+            if self._is_body_right(transaction, request, package):
+                self._publish(transaction, presentity, package, old=old, expires=expires)
+        else:
+            renewed = replace(old, etag=self._new_tag(), expires_at=self._clock.seconds() + expires)
+            self._change(transaction, renewed, [old], expires)
+
+    def _publication(self, tag: str, presentity: Address, package: EventPackage) -> Publication | None:
+        found = self._store.publications.get(tag)
+        if found is None or found.presentity != presentity or found.package != package.name:
+            return None
+        return found
+
+    def _granted(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> int | None:
+        asked = request.expires
+        if asked is None:
+            return package.default_expires
+        least = self._limits.min_expires
+        if 0 < asked < least and asked < 3600:
+            transaction.reply(423, headers=[("Min-Expires", str(least))])
+            return None
+        return min(asked, self._limits.max_expires)
+
+    def _is_body_right(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> bool:
+        """Whether the body can be published; if not, the transaction has been answered."""
+        if not request.body:
+            transaction.reply(400, "A first publication needs a body")
+            return False
+        if len(request.body) > self._limits.body:
+            transaction.reply(413)
+            return False
+        accept = ("Accept", ", ".join(package.accepts))
+        media = request.content_type
+        if media is None or media.type not in package.accepts:
+            transaction.reply(415, headers=[accept])
+            return False
+        encoding = request.headers.get("Content-Encoding")
+        if encoding is not None and encoding.lower() != "identity":
+            transaction.reply(415, headers=[accept, ("Accept-Encoding", "identity")])
+            return False
+        try:
+            package.check(request.body)
+        except BadDocument as bad:
+            transaction.reply(400, str(bad))
+            return False
+        return True
+
+    def _publish(
+        self,
+        transaction: ServerTransaction,
+        presentity: Address,
+        package: EventPackage,
+        *,
+        old: Publication | None,
+        expires: int,
+    ) -> None:
+        """An initial or a modifying publication.
+
+        COMPAT: the entity in the document is not compared with the Request-URI: phones write pres:, their contact
+        address or another spelling there.  The Request-URI counts.
+        """
+        request, now = transaction.request, self._clock.seconds()
+        if old is not None:
+            gone, source = [old], old.source
+        else:
+            source = source_of(request, package)
+            gone = self._replaced(presentity, package, source)
+        last = gone[0] if gone else None
+        # COMPAT: Linphone repeats the whole document to refresh it.  The state is as old as it was.
+        is_same = last is not None and last.document == request.body
+        published = Publication(
+            presentity=presentity,
+            package=package.name,
+            etag=self._new_tag(),
+            source=source,
+            content_type=package.accepts[0],
+            document=last.document if is_same and last is not None else request.body,
+            user_agent=request.user_agent,
+            published_at=last.published_at if is_same and last is not None else now,
+            expires_at=now + expires,
+        )
+        if last is None and expires:
+            self.log.info(
+                "publication created: {presentity} ({package}, {user_agent})",
+                presentity=presentity,
+                package=package.name,
+                user_agent=request.user_agent,
+            )
+        self._change(transaction, published if expires else None, gone, expires)
+
+    def _replaced(self, presentity: Address, package: EventPackage, source: str) -> list[Publication]:
+        """What an initial publication takes the place of: the same device's older one, else the oldest of too many."""
+        live = [p for p in self._store.publications.select(str(presentity)) if p.package == package.name]
+        marks = set(source.split())
+        same = [p for p in live if not marks.isdisjoint(p.source.split())]
+        if same or len(live) < self._limits.per_presentity:
+            return same
+        return [min(live, key=lambda p: p.expires_at)]
+
+    def _change(
+        self, transaction: ServerTransaction, new: Publication | None, gone: list[Publication], expires: int
+    ) -> None:
+        """Make the change, and answer when it is durable."""
+        table = self._store.publications
+        for old in gone:
+            table.remove(old.key)
+        if new is not None:
+            table.put(new)
+        elif gone:
+            self.log.info("publication removed: {presentity}", presentity=gone[0].presentity)
+        tag = new.etag if new is not None else self._new_tag()
+        self._store.committed().addCallbacks(
+            lambda _: transaction.reply(200, headers=[("SIP-ETag", tag), ("Expires", str(expires))]),
+            lambda failure: self._not_stored(transaction, new, gone, failure),
+        )
+
+    def _not_stored(
+        self,
+        transaction: ServerTransaction,
+        new: Publication | None,
+        gone: list[Publication],
+        failure: Failure,
+    ) -> None:
+        self.log.failure("a publication could not be stored", failure)
+        if new is not None:
+            self._store.publications.remove(new.key)
+        for old in gone:
+            self._store.publications.put(old)
+        transaction.reply(500)
+
+    def _new_tag(self) -> str:
+        """An entity tag that no publication has or had, in this run of the process or another."""
+        self._tags_made += 1
+        return f"{self._tag_prefix}.{self._tags_made:x}"
+
+
+def source_of(request: Request, package: EventPackage) -> str:
+    """The marks by which the publishing device may be known again, blank separated."""
+    marks = []
+    contacts = request.contacts
+    if contacts is not STAR and contacts and (instance := contacts[0].param("+sip.instance")):
+        marks.append(f"instance={_hash(instance)}")
+    # The hop that the device itself wrote, which a proxy in between does not change.
+    hop = request.vias[-1]
+    agent = _hash(request.user_agent)
+    marks.append(f"socket={hop.host}:{hop.port or ''}:{agent}")
+    device = package.device_of(request.body)
+    if device:
+        marks.append(f"document={_hash(device)}:{hop.host}:{agent}")
+    return " ".join(marks)
+
+
+def _hash(text: str) -> str:
+    return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"

@@ -1,0 +1,346 @@
+"""The presence agent: the back end of our own domains.
+
+The truth about a presentity is in the store: its live publications.  The agent keeps nothing but the watches, and
+what it composed for those presentities that somebody watches.  The store's change feed marks a watched presentity
+stale; on the next reactor turn its publications are composed once, and if the result differs from the last one a new
+``Notification`` is made.  All watchers who may see it get that same object, so each rendering is written once.  A
+watcher gets one of four views: the composed document, the offline document (politely blocked; also what everybody
+gets of whom nothing is known, the very same object, so that the two cannot be told apart), no document (the owner
+has not decided), or the end.  A watcher whose view did not change hears nothing.
+
+Work is done in turns of a bounded size, between which the reactor serves other traffic: single watches (new,
+refreshed, decided anew) first, then compositions, then the fan-outs, a few watchers of each presentity in rotation,
+so that a change to ten thousand watchers neither blocks the process nor delays the one watcher of somebody else.  A
+change during a fan-out overtakes it: who was not reached yet gets only the newest.
+
+Implements: RFC 3856 section 6; RFC 4479 section 3.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents.presence import Presence
+from sip2xmpp.errors import BadDocument, NoSuchPresentity, NotAuthorized
+from sip2xmpp.presence.canonical import offline_document
+from sip2xmpp.presence.composition import Rank, Source, compose
+from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch, Watcher
+from sip2xmpp.store.expiry import Deadlines
+from sip2xmpp.store.interface import Change, Store
+from sip2xmpp.store.records import Publication
+
+PACKAGE = "presence"
+COMPOSITION_COST = 5
+"""What composing once counts against the size of a turn, in watchers notified."""
+SHARE = 25
+"""How many watchers of one presentity are notified before the next presentity has its share."""
+
+PENDING = Notification(standing=Standing.PENDING)
+REJECTED = Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
+NO_RESOURCE = Notification(standing=Standing.TERMINATED, reason=Reason.NORESOURCE)
+
+
+class _Presentity:
+    """A presentity while somebody watches it; the views are None until they are first asked for."""
+
+    __slots__ = (
+        "address",
+        "changes_at",
+        "current",
+        "documents",
+        "fingerprint",
+        "offline",
+        "queue",
+        "stale",
+        "watches",
+    )
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.watches: dict[_Watch, None] = {}
+        self.queue: deque[_Watch] = deque()
+        self.current: Notification | None = None
+        self.offline: Notification | None = None
+        self.fingerprint: tuple[tuple[str, float, bytes], ...] | None = None
+        self.documents: dict[bytes, Presence | None] = {}
+        self.changes_at: float | None = None
+        self.stale = False
+
+
+class _Watch:
+    """One watcher of one presentity; ``told`` is the view it has, ``end`` the last one once that is decided."""
+
+    __slots__ = ("agent", "end", "handling", "presentity", "queued", "stopped", "told", "watcher")
+
+    def __init__(
+        self, agent: "PresenceAgent", presentity: _Presentity, watcher: Watcher, handling: Handling
+    ) -> None:
+        self.agent = agent
+        self.presentity = presentity
+        self.watcher = watcher
+        self.handling = handling
+        self.told: Notification | None = None
+        self.end: Notification | None = None
+        self.queued = False
+        self.stopped = False
+
+    def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.agent.forget(self)
+
+    def refresh(self) -> None:
+        self.told = None
+        self.agent.queue(self)
+
+
+class PresenceAgent:
+    """Watches of the presentities of our own domains.
+
+    ``decide(presentity, watcher)`` is the policy; ``exists(presentity)`` says whether we serve it; ``parse`` gives the
+    document of a publication and raises ``BadDocument`` for one that cannot be read (it is left out).  ``turn_size``
+    is how many watchers are notified in one reactor turn.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: IReactorTime,
+        decide: Callable[[Address, Address], Handling],
+        exists: Callable[[Address], bool],
+        parse: Callable[[Publication], Presence],
+        turn_size: int = 200,
+    ) -> None:
+        self._publications = store.publications
+        self._clock = clock
+        self._decide = decide
+        self._exists = exists
+        self._parse = parse
+        self._turn_size = turn_size
+        self._presentities: dict[Address, _Presentity] = {}
+        self._singles: deque[_Watch] = deque()
+        self._stale: deque[_Presentity] = deque()
+        self._fan_outs: deque[_Presentity] = deque()
+        self._call: IDelayedCall | None = None
+        self._windows = Deadlines(clock, self._window_passed)
+        store.publications.listen(self._publication_changed)
+
+    def __len__(self) -> int:
+        """How many presentities are watched."""
+        return len(self._presentities)
+
+    def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:  # noqa: ARG002
+        """Begin to watch; see ``BackEnd``.  A fetch is a watch that its owner stops after the first answer."""
+        if not self._exists(presentity):
+            raise NoSuchPresentity(f"nobody is called {presentity}")
+        handling = self._decide(presentity, watcher.address)
+        if handling is Handling.BLOCK:
+            raise NotAuthorized(f"{watcher.address} may not watch {presentity}")
+        watched = self._presentities.get(presentity)
+        if watched is None:
+            watched = self._presentities[presentity] = _Presentity(presentity)
+        watch = _Watch(self, watched, watcher, handling)
+        watched.watches[watch] = None
+        self.queue(watch)
+        return watch
+
+    def rules_changed(self, presentity: Address, watcher: Address | None = None) -> None:
+        """Decide again, at once, about the live watches of one watcher of ``presentity``, or of all of them."""
+        watched = self._presentities.get(presentity)
+        if watched is None:
+            return
+        for watch in list(watched.watches):
+            if watcher is None or watch.watcher.address == watcher:
+                handling = self._decide(presentity, watch.watcher.address)
+                if handling is Handling.BLOCK:
+                    self._end(watch, REJECTED)
+                elif handling is not watch.handling:
+                    watch.handling = handling
+                    self.queue(watch)
+
+    def existence_changed(self, presentity: Address) -> None:
+        """End the watches of ``presentity`` if it is no longer one of ours."""
+        watched = self._presentities.get(presentity)
+        if watched is not None and not self._exists(presentity):
+            for watch in list(watched.watches):
+                self._end(watch, NO_RESOURCE)
+
+    def queue(self, watch: _Watch) -> None:
+        """Notify this one watch on a coming turn, ahead of fan-outs."""
+        self._singles.append(watch)
+        self._wake()
+
+    def forget(self, watch: _Watch) -> None:
+        """Drop a watch, and with the last one everything held for its presentity."""
+        watched = watch.presentity
+        watched.watches.pop(watch, None)
+        if not watched.watches and self._presentities.get(watched.address) is watched:
+            del self._presentities[watched.address]
+
+    def _end(self, watch: _Watch, notification: Notification) -> None:
+        watch.end = notification
+        self.forget(watch)
+        self.queue(watch)
+
+    def _publication_changed(self, change: Change[Publication]) -> None:
+        watched = self._presentities.get(change.record.presentity)
+        if watched is not None and change.record.package == PACKAGE:
+            self._mark(watched)
+
+    def _window_passed(self, key: str) -> None:
+        """Something in a document of this presentity begins or ceases to hold (RFC 4480: ``from`` and ``until``)."""
+        watched = self._presentities.get(Address.parse(key))
+        if watched is not None:
+            watched.changes_at = None
+            watched.fingerprint = None
+            self._mark(watched)
+
+    def _mark(self, watched: _Presentity) -> None:
+        if not watched.stale:
+            watched.stale = True
+            self._stale.append(watched)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._turn)
+
+    def _turn(self) -> None:
+        self._call = None
+        try:
+            self._work(self._turn_size)
+        finally:
+            # Also after a watcher failed: the reactor logs the failure and the others go on.
+            if self._singles or self._stale or self._fan_outs:
+                self._wake()
+
+    def _work(self, budget: int) -> None:
+        while self._singles and budget > 0:
+            self._tell(self._singles.popleft())
+            budget -= 1
+        while self._stale and budget > 0:
+            self._recompose(self._stale.popleft())
+            budget -= COMPOSITION_COST
+        while self._fan_outs and budget > 0:
+            watched = self._fan_outs.popleft()
+            share = min(SHARE, budget, len(watched.queue))
+            budget -= share
+            if len(watched.queue) > share:
+                self._fan_outs.append(watched)
+            for _ in range(share):
+                watch = watched.queue.popleft()
+                watch.queued = False
+                self._tell(watch)
+
+    def _tell(self, watch: _Watch) -> None:
+        """Give a watch its view, unless it has it."""
+        if watch.stopped:
+            return
+        if watch.end is not None:
+            watch.stopped = True
+            watch.watcher.notified(watch.end)
+            return
+        watched = watch.presentity
+        if watch.handling is Handling.ALLOW:
+            if watched.stale:
+                self._recompose(watched)
+            view = watched.current or self._compose(watched)
+        elif watch.handling is Handling.CONFIRM:
+            view = PENDING
+        else:
+            view = watched.offline or self._offline(watched)
+        if view is not watch.told:
+            watch.told = view
+            watch.watcher.notified(view)
+
+    def _recompose(self, watched: _Presentity) -> None:
+        """Compose after a change, and queue everybody if the result is another one."""
+        if not watched.stale:
+            return
+        watched.stale = False
+        before = watched.current
+        if before is None or not watched.watches or self._compose(watched) is before:
+            return
+        if not watched.queue:
+            self._fan_outs.append(watched)
+        for watch in watched.watches:
+            if not watch.queued:
+                watch.queued = True
+                watched.queue.append(watch)
+
+    def _compose(self, watched: _Presentity) -> Notification:
+        """The current view of those who may see; the same object as before if the document is the same."""
+        live = [p for p in self._publications.select(str(watched.address)) if p.package == PACKAGE]
+        fingerprint = tuple((p.source or p.etag, p.published_at, p.document) for p in live)
+        if watched.current is not None and fingerprint == watched.fingerprint:
+            return watched.current
+        watched.fingerprint = fingerprint
+        sources = self._sources(watched, live)
+        offline = watched.offline or self._offline(watched)
+        if not sources:
+            watched.current = offline
+            return offline
+        document = compose(watched.address.sip_uri(), sources, self._clock.seconds())
+        if document == offline.document:
+            watched.current = offline
+        elif watched.current is None or watched.current.document != document:
+            watched.current = Notification(standing=Standing.ACTIVE, document=document)
+        return watched.current
+
+    def _sources(self, watched: _Presentity, live: list[Publication]) -> list[Source]:
+        """The publications as values; a document that did not change is not read again."""
+        read = watched.documents
+        watched.documents = {}
+        sources = []
+        for publication in live:
+            octets = publication.document
+            document = read[octets] if octets in read else self._document(publication)
+            if document is None:
+                continue
+            if document.changes_at is None:
+                watched.documents[octets] = document
+            else:
+                self._look_again(watched, document.changes_at)
+            sources.append(
+                Source(
+                    id=publication.source or publication.etag,
+                    rank=Rank.PUBLISHED,
+                    published_at=publication.published_at,
+                    document=document,
+                    user_agent=publication.user_agent,
+                )
+            )
+        return sources
+
+    def _document(self, publication: Publication) -> Presence | None:
+        try:
+            return self._parse(publication)
+        except BadDocument as bad:
+            self.log.error(
+                "a publication of {presentity} cannot be read: {why}",
+                presentity=publication.presentity,
+                why=bad,
+            )
+            return None
+
+    def _look_again(self, watched: _Presentity, at: float) -> None:
+        key, before = str(watched.address), watched.changes_at
+        if before is not None:
+            if before <= at:
+                return
+            self._windows.discard(key, before)
+        watched.changes_at = at
+        self._windows.add(key, at)
+
+    def _offline(self, watched: _Presentity) -> Notification:
+        watched.offline = Notification(
+            standing=Standing.ACTIVE, document=offline_document(watched.address.sip_uri())
+        )
+        return watched.offline

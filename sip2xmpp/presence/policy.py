@@ -1,0 +1,61 @@
+"""Who may see whom: what an owner decided about a watcher, or else the default of the owner's domain.
+
+``Policy.decide`` reads the verdicts of the store, and an owner always sees everything about himself.  Whoever holds
+decisions that were made from it (the presence agent) listens, and is told which pair to decide again.
+
+Implements: RFC 3856 section 6.6; RFC 5025 section 3.2.1 (the four handlings).
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+
+from sip2xmpp.address import Address
+from sip2xmpp.store.interface import Change, Table
+from sip2xmpp.store.records import Verdict
+
+
+class Handling(Enum):
+    """What becomes of a subscription, from least to most; the values are those of ``sub-handling``."""
+
+    BLOCK = "block"
+    CONFIRM = "confirm"
+    POLITE_BLOCK = "polite-block"
+    ALLOW = "allow"
+
+
+class Policy:
+    """Decisions of owners over defaults of domains.
+
+    ``defaults`` maps a domain of presentities to what a watcher gets about whom nothing was decided; ``default`` is
+    for every other domain.
+    """
+
+    def __init__(
+        self,
+        verdicts: Table[Verdict],
+        *,
+        default: Handling = Handling.ALLOW,
+        defaults: Mapping[str, Handling] | None = None,
+    ) -> None:
+        self._verdicts = verdicts
+        self._default = default
+        self._defaults = dict(defaults or {})
+        self._listeners: list[Callable[[Address, Address], None]] = []
+        verdicts.listen(self._verdict_changed)
+
+    def decide(self, presentity: Address, watcher: Address) -> Handling:
+        """How a subscription of ``watcher`` to ``presentity`` is handled now."""
+        if presentity == watcher:
+            return Handling.ALLOW
+        verdict = self._verdicts.get(f"{presentity} {watcher}")
+        if verdict is not None:
+            return Handling(verdict.handling)
+        return self._defaults.get(presentity.domain, self._default)
+
+    def listen(self, listener: Callable[[Address, Address], None]) -> None:
+        """Call ``listener(presentity, watcher)`` whenever the decision about that pair may have changed."""
+        self._listeners.append(listener)
+
+    def _verdict_changed(self, change: Change[Verdict]) -> None:
+        for listener in self._listeners:
+            listener(change.record.presentity, change.record.watcher)

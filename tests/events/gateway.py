@@ -1,0 +1,142 @@
+"""The SIP edge and the presence agent joined on the in-memory network, behind a door that believes every From."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from sip2xmpp.address import Address, address_from_sip
+from sip2xmpp.documents import pidf
+from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
+from sip2xmpp.events.package import PresencePackage
+from sip2xmpp.events.publication import PublicationLimits, Publications
+from sip2xmpp.events.registrar import Registrar, RegistrationLimits
+from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.policy import Handling, Policy
+from sip2xmpp.presence.watching import BackEnd
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.message import Request
+from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.store.memory import MemoryStore
+from sip2xmpp.store.records import Verdict
+from tests.events.phone import SERVER
+from tests.fakes import Network
+
+TABLES = (
+    "accounts",
+    "publications",
+    "dialogs",
+    "authorizations",
+    "bindings",
+    "verdicts",
+    "spellings",
+    "threads",
+)
+
+
+class Method:
+    """A method user made of a function."""
+
+    def __init__(self, function: Callable[[ServerTransaction, Request], None]) -> None:
+        self.request_received = function
+
+
+class Gateway:
+    """One process.  ``kept`` is the store of the process before it."""
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        seed: int = 1,
+        kept: MemoryStore | None = None,
+        back_end: BackEnd | None = None,
+        users: Callable[[Address], bool] = lambda address: address.domain == "sip.example.org",
+        subscriptions: SubscriptionLimits | None = None,
+        publications: PublicationLimits | None = None,
+        registrations: RegistrationLimits | None = None,
+        store: MemoryStore | None = None,
+    ) -> None:
+        self.network = network
+        self.clock = network.clock
+        clock: Any = self.clock
+        rng = random.Random(seed)
+        self.store = store or MemoryStore(clock)
+        if kept is not None:
+            for name in TABLES:
+                for record in getattr(kept, name).all():
+                    getattr(self.store, name).put(record)
+        self.host = network.host(SERVER.host, SERVER.port)
+        self.agent = UserAgent(**user_agent_parts(self.host, clock, rng))
+        self.policy = Policy(self.store.verdicts)
+        self.presence = PresenceAgent(
+            store=self.store,
+            clock=clock,
+            decide=self.policy.decide,
+            exists=users,
+            parse=lambda publication: pidf.read(publication.document, now=clock.seconds()),
+        )
+        self.policy.listen(self.presence.rules_changed)
+        package = PresencePackage(back_end or self.presence)
+        self.notifier = Notifier(
+            agent=self.agent,
+            store=self.store,
+            clock=clock,
+            rng=rng,
+            packages=[package],
+            limits=subscriptions or SubscriptionLimits(),
+        )
+        self.publications = Publications(
+            store=self.store,
+            clock=clock,
+            rng=rng,
+            packages=[package],
+            exists=users,
+            limits=publications or PublicationLimits(),
+        )
+        self.registrar = Registrar(
+            store=self.store,
+            clock=clock,
+            exists=users,
+            address_of_uri=address_from_sip,
+            limits=registrations or RegistrationLimits(),
+        )
+        self.agent.serve("SUBSCRIBE", Method(self._subscribe))
+        self.agent.serve("PUBLISH", Method(self._publish))
+        self.agent.serve("REGISTER", Method(self._register))
+        self.notifier.restore()
+
+    def _subscribe(self, transaction: ServerTransaction, request: Request) -> None:
+        uri = request.uri if request.to.tag is None else request.to.uri
+        self.notifier.subscribe_received(
+            transaction, request, address_from_sip(request.from_.uri), address_from_sip(uri)
+        )
+
+    def _publish(self, transaction: ServerTransaction, request: Request) -> None:
+        self.publications.publish_received(
+            transaction, request, address_from_sip(request.from_.uri), address_from_sip(request.uri)
+        )
+
+    def _register(self, transaction: ServerTransaction, request: Request) -> None:
+        self.registrar.register_received(transaction, request, address_from_sip(request.from_.uri))
+
+    def decide(self, presentity: str, watcher: str, handling: Handling) -> None:
+        self.store.verdicts.put(
+            Verdict(
+                presentity=Address.parse(presentity),
+                watcher=Address.parse(watcher),
+                handling=handling.value,
+                decided_at=0.0,
+            )
+        )
+
+    def killed(self) -> MemoryStore:
+        """End the process as kill -9 does, and give what a new one finds on the disk."""
+        self.host.vanish()
+        self.host.send = lambda octets, flow: None  # type: ignore[method-assign]
+        self.agent.stop()
+        self.store.close()
+        return self.store
+
+
+def user_agent_parts(host: Any, clock: Any, rng: random.Random) -> dict[str, Any]:
+    return {"transports": host, "clock": clock, "rng": rng}
