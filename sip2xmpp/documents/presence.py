@@ -155,7 +155,11 @@ class Device:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """A whole document.  ``entity`` is the presentity's URI as written (``sip:``, ``pres:``, ...)."""
+    """A whole document.  ``entity`` is the presentity's URI as written (``sip:``, ``pres:``, ...).
+
+    ``changes_at`` (Unix time) is when reading the same octets again would give another value, because the validity
+    of some element begins or ends then (RFC 4480, section 3.1); it is never written.
+    """
 
     entity: str
     tuples: tuple[Tuple, ...] = ()
@@ -163,3 +167,4 @@ class Presence:
     persons: tuple[Person, ...] = ()
     devices: tuple[Device, ...] = ()
     extensions: tuple[bytes, ...] = ()
+    changes_at: float | None = None

@@ -1,0 +1,141 @@
+"""Which form of a presence document a watcher gets, and the octets of it, made once for all watchers alike.
+
+The choice is a table: what the SUBSCRIBE accepts, then what its User-Agent is known to read.  ``render`` keeps what it
+made in the notification, by profile and entity, so that a change with ten thousand watchers is written once.
+
+Implements: RFC 3856 section 6.7 (Accept of the presence package); RFC 3261 section 20.1.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sip2xmpp.documents import cisco, pidf, xpidf
+from sip2xmpp.documents.presence import Presence
+from sip2xmpp.presence import profiles
+from sip2xmpp.presence.canonical import canonical
+from sip2xmpp.presence.profiles import Profile, Syntax
+from sip2xmpp.presence.states import State, state_of
+from sip2xmpp.presence.watching import Notification
+
+PIDF_TYPE: Final = "application/pidf+xml"
+XPIDF_TYPE: Final = "application/xpidf+xml"
+CPIM_PIDF_TYPE: Final = "application/cpim-pidf+xml"
+
+_USER_AGENTS: Final[tuple[tuple[re.Pattern[str], Profile], ...]] = (
+    (re.compile(r"Cisco-(?:CP|CUCM)", re.IGNORECASE), profiles.CISCO),
+    (re.compile(r"^Linphone/(?:[0-2]\.|3\.[0-5](?:\.|\b))", re.IGNORECASE), profiles.LINPHONE_3),
+    (re.compile(r"^Linphonec\b|^Linphone/[0-5]\b", re.IGNORECASE), profiles.LINPHONE_5),
+    (re.compile(r"^Linphone[ -]?Desktop/(?:[6-9]|[1-9]\d)\b", re.IGNORECASE), profiles.LINPHONE_DESKTOP_6),
+)
+"""User-Agent of the watcher -> profile, where the watcher takes PIDF; the first row that matches."""
+
+_QUIRKS: Final[tuple[tuple[str, re.Pattern[str], Profile], ...]] = (
+    ("linphone-sdk-dnd", re.compile(r"^Linphone.*SDK", re.IGNORECASE), profiles.LINPHONE_SDK_DND),
+    (
+        "linphone-desktop-offline",
+        re.compile(r"^Linphone[ -]?Desktop/(?:[6-9]|[1-9]\d)\b", re.IGNORECASE),
+        profiles.LINPHONE_DESKTOP_OFFLINE,
+    ),
+)
+"""Options of the operator -> User-Agent and profile; they stand before the table above when they are on."""
+
+_POLYCOM: Final = re.compile("poly", re.IGNORECASE)
+_GATEWAY: Final = re.compile(r"sip2xmpp|sylkserver|kamailio|opensips", re.IGNORECASE)
+"""Watchers that read the XMPP ``show`` inside a document."""
+
+_XPIDF_WORDS: Final[dict[State, tuple[str, str]]] = {
+    State.ONLINE: ("open", "online"),
+    State.CHAT: ("open", "online"),
+    State.AWAY: ("open", "away"),
+    State.XA: ("open", "away"),
+    State.BUSY: ("inuse", "busy"),
+    State.DND: ("inuse", "busy"),
+    State.ON_THE_PHONE: ("inuse", "onthephone"),
+    State.OFFLINE: ("closed", "offline"),
+    State.UNKNOWN: ("closed", "offline"),
+}
+
+
+def profile_for(
+    accept: str | Iterable[str],
+    user_agent: str = "",
+    *,
+    default: Profile = profiles.INTEROP,
+    datagram: bool = False,
+    quirks: Sequence[str] = (),
+) -> Profile | None:
+    """The profile for a watcher, or None when it accepts nothing we can write (406).
+
+    ``accept`` is the Accept header, as one value or several; empty stands for none.  ``default`` is the operator's
+    choice for clients that are not in the table.  With ``datagram`` documents are kept small for UDP.
+    """
+    offered = _media_types(accept)
+    chosen = _by_type(offered, user_agent)
+    if chosen is None:
+        return None
+    if chosen is profiles.INTEROP:
+        chosen = _by_user_agent(user_agent, default, quirks)
+    if datagram and chosen.syntax is Syntax.PIDF:
+        return profiles.slim(chosen, keep_show=_GATEWAY.search(user_agent) is not None)
+    return chosen
+
+
+def render(notification: Notification, entity_uri: str, profile: Profile) -> tuple[str, bytes]:
+    """Content-Type and octets of the notification's document; empty octets when there is no document to show."""
+    document = notification.document
+    if document is None:
+        return profile.content_type, b""
+    key = f"{profile.name} {entity_uri}"
+    octets = notification.renderings.get(key)
+    if octets is None:
+        octets = notification.renderings[key] = _write(document, entity_uri, profile)
+    return profile.content_type, octets
+
+
+def _write(document: Presence, entity_uri: str, profile: Profile) -> bytes:
+    shaped = canonical(document, profile=profile, entity=entity_uri)
+    if profile.syntax is Syntax.XPIDF:
+        status, substatus = _XPIDF_WORDS[state_of(document)]
+        return xpidf.write(shaped.entity, status=status, substatus=substatus)
+    if profile.syntax is Syntax.CISCO:
+        return cisco.write(shaped)
+    octets = pidf.write(shaped)
+    if profile.size_goal is not None and len(octets) > profile.size_goal:
+        for smaller in profiles.smaller(profile):
+            octets = pidf.write(canonical(document, profile=smaller, entity=entity_uri))
+            if len(octets) <= profile.size_goal:
+                break
+    return octets
+
+
+def _media_types(accept: str | Iterable[str]) -> frozenset[str]:
+    values = [accept] if isinstance(accept, str) else accept
+    found: set[str] = set()
+    for value in values:
+        for item in value.split(","):
+            media, *parameters = (part.strip().lower() for part in item.split(";"))
+            refused = any(re.fullmatch(r"q\s*=\s*0(?:\.0*)?", parameter) for parameter in parameters)
+            if media and not refused:
+                found.add(media)
+    return frozenset(found)
+
+
+def _by_type(offered: frozenset[str], user_agent: str) -> Profile | None:
+    """The family of documents; INTEROP stands for PIDF in whatever form."""
+    if PIDF_TYPE in offered:
+        return profiles.INTEROP
+    if _POLYCOM.search(user_agent) and (not offered or offered & {XPIDF_TYPE, "*/*", "application/*"}):
+        return profiles.XPIDF
+    if not offered or offered & {"*/*", "application/*"}:
+        return profiles.INTEROP
+    if CPIM_PIDF_TYPE in offered:
+        return profiles.CISCO_CPIM
+    return profiles.XPIDF if XPIDF_TYPE in offered else None
+
+
+def _by_user_agent(user_agent: str, default: Profile, quirks: Sequence[str]) -> Profile:
+    for name, pattern, profile in _QUIRKS:
+        if name in quirks and pattern.search(user_agent):
+            return profile
+    return next((profile for pattern, profile in _USER_AGENTS if pattern.search(user_agent)), default)

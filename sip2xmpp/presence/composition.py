@@ -1,0 +1,244 @@
+"""One document from many sources: what a human's phones, clients, calls and settings say together.
+
+``compose`` is a pure function.  Sources are put into one order by their own values, so the order in which they are given
+never matters.  The person's state is that of the most authoritative source that says anything about the person, the
+newest among equals; the document then says it in every way ``state_of`` knows, so that ``presence.canonical`` finds the
+same one again.
+
+Where RFC 4479 leaves the policy open: a plain ``open`` says nothing about the person and so never replaces "away" from
+another device; a call replaces what is milder than busy; a device that says closed hides what registrations and calls say.
+
+Implements: RFC 4479 section 3 (the merged view); RFC 3863 section 4.1.2 (unique tuple ids); RFC 3903 section 4.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, Presence, Tuple, UserInput
+from sip2xmpp.presence.canonical import newer_attributes, offline_document, person_id
+from sip2xmpp.presence.hearing import MANUAL, Heard, Rank, Source, hear
+from sip2xmpp.presence.matching import Service, merge
+from sip2xmpp.presence.profiles import EXTENDED
+from sip2xmpp.presence.states import (
+    AVAILABLE,
+    SHOW_OF,
+    State,
+    activities_of,
+    as_utc,
+    fits,
+    kind_of,
+    severity,
+    user_inputs,
+)
+from sip2xmpp.presence.texts import user_notes
+
+__all__ = ["Rank", "Source", "compose", "settle"]
+
+_MILDER_THAN_A_CALL = frozenset((State.ONLINE, State.CHAT, State.AWAY, State.XA))
+_RESOURCE_ORDER = (State.XA, State.AWAY, State.BUSY, State.ON_THE_PHONE, State.DND, State.ONLINE, State.CHAT)
+_AWAY_KINDS = frozenset((State.AWAY, State.XA))
+_CERTAIN = {
+    State.BUSY: Activity("busy"),
+    State.ON_THE_PHONE: Activity("on-the-phone"),
+    State.DND: Activity("other", "dnd"),
+    State.AWAY: Activity("away"),
+    State.XA: Activity("away"),
+}
+"""The activity that says a state where the spokesman said it in another way."""
+
+
+def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
+    """The document of a presentity at ``now`` (Unix time), winner first.
+
+    Without sources it is the offline document; when no source states anything it has no tuple, and its state is
+    UNKNOWN.
+    """
+    living = [source for source in sources if source.expires_at is None or source.expires_at > now]
+    if not living:
+        return offline_document(entity)
+    services, heard = merge([hear(source) for source in living], entity)
+    if any(one.state is State.OFFLINE and one.source.rank in MANUAL for one in heard):
+        heard = [one for one in heard if one.source.rank not in (Rank.REGISTERED, Rank.DIALOG)]
+        services = [one for one in services if one.owner.source.rank not in (Rank.REGISTERED, Rank.DIALOG)]
+    if not services:
+        return Presence(entity=entity)
+    spokesman, state = _spokesman([one for one in heard if one.is_open])
+    if not any(service.tuple.basic is Basic.OPEN for service in services):
+        spokesman, state = None, State.OFFLINE
+    notes, worded_at = _notes(heard, spokesman)
+    changed_at = spokesman.changed_at if spokesman is not None else worded_at
+    person = replace(_attributes(entity, heard), activities=_activities(heard, spokesman, state), notes=notes)
+    return Presence(
+        entity=entity,
+        tuples=_tuples(services, state, notes),
+        persons=() if state is State.OFFLINE else _with_time(person, changed_at),
+        devices=_devices(heard),
+        extensions=tuple(
+            dict.fromkeys(octets for one in reversed(heard) for octets in one.source.document.extensions)
+        ),
+        changes_at=_next_change(living, now),
+    )
+
+
+def settle(previous: Presence | None, current: Presence) -> Presence:
+    """``previous`` when ``current`` says the same but for ids and timestamps, else ``current``.
+
+    Phones publish the same state again with fresh ids and times; watchers need not hear of that.
+    """
+    if previous is not None and _essence(previous) == _essence(current):
+        return replace(previous, changes_at=current.changes_at)
+    return current
+
+
+def _spokesman(heard: Sequence[Heard]) -> tuple[Heard | None, State]:
+    """Who speaks for the person, and what is said; nobody and ONLINE when devices are merely reachable."""
+    manual = _newest([one for one in _with_one_resource(heard) if one.speaks and one.source.rank in MANUAL])
+    call = _newest([one for one in heard if one.speaks and one.source.rank == Rank.DIALOG])
+    if call is not None and (manual is None or manual.state in _MILDER_THAN_A_CALL):
+        return call, call.state
+    if manual is not None:
+        return manual, manual.state
+    if not any(_is_active(one) for one in heard):
+        idle = _newest([one for one in heard if one.idle])
+        if idle is not None:
+            return idle, State.AWAY
+    other = _newest([one for one in heard if one.speaks])
+    return (other, other.state) if other is not None else (None, State.ONLINE)
+
+
+def _newest(heard: Sequence[Heard]) -> Heard | None:
+    """The newest; of several equally new the one with the more severe state."""
+    return max(
+        heard,
+        key=lambda one: (one.source.published_at, severity(one.state), one.source.rank, one.source.id),
+        default=None,
+    )
+
+
+def _with_one_resource(heard: Sequence[Heard]) -> list[Heard]:
+    """Of the XMPP resources of one user only that with the highest priority counts; of equals the more reachable."""
+    resources = [one for one in heard if one.source.rank == Rank.RESOURCE]
+    if len(resources) < 2:
+        return list(heard)
+    best = max(resources, key=lambda one: (_priority(one), _RESOURCE_ORDER.index(one.state), one.age_order))
+    return [one for one in heard if one.source.rank != Rank.RESOURCE or one is best]
+
+
+def _priority(one: Heard) -> float:
+    return max((service.priority for service in one.tuples if service.priority is not None), default=-1.0)
+
+
+def _is_active(one: Heard) -> bool:
+    return any(not use.idle for use in user_inputs(one.source.document))
+
+
+def _notes(heard: Sequence[Heard], spokesman: Heard | None) -> tuple[tuple[Note, ...], datetime | None]:
+    """The text of the spokesman, else the newest there is; and when it, or the newest source, changed."""
+    order = sorted(heard, key=lambda one: one.age_order, reverse=True)
+    if spokesman is not None:
+        order = [spokesman, *(one for one in order if one is not spokesman and one.is_open)]
+    for one in order:
+        notes = user_notes(one.source.document, one.state)
+        if notes:
+            return notes, one.changed_at
+    return (), order[0].changed_at if order else None
+
+
+def _tuples(services: Sequence[Service], state: State, notes: tuple[Note, ...]) -> tuple[Tuple, ...]:
+    """All services, the winner first and marked with the state of the whole."""
+
+    def standing(service: Service) -> tuple[bool, bool, bool, float, float, int, str]:
+        return (
+            service.tuple.basic is Basic.OPEN,
+            service.tuple.show is SHOW_OF[state],
+            service.owner.state is state,
+            service.tuple.priority if service.tuple.priority is not None else -1.0,
+            service.owner.source.published_at,
+            service.owner.source.rank,
+            service.tuple.id,
+        )
+
+    ordered = sorted(services, key=standing, reverse=True)
+    winner = replace(
+        ordered[0].tuple,
+        extended=EXTENDED[state],
+        show=SHOW_OF[state],
+        notes=notes,
+        timestamp=ordered[0].tuple.timestamp or ordered[0].owner.changed_at,
+    )
+    return (winner, *(service.tuple for service in ordered[1:]))
+
+
+def _attributes(entity: str, heard: Sequence[Heard]) -> Person:
+    """The one person with the newest of every attribute that is not the state itself."""
+    merged = Person(id=person_id(entity))
+    for one in heard:
+        for person in sorted(one.source.document.persons, key=lambda each: as_utc(each.timestamp)):
+            merged = newer_attributes(merged, person)
+    return replace(
+        merged, id=person_id(entity), activity_note=None, user_input=_user_input(heard), timestamp=None
+    )
+
+
+def _with_time(person: Person, changed_at: datetime | None) -> tuple[Person, ...]:
+    """The person, unless there is nothing to say."""
+    return (replace(person, timestamp=changed_at),) if person != Person(id=person.id) else ()
+
+
+def _activities(heard: Sequence[Heard], spokesman: Heard | None, state: State) -> tuple[Activity, ...]:
+    """What the spokesman does, as far as it fits the state; one activity among them always says the state."""
+    if spokesman is None:
+        remarks = (activities_of(one.source.document) for one in reversed(heard) if one.is_open)
+        return next((told for told in (_fitting(remark, state) for remark in remarks) if told), ())
+    told = _fitting(activities_of(spokesman.source.document), state)
+    kinds = {kind_of(activity) for activity in told}
+    if state in AVAILABLE or state in kinds or (state in _AWAY_KINDS and kinds & _AWAY_KINDS):
+        return told
+    return (*told, _CERTAIN[state])
+
+
+def _fitting(activities: Iterable[Activity], state: State) -> tuple[Activity, ...]:
+    return tuple(activity for activity in activities if fits(activity, state))
+
+
+def _user_input(heard: Sequence[Heard]) -> UserInput | None:
+    """Of what persons say: active if one says so, else the newest idle."""
+    stated = [
+        person.user_input
+        for one in reversed(heard)
+        for person in one.source.document.persons
+        if person.user_input is not None
+    ]
+    return next((one for one in stated if not one.idle), stated[0] if stated else None)
+
+
+def _devices(heard: Sequence[Heard]) -> tuple[Device, ...]:
+    """Every device once, by its URN, as the newest source describes it."""
+    devices: dict[str, Device] = {}
+    for one in reversed(heard):
+        for device in one.source.document.devices:
+            devices.setdefault(device.device_id, device)
+    return tuple(devices.values())
+
+
+def _next_change(sources: Iterable[Source], now: float) -> float | None:
+    return min(
+        (
+            source.document.changes_at
+            for source in sources
+            if source.document.changes_at is not None and source.document.changes_at > now
+        ),
+        default=None,
+    )
+
+
+def _essence(presence: Presence) -> Presence:
+    """The document without what changes when nothing changes."""
+    return replace(
+        presence,
+        tuples=tuple(replace(service, id="", timestamp=None) for service in presence.tuples),
+        persons=tuple(replace(person, id="", timestamp=None) for person in presence.persons),
+        devices=tuple(replace(device, id="", timestamp=None) for device in presence.devices),
+        changes_at=None,
+    )

@@ -1,0 +1,140 @@
+"""What one source says: its document brought into plain terms before it is composed with others.
+
+A source may say its state in ways of its own: Linphone closes its tuple for "do not disturb", Linphone Desktop opens one
+for "offline", a call says only that the person is on the phone.  Here tuples become plainly open or closed, and the state
+is known beside them.
+
+Implements: RFC 4479 section 3 as read by ``presence.states``.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import IntEnum
+
+from sip2xmpp.documents.presence import Basic, Presence, Tuple
+from sip2xmpp.documents.times import from_unix
+from sip2xmpp.presence.states import (
+    ABSENT,
+    SHOW_OF,
+    State,
+    as_utc,
+    best_tuple,
+    is_idle,
+    newest_change,
+    state_of,
+)
+
+
+class Rank(IntEnum):
+    """The kinds of sources; the higher replaces the lower in what is known of one device.
+
+    PERMANENT: hard state (XCAP pidf-manipulation).  REGISTERED: a binding at the registrar.  DIALOG: a call, as told by
+    dialog-info.  OBSERVED: a phone's own answer to our SUBSCRIBE.  RESOURCE: an XMPP resource.  PUBLISHED: a PUBLISH.
+    INJECTED: the operator or a program.
+    """
+
+    PERMANENT = 0
+    REGISTERED = 10
+    DIALOG = 20
+    OBSERVED = 30
+    RESOURCE = 35
+    PUBLISHED = 40
+    INJECTED = 50
+
+
+MANUAL = frozenset((Rank.OBSERVED, Rank.RESOURCE, Rank.PUBLISHED, Rank.INJECTED))
+"""Sources in which a human, or the human's client, says something on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One thing that knows something about the presentity.
+
+    ``id`` is unique among the sources of a presentity and stable for the life of the source; ``rank`` is a ``Rank``.
+    ``published_at`` (Unix time) is when its content last *changed*; a refresh does not move it.  ``user_agent`` is the
+    publisher's.  A source past ``expires_at`` is not heard.
+    """
+
+    id: str
+    rank: int
+    published_at: float
+    document: Presence
+    user_agent: str = ""
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A source in plain terms.
+
+    ``state`` does not count idle keyboards.  ``speaks``: it says something about the person, more than that a device
+    can be reached.  ``changed_at``: when its state changed, as it says itself, but never after we learned of it.
+    """
+
+    source: Source
+    state: State
+    tuples: tuple[Tuple, ...]
+    speaks: bool
+    idle: bool
+    changed_at: datetime
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in ABSENT
+
+    @property
+    def age_order(self) -> tuple[float, int, str]:
+        """Oldest first, the same in whatever order sources were given."""
+        return (self.source.published_at, self.source.rank, self.source.id)
+
+
+def hear(source: Source) -> Heard:
+    """Bring a source into plain terms."""
+    document = source.document
+    state = state_of(document, user_agent=source.user_agent, idle_is_away=False)
+    best = best_tuple(document.tuples)
+    explicit = best is not None and (best.extended is not None or best.show is not None)
+    return Heard(
+        source=source,
+        state=state,
+        tuples=tuple(_in_the_past(service, source) for service in _plain_tuples(document, state)),
+        speaks=state not in ABSENT and (state is not State.ONLINE or explicit),
+        idle=is_idle(document),
+        changed_at=_changed_at(source),
+    )
+
+
+def _plain_tuples(document: Presence, state: State) -> tuple[Tuple, ...]:
+    if state is State.UNKNOWN:
+        return ()
+    if state is State.OFFLINE:
+        return tuple(
+            replace(service, basic=Basic.CLOSED, show=None, extended=None)
+            for service in document.tuples or (Tuple(id="ID-presence"),)
+        )
+    tuples = document.tuples
+    if any(service.basic is Basic.OPEN for service in tuples):
+        tuples = tuple(service for service in tuples if service.basic is not None)
+    else:
+        tuples = tuple(replace(service, basic=Basic.OPEN) for service in tuples or (Tuple(id="ID-presence"),))
+    told_apart = any(service.show is not None for service in tuples)
+    return tuple(
+        replace(
+            service,
+            extended=None,
+            show=service.show if told_apart or service.basic is not Basic.OPEN else SHOW_OF[state],
+        )
+        for service in tuples
+    )
+
+
+def _in_the_past(service: Tuple, source: Source) -> Tuple:
+    """A publisher's clock may be ahead of ours; nobody is told of a change that is still to come."""
+    learned = from_unix(source.published_at)
+    return replace(service, timestamp=learned) if as_utc(service.timestamp) > learned else service
+
+
+def _changed_at(source: Source) -> datetime:
+    learned = from_unix(source.published_at)
+    stated = newest_change(source.document)
+    return learned if stated is None else min(stated, learned)

@@ -1,0 +1,129 @@
+"""The text beside a state: which of a document's notes the user wrote, and how it is kept from being misread.
+
+Phones without sub-states of their own search notes for words such as "On the phone".  So a note of ours that is only the
+default word of its state is not the user's text, and a user's text that is such a word of another state is given a
+zero-width space, which no human sees and no client matches.
+
+Implements: the reading of notes of RFC 3863 section 4.1.6, RFC 4479 section 3.2 and RFC 4480 section 3.2 together.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sip2xmpp.documents.presence import Activity, Note, Presence
+from sip2xmpp.documents.xml import clean
+from sip2xmpp.presence.states import (
+    AVAILABLE,
+    DEFAULT_TEXT,
+    NOTE_WORDS,
+    SHOW_OF,
+    State,
+    best_tuple,
+    notes_in_order,
+)
+
+NOTE_LIMIT: Final = 255
+"""Characters of one note that are sent."""
+
+LANGUAGE_LIMIT: Final = 8
+"""Notes in different languages that are sent."""
+
+GUARD: Final = "\u200b"
+
+_NOT_BUSY: Final = frozenset((State.OFFLINE, State.ONLINE, State.CHAT, State.AWAY, State.XA, State.UNKNOWN))
+_GUARDED: Final[dict[str, frozenset[State]]] = {
+    "ready": AVAILABLE,
+    "available": AVAILABLE,
+    "online": AVAILABLE,
+    "free for chat": frozenset((State.CHAT,)),
+    "unavailable": frozenset((State.OFFLINE, State.UNKNOWN)),
+    "not online": frozenset((State.OFFLINE, State.UNKNOWN)),
+    "offline": frozenset((State.OFFLINE, State.UNKNOWN)),
+    "away": frozenset((State.AWAY, State.XA)),
+    "extended away": frozenset((State.XA,)),
+    "on the phone": frozenset((State.ON_THE_PHONE,)),
+    "on hold": frozenset((State.ON_THE_PHONE,)),
+    "in a meeting": frozenset(State) - _NOT_BUSY,
+    "busy (dnd)": frozenset((State.BUSY, State.DND)),
+    "do not disturb": frozenset((State.DND,)),
+    "dnd": frozenset((State.DND,)),
+}
+"""Status words, and the states they do not contradict."""
+
+_ACTIVITY_WORDS: Final = {
+    "looking-for-work": "Looking for work",
+    "playing": "Playing",
+    "tv": "Watching TV",
+    "working": "Working",
+}
+
+
+def user_notes(presence: Presence, state: State) -> tuple[Note, ...]:
+    """What the user wrote, one note per language, the default language first; empty when there is only a default word.
+
+    The tuple that speaks for the rest is asked first, then the person, then the document.
+    """
+    for notes in notes_in_order(presence, best_tuple(presence.tuples)):
+        found = distinct(
+            Note(text=note.text.strip(GUARD), language=note.language)
+            for note in notes
+            if not is_default_text(note.text, state)
+        )
+        if found:
+            return found
+    return ()
+
+
+def is_default_text(text: str, state: State) -> bool:
+    """Whether a text says no more than the state itself, in our words or in another program's."""
+    word = text.strip().lower()
+    if not word:
+        return True
+    if word == DEFAULT_TEXT[state].lower():
+        return True
+    meant = NOTE_WORDS.get(word)
+    if meant is None:
+        return False
+    return meant is state or (
+        SHOW_OF[meant] is SHOW_OF[state] and word != "in a meeting" and _alike(meant, state)
+    )
+
+
+def _alike(meant: State, state: State) -> bool:
+    return (meant in AVAILABLE) is (state in AVAILABLE)
+
+
+def distinct(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """The first note of each language that is not empty."""
+    found: dict[str, Note] = {}
+    for note in notes:
+        if note.text.strip():
+            found.setdefault((note.language or "").lower(), note)
+    return tuple(found.values())
+
+
+def presentable(notes: Iterable[Note], state: State) -> tuple[Note, ...]:
+    """Notes fit to be sent with a state: clean, not too long or many, guarded against being taken for a state."""
+    ready = (Note(text=guarded(note.text, state), language=note.language) for note in notes)
+    return tuple(note for note in ready if note.text)[:LANGUAGE_LIMIT]
+
+
+def guarded(text: str, state: State) -> str:
+    """The text cleaned and shortened; where a client would take it for another state, with a zero-width space."""
+    text = clean(text).strip(GUARD)[:NOTE_LIMIT].rstrip()
+    word = text.lower()
+    if word.startswith("ring"):  # MicroSIP takes every such text for a ringing phone
+        return GUARD + text
+    allowed = _GUARDED.get(word)
+    return text + GUARD if allowed is not None and state not in allowed else text
+
+
+def words_of(activities: Iterable[Activity]) -> str:
+    """Activities of somebody who is available, in words for a note; empty when they say nothing."""
+    words = (
+        activity.text.strip() if activity.name == "other" else _ACTIVITY_WORDS.get(activity.name, "")
+        for activity in activities
+    )
+    return ", ".join(
+        dict.fromkeys(word for word in words if word and word.lower() not in ("available", "online"))
+    )
