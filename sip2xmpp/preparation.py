@@ -1,11 +1,11 @@
-r"""Folding the two halves of an address to the one form in which they are compared.
+r"""Folding the parts of an address to the one form in which they are compared.
 
 Local parts are folded as nodeprep does, because that is what the XMPP servers in use do; it is applied to the
 unescaped text, so that ``\2F`` in a SIP user stays three characters.  What cannot be written as a JID that nodeprep
 leaves alone is refused: two different addresses never fold to one by accident of escaping.  Domains are kept with
 U-labels (RFC 7622) and written with A-labels toward SIP.
 
-Implements: RFC 6122 appendix A (nodeprep); RFC 5891 and UTS 46 (IDNA); RFC 7622 section 3.2 (domainpart).
+Implements: RFC 6122 appendix A and B (nodeprep, resourceprep); RFC 5891 and UTS 46 (IDNA); RFC 7622 section 3.2 (domainpart).
 """
 
 import re
@@ -49,7 +49,7 @@ def _prepared(profile: tables.Profile, text: str) -> str:
     try:
         return str(profile.prepare(text))  # type: ignore[no-untyped-call]
     except UnicodeError as problem:
-        raise BadAddress(f"the local part cannot be part of a JID: {problem}") from None
+        raise BadAddress(f"this cannot be part of a JID: {problem}") from None
 
 
 def fold_local(text: str) -> str:
@@ -93,6 +93,22 @@ def unescape_local(node: str) -> str:
     if fold_local(text) != text or escape_node(text) != folded:
         raise BadAddress("the localpart of the JID is not escaped as XEP-0106 requires")
     return text
+
+
+def prepare_resource(text: str) -> str:
+    """The resource of a JID as an XMPP server will have it; case is kept.
+
+    Raises ``BadAddress`` for an empty or over-long result and for what resourceprep refuses.
+    """
+    if text.isascii():
+        if _CONTROLS.search(text):
+            raise BadAddress("the resource contains a control character")
+        prepared = text
+    else:
+        prepared = _prepared(tables.resourceprep, text)
+    if not prepared or len(prepared.encode()) > MAX_PART:
+        raise BadAddress("the resource is empty or too long")
+    return prepared
 
 
 def fold_domain(domain: str) -> str:
