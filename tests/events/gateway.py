@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred, succeed
+
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import pidf
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
@@ -14,6 +16,7 @@ from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.dns import AddressRecord, Naptr, Srv
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.memory import MemoryStore
@@ -31,6 +34,19 @@ TABLES = (
     "spellings",
     "threads",
 )
+
+
+class NoNames:
+    """A DNS in which nothing has a name; numeric addresses need none."""
+
+    def naptr(self, name: str) -> Deferred[tuple[Naptr, ...]]:
+        return succeed(())
+
+    def srv(self, name: str) -> Deferred[tuple[Srv, ...]]:
+        return succeed(())
+
+    def addresses(self, name: str) -> Deferred[tuple[AddressRecord, ...]]:
+        return succeed(())
 
 
 class Method:
@@ -66,7 +82,7 @@ class Gateway:
                 for record in getattr(kept, name).all():
                     getattr(self.store, name).put(record)
         self.host = network.host(SERVER.host, SERVER.port)
-        self.agent = UserAgent(**user_agent_parts(self.host, clock, rng))
+        self.agent = UserAgent(transports=self.host, dns=NoNames(), clock=clock, rng=rng)
         self.policy = Policy(self.store.verdicts)
         self.presence = PresenceAgent(
             store=self.store,
@@ -136,7 +152,3 @@ class Gateway:
         self.agent.stop()
         self.store.close()
         return self.store
-
-
-def user_agent_parts(host: Any, clock: Any, rng: random.Random) -> dict[str, Any]:
-    return {"transports": host, "clock": clock, "rng": rng}
