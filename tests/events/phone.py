@@ -200,7 +200,7 @@ class Phone:
             f"{method} {uri} SIP/2.0\r\n"
             f"Via: SIP/2.0/UDP {self.place.host}:{self.place.port};branch={branch};rport\r\n{via}"
             f"Max-Forwards: 70\r\nFrom: <{self.user}>;tag={tag or f'f{self.count}'}\r\nTo: {to or f'<{uri}>'}\r\n"
-            f"Call-ID: {call_id or f'c{self.count}@{self.place.host}'}\r\nCSeq: {cseq} {method}\r\n"
+            f"Call-ID: {call_id or f'c{self.count}x{self.place.port}@{self.place.host}'}\r\nCSeq: {cseq} {method}\r\n"
             f"User-Agent: {self.agent}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
         )
         exchange = Exchange(head.encode() + body, branch)

@@ -1,0 +1,265 @@
+"""REGISTER by the table of RFC 3261, section 10.3."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from sip2xmpp.events.registrar import RegistrationLimits
+from sip2xmpp.store.records import Binding
+from tests.events.gateway import Gateway
+from tests.events.phone import Exchange, Phone, parameter
+from tests.fakes import Network
+
+ALICE = "sip:alice@sip.example.org"
+DOMAIN = "sip:sip.example.org"
+INSTANCE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"'
+
+
+class Desk:
+    """A phone that registers; Call-ID and CSeq are those of one boot."""
+
+    def __init__(
+        self, network: Network, gateway: Gateway, host: str = "192.0.2.10", call_id: str = "boot1"
+    ) -> None:
+        self.network = network
+        self.gateway = gateway
+        self.phone = Phone(network, host, ALICE)
+        self.call_id = call_id
+        self.cseq = 0
+
+    def register(
+        self,
+        *contacts: str,
+        expires: int | None = None,
+        headers: str = "",
+        cseq: int | None = None,
+        to: str = f"<{ALICE}>",
+    ) -> Exchange:
+        self.cseq = self.cseq + 1 if cseq is None else cseq
+        lines = "".join(f"Contact: {contact}\r\n" for contact in contacts)
+        if expires is not None:
+            lines += f"Expires: {expires}\r\n"
+        exchange = self.phone.request(
+            "REGISTER", DOMAIN, to=to, call_id=self.call_id, cseq=self.cseq, headers=lines + headers
+        )
+        self.network.drive(0.2)
+        return exchange
+
+    @property
+    def bindings(self) -> tuple[Binding, ...]:
+        return self.gateway.store.bindings.select("alice@sip.example.org")
+
+    @property
+    def contacts(self) -> list[str]:
+        return [binding.contact for binding in self.bindings]
+
+
+@pytest.fixture
+def network(clock: Clock) -> Network:
+    return Network(clock)
+
+
+@pytest.fixture
+def gateway(network: Network) -> Gateway:
+    return Gateway(network)
+
+
+@pytest.fixture
+def desk(network: Network, gateway: Gateway) -> Desk:
+    return Desk(network, gateway)
+
+
+def test_a_contact_is_bound_and_told_with_its_seconds(desk: Desk) -> None:
+    exchange = desk.register("<sip:alice@192.0.2.10:5060;transport=udp>;q=0.5", expires=600)
+    assert exchange.status == 200
+    told = exchange.responses[0]["Contact"]
+    assert (
+        told.startswith("<sip:alice@192.0.2.10:5060;transport=udp>;q=0.5")
+        and parameter(told, "expires") == "600"
+    )
+    assert exchange.responses[0]["Date"].endswith("GMT")
+    (binding,) = desk.bindings
+    assert (
+        binding.q == 0.5
+        and binding.call_id == "boot1"
+        and binding.flow.startswith("udp 192.0.2.1 5060 192.0.2.10")
+    )
+
+
+def test_a_query_tells_the_bindings_and_changes_nothing(desk: Desk) -> None:
+    desk.register("<sip:alice@192.0.2.10>", expires=600)
+    desk.network.drive(100)
+    exchange = desk.register()
+    assert exchange.status == 200 and parameter(exchange.responses[0]["Contact"], "expires") == "500"
+
+
+def test_a_query_without_bindings_tells_none(desk: Desk) -> None:
+    exchange = desk.register()
+    assert exchange.status == 200 and "Contact" not in exchange.responses[0]
+
+
+@pytest.mark.parametrize(
+    ("contact", "header", "granted"),
+    [
+        ("<sip:a@192.0.2.10>", None, "3600"),
+        ("<sip:a@192.0.2.10>", 600, "600"),
+        ("<sip:a@192.0.2.10>;expires=120", 600, "120"),
+        ("<sip:a@192.0.2.10>;expires=nonsense", 600, "600"),
+        ("<sip:a@192.0.2.10>", 100_000, "7200"),
+        ("<sip:a@192.0.2.10>;expires=60", None, "60"),
+    ],
+)
+def test_the_lifetime_is_that_of_the_contact_then_of_the_header_then_the_default(
+    desk: Desk, contact: str, header: int | None, granted: str
+) -> None:
+    exchange = desk.register(contact, expires=header)
+    assert parameter(exchange.responses[0]["Contact"], "expires") == granted
+
+
+def test_a_lifetime_too_brief_is_423_and_nothing_of_the_request_happens(desk: Desk) -> None:
+    exchange = desk.register("<sip:a@192.0.2.10>;expires=600", "<sip:b@192.0.2.10>;expires=30")
+    assert exchange.status == 423 and exchange.responses[0]["Min-Expires"] == "60" and desk.contacts == []
+
+
+def test_several_contacts_are_bound_at_once(desk: Desk) -> None:
+    exchange = desk.register("<sip:a@192.0.2.10>, <sip:b@192.0.2.10>;q=0.1", expires=600)
+    assert len(exchange.responses[0].all("Contact")) == 2
+    assert desk.contacts == ["sip:a@192.0.2.10", "sip:b@192.0.2.10"]
+
+
+def test_a_refresh_extends_the_binding_and_keeps_when_it_began(desk: Desk) -> None:
+    desk.register("<sip:alice@192.0.2.10>", expires=600)
+    began = desk.bindings[0].registered_at
+    desk.network.drive(300)
+    desk.register("<sip:alice@192.0.2.10>", expires=600)
+    desk.network.drive(400)
+    assert desk.contacts == ["sip:alice@192.0.2.10"] and desk.bindings[0].registered_at == began
+
+
+def test_a_binding_that_is_not_refreshed_expires(desk: Desk) -> None:
+    desk.register("<sip:alice@192.0.2.10>", expires=60)
+    desk.network.drive(61)
+    assert desk.contacts == []
+
+
+def test_an_equivalent_uri_is_the_same_binding(desk: Desk) -> None:
+    desk.register("<sip:%61lice@192.0.2.10;a=b>", expires=600)
+    desk.register("<sip:alice@192.0.2.10>", expires=600)
+    assert desk.contacts == ["sip:alice@192.0.2.10"]
+
+
+def test_zero_seconds_remove_one_binding(desk: Desk) -> None:
+    desk.register("<sip:a@192.0.2.10>", "<sip:b@192.0.2.10>", expires=600)
+    exchange = desk.register("<sip:a@192.0.2.10>", expires=0)
+    assert exchange.status == 200 and desk.contacts == ["sip:b@192.0.2.10"]
+    assert desk.register("<sip:never@192.0.2.10>;expires=0").status == 200
+
+
+def test_a_star_removes_all_bindings_of_every_boot(network: Network, gateway: Gateway) -> None:
+    Desk(network, gateway, "192.0.2.10").register("<sip:a@192.0.2.10>", expires=600)
+    other = Desk(network, gateway, "192.0.2.11", "boot2")
+    other.register("<sip:b@192.0.2.11>", expires=600)
+    assert other.register("*", expires=0).status == 200 and other.contacts == []
+
+
+@pytest.mark.parametrize(
+    ("contacts", "expires"), [(("*",), None), (("*",), 600), (("*", "<sip:a@192.0.2.10>"), 0), (("*, *",), 0)]
+)
+def test_a_star_that_does_not_stand_alone_with_zero_is_400(
+    desk: Desk, contacts: tuple[str, ...], expires: int | None
+) -> None:
+    desk.register("<sip:a@192.0.2.10>", expires=600)
+    assert desk.register(*contacts, expires=expires).status == 400
+    assert desk.contacts == ["sip:a@192.0.2.10"]
+
+
+@pytest.mark.parametrize("contact", ["*", "<sip:a@192.0.2.10>", "<sip:new@192.0.2.10>, <sip:a@192.0.2.10>"])
+def test_a_request_that_was_overtaken_changes_nothing(desk: Desk, contact: str) -> None:
+    desk.register("<sip:a@192.0.2.10>", expires=600, cseq=5)
+    assert desk.register(contact, expires=0 if contact == "*" else 700, cseq=5).status == 500
+    assert (
+        desk.contacts == ["sip:a@192.0.2.10"]
+        and desk.bindings[0].expires_at - desk.bindings[0].registered_at == 600
+    )
+
+
+def test_another_boot_may_count_from_the_beginning(network: Network, gateway: Gateway) -> None:
+    Desk(network, gateway, "192.0.2.10").register("<sip:a@192.0.2.10>", expires=600, cseq=50)
+    again = Desk(network, gateway, "192.0.2.11", "boot2")
+    assert again.register("<sip:a@192.0.2.10>", expires=600, cseq=1).status == 200
+    assert again.bindings[0].call_id == "boot2"
+
+
+def test_a_device_that_comes_back_with_another_port_leaves_no_ghost(
+    network: Network, gateway: Gateway
+) -> None:
+    Desk(network, gateway, "192.0.2.10").register(f"<sip:a@192.0.2.10:1111>;{INSTANCE}", expires=600)
+    again = Desk(network, gateway, "192.0.2.11", "boot2")
+    exchange = again.register(f"<sip:a@192.0.2.10:2222>;{INSTANCE}", expires=600)
+    assert again.contacts == ["sip:a@192.0.2.10:2222"] and INSTANCE in exchange.responses[0]["Contact"]
+
+
+def test_two_flows_of_one_device_are_two_bindings(desk: Desk) -> None:
+    desk.register(
+        f"<sip:a@192.0.2.10:1111>;{INSTANCE};reg-id=1",
+        f"<sip:a@192.0.2.10:2222>;{INSTANCE};reg-id=2",
+        expires=600,
+    )
+    assert [binding.reg_id for binding in desk.bindings] == [1, 2]
+
+
+def test_the_path_is_kept_and_told_to_who_understands_it(desk: Desk) -> None:
+    path = "Path: <sip:p1.example.org;lr;x=1>, <sip:p2.example.org;lr>\r\n"
+    exchange = desk.register("<sip:a@192.0.2.10>", expires=600, headers=path + "Supported: path\r\n")
+    assert exchange.responses[0].all("Path") == ["<sip:p1.example.org;lr;x=1>", "<sip:p2.example.org;lr>"]
+    assert desk.bindings[0].path == ("<sip:p1.example.org;lr;x=1>", "<sip:p2.example.org;lr>")
+    exchange = desk.register("<sip:a@192.0.2.10>", expires=600, headers=path)
+    assert "Path" not in exchange.responses[0]
+
+
+def test_more_contacts_than_the_limit_are_403_and_refreshing_goes_on(network: Network) -> None:
+    desk = Desk(network, Gateway(network, registrations=RegistrationLimits(contacts=2)))
+    desk.register("<sip:a@192.0.2.10>", "<sip:b@192.0.2.10>", expires=600)
+    assert desk.register("<sip:c@192.0.2.10>", expires=600).status == 403
+    assert desk.register("<sip:b@192.0.2.10>", expires=600).status == 200
+    assert desk.register("<sip:b@192.0.2.10>;expires=0", "<sip:c@192.0.2.10>", expires=600).status == 200
+    assert desk.contacts == ["sip:a@192.0.2.10", "sip:c@192.0.2.10"]
+
+
+def test_nobody_registers_for_somebody_else(desk: Desk) -> None:
+    assert desk.register("<sip:a@192.0.2.10>", to="<sip:bob@sip.example.org>").status == 403
+
+
+def test_the_parameters_of_the_address_do_not_matter(desk: Desk) -> None:
+    assert desk.register("<sip:a@192.0.2.10>", to="<sip:Alice@sip.example.org;transport=tcp>").status == 200
+    assert desk.contacts == ["sip:a@192.0.2.10"]
+
+
+def test_somebody_whom_we_do_not_have_is_404(network: Network) -> None:
+    desk = Desk(network, Gateway(network, users=lambda address: False))
+    assert desk.register("<sip:a@192.0.2.10>").status == 404
+
+
+@given(
+    requests=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from([0, 60, 600]), st.integers(0, 400)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_after_any_requests_each_contact_is_there_until_its_time(
+    requests: list[tuple[str, int, int]],
+) -> None:
+    clock = Clock()
+    clock.rightNow = 1_800_000_000.0
+    network = Network(clock)
+    desk = Desk(network, Gateway(network))
+    ends: dict[str, float] = {}
+    for user, seconds, pause in requests:
+        desk.register(f"<sip:{user}@192.0.2.10>", expires=seconds)
+        ends[user] = clock.seconds() + seconds - 0.2
+        network.drive(pause)
+        alive = {f"sip:{user}@192.0.2.10" for user, end in ends.items() if end > clock.seconds() + 0.5}
+        dead = {f"sip:{user}@192.0.2.10" for user, end in ends.items() if end < clock.seconds() - 0.5}
+        assert alive <= set(desk.contacts) and not dead & set(desk.contacts)
