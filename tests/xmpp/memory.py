@@ -7,9 +7,9 @@ are connected, and keeps every other stanza in ``received``.  Its knobs make it 
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet import error
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost, ConnectionRefusedError
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -79,11 +79,11 @@ class Pipe:
     def loseConnection(self) -> None:
         if not self.disconnecting:
             self.disconnecting = True
-            self._clock.callLater(0, self._end, ConnectionDone(), ConnectionDone())
+            self._clock.callLater(0, self._end, error.ConnectionDone(), error.ConnectionDone())
 
     def abortConnection(self) -> None:
         self.disconnecting = True
-        self._clock.callLater(0, self._end, ConnectionAborted(), ConnectionLost())
+        self._clock.callLater(0, self._end, error.ConnectionAborted(), error.ConnectionLost())
 
     def getPeer(self) -> IPv4Address:
         return ADDRESS
@@ -145,7 +145,7 @@ class MemoryServer:
     def _connect(self, factory: IProtocolFactory) -> "Deferred[Any]":
         self.attempts.append(self.clock.seconds())
         if not self.is_running:
-            return fail(ConnectionRefusedError("nobody listens"))
+            return fail(error.ConnectionRefusedError("nobody listens"))
         theirs: Any = factory.buildProtocol(ADDRESS)
         ours: Any = self._factory.buildProtocol(ADDRESS)
         near, far = Pipe(self.clock, theirs), Pipe(self.clock, ours)

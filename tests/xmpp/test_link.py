@@ -9,7 +9,7 @@ from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.words.xish.domish import Element
 
 from sip2xmpp.xmpp.link import ADVICE, MAX_SENT, ComponentLink, Timing
-from sip2xmpp.xmpp.links import Links, open_links
+from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.messages import ChatMessage
 from sip2xmpp.xmpp.stanzas import message_stanza, presence_stanza
 from tests.xmpp.memory import MemoryServer, settle
@@ -288,7 +288,7 @@ def test_every_address_of_the_domain_may_send(rig: Rig, jid: str) -> None:
         "<presence>&unknown;</presence>",
         "<presence></message>",
         f"<message from='a@jabber.example' to='b@{DOMAIN}'>{'<a/>' * 20_000}</message>",
-        f"<message from='a@jabber.example' to='b@{DOMAIN}'><body>{'x' * 1_100_000}</body></message>",
+        f"<message from='a@jabber.example' to='b@{DOMAIN}'><body>{'x' * 1_300_000}</body></message>",
     ],
 )
 def test_a_server_that_sends_what_xmpp_forbids_is_left(rig: Rig, xml: str) -> None:
@@ -368,8 +368,9 @@ def test_a_service_starts_again_after_it_was_stopped(rig: Rig) -> None:
 @pytest.fixture
 def links(clock: Clock) -> tuple[Links, MemoryServer]:
     server = MemoryServer(clock, {"a.example.org": "s3cret", "b.example.org": "s3cret"})
-    links = open_links(
-        ["a.example.org", "b.example.org"], secret="s3cret", endpoint=server.endpoint(), clock=clock
+    links = Links(
+        ComponentLink(domain=domain, secret="s3cret", endpoint=server.endpoint(), clock=clock)
+        for domain in server.secrets
     )
     links.service().startService()
     settle(clock)
