@@ -14,7 +14,7 @@ Implements: RFC 6665 sections 4.2.1 (SUBSCRIBE), 4.4.2, 7.2 (489), 8.2.2 (Allow-
 
 import random
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from twisted.internet.interfaces import IReactorTime
@@ -92,6 +92,10 @@ class Notifier:
 
     def __len__(self) -> int:
         return len(self._subscriptions)
+
+    def __iter__(self) -> Iterator[Subscription]:
+        """The subscriptions there are now, for operators."""
+        return iter(list(self._subscriptions.values()))
 
     @property
     def allow_events(self) -> str:
