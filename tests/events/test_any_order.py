@@ -41,6 +41,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.lines: dict[str, Line | None] = dict.fromkeys(WATCHERS)
         self.until: dict[str, float] = {}
         self.all_lines: list[Line] = []
+        self.started_at = self.clock.seconds()
 
     def settle(self) -> None:
         """Let every transaction end."""
@@ -97,6 +98,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.etag = exchange.final["SIP-ETag"]
         self.published = activity
         self.published_until = self.clock.seconds() - 70 + expires
+        self.check()
 
     @precondition(lambda self: self.etag)
     @rule()
@@ -105,10 +107,13 @@ class AnyOrder(RuleBasedStateMachine):
         self.settle()
         assert exchange.status in (200, 412)
         self.etag = self.published = ""
+        self.check()
 
     @rule(name=st.sampled_from(WATCHERS), handling=st.sampled_from(list(Handling)))
     def decide(self, name: str, handling: Handling) -> None:
         self.gateway.decide("alice@sip.example.org", f"{name}@sip.example.org", handling)
+        self.settle()
+        self.check()
 
     @rule(activities=st.lists(st.sampled_from(ACTIVITIES), min_size=2, max_size=5))
     def publish_fast(self, activities: list[str]) -> None:
@@ -131,6 +136,7 @@ class AnyOrder(RuleBasedStateMachine):
     def restart(self) -> None:
         self.seed += 1
         self.gateway = Gateway(self.network, seed=self.seed, kept=self.gateway.killed())
+        self.started_at = self.clock.seconds()
 
     @rule(seconds=st.sampled_from([1, 200, 4000]))
     def wait(self, seconds: int) -> None:
@@ -143,7 +149,11 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def everybody_knows(self) -> None:
         self.settle()
+        self.check()
+
+    def check(self) -> None:
         now = self.clock.seconds()
+        held = {subscription.record.call_id for subscription in self.gateway.notifier}
         for name, line in self.lines.items():
             if line is None:
                 continue
@@ -151,8 +161,11 @@ class AnyOrder(RuleBasedStateMachine):
             if line.last.state == "terminated":
                 assert line.last.reason in ("timeout", "rejected")
                 self.lines[name] = None
+                assert line.call_id not in held
             elif self.until[name] + 40 < now:
-                # Its last NOTIFY may be lost with the process that sent it; the phone counts the seconds itself.
+                assert line.call_id not in held
+                # The last NOTIFY may be lost with the process that sent it; the phone counts the seconds itself.
+                assert self.until[name] < self.started_at
                 self.lines[name] = None
             elif self.until[name] < now:
                 continue
