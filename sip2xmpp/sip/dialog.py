@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.sip.grammar import shown, writable
+from sip2xmpp.sip.grammar import Params, is_token, quote, writable
 from sip2xmpp.sip.headers import CSEQ_LIMIT, MediaType, NameAddr
 from sip2xmpp.sip.message import STAR, Request, make_request
 from sip2xmpp.sip.uri import SipUri
@@ -58,8 +58,12 @@ class Dialog:
     def from_request(cls, request: Request, local_tag: str, *, local_cseq: int = 0) -> "Dialog":
         """The dialog that answering ``request`` with a 2xx makes, seen from us (RFC 3261, section 12.1.1).
 
-        Raises :class:`BadMessage` (400) if the request has not exactly one Contact.
+        Raises :class:`BadMessage` (400) if the request has not exactly one Contact that can be sent to, or a
+        Record-Route that cannot be followed.
         """
+        route_set = request.record_route
+        if route_set:
+            _check_route(request, route_set)
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
@@ -67,7 +71,7 @@ class Dialog:
             local_uri=request.to.uri,
             remote_uri=request.from_.uri,
             remote_target=target_of(request),
-            route_set=request.record_route,
+            route_set=route_set,
             local_cseq=local_cseq,
             remote_cseq=request.cseq.number,
         )
@@ -151,11 +155,10 @@ class Dialog:
         )
 
     def _local(self) -> NameAddr:
-        return NameAddr(uri=self.local_uri, params=(("tag", self.local_tag),))
+        return NameAddr(uri=self.local_uri, params=_tag_params(self.local_tag))
 
     def _remote(self) -> NameAddr:
-        #   The null tag of an RFC 2543 peer is written as no tag.
-        return NameAddr(uri=self.remote_uri, params=(("tag", self.remote_tag),) if self.remote_tag else ())
+        return NameAddr(uri=self.remote_uri, params=_tag_params(self.remote_tag))
 
     def _way(self) -> tuple[str, list[str]]:
         """Request-URI and Route values (RFC 3261, section 12.2.1.1)."""
@@ -201,8 +204,29 @@ def target_of(request: Request) -> str:
     """The one Contact address of a request that makes or refreshes a dialog."""
     contacts = request.contacts
     if contacts is STAR or len(contacts) != 1:
-        raise BadMessage(f"a {shown(request.method)} needs exactly one Contact", 400, request)
-    return contacts[0].uri
+        raise BadMessage(f"a {request.method} needs exactly one Contact", 400, request)
+    target = contacts[0].uri
+    try:
+        uri = SipUri.parse(target)
+    except BadMessage as bad:
+        raise BadMessage(f"the Contact is no SIP URI: {bad}", 400, request) from None
+    #   A Request-URI cannot have these (RFC 3261, section 19.1.1, table 1).
+    if uri.headers or uri.param("method") is not None:
+        raise BadMessage("a Contact with headers or a method", 400, request)
+    return target
+
+
+def _check_route(request: Request, route_set: list[str]) -> None:
+    try:
+        for route in route_set:
+            SipUri.parse(NameAddr.parse(route).uri)
+    except BadMessage as bad:
+        raise BadMessage(f"a Record-Route that cannot be followed: {bad}", 400, request) from None
+
+
+def _tag_params(tag: str) -> Params:
+    """The parameter for ``tag``; none for the null tag of an RFC 2543 peer."""
+    return (("tag", tag if is_token(tag) else quote(tag)),) if tag else ()
 
 
 def body_block(content_type: MediaType | str | None, body: bytes) -> bytes:

@@ -143,20 +143,19 @@ class Headers:
         """The first value of ``name``, trimmed; None if there is none."""
         value = self.raw(name)
         if value is None:
-            known = self._key(name)
-            if known is None or (value := self.raw(known)) is None:
+            at = self._places(name)
+            if not at:
                 return None
+            value = self.fields[at[0]][1]
         return value.strip(LWS)
 
     def all(self, name: str) -> list[str]:
         """All values of ``name`` in order, trimmed; a comma list is split into its elements."""
-        known = self._key(name)
-        if known is None:
-            return []
-        values = [value for key, value in self.fields if key == known]
-        if known in LISTS:
-            return [part for value in values for part in split_list(value)]
-        return [value.strip(LWS) for value in values]
+        fields = self.fields
+        values = [fields[at] for at in self._places(name)]
+        if values and values[0][0] in LISTS:
+            return [part for _, value in values for part in split_list(value)]
+        return [value.strip(LWS) for _, value in values]
 
     def items(self) -> list[tuple[str, str]]:
         """All lines as (name, value), values trimmed."""
@@ -164,26 +163,30 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        self.fields.append(self._field(name, value))
+        self.fields.append(_field(name, value))
         self._changed()
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others."""
-        self.fields.insert(0, self._field(name, value))
+        self.fields.insert(0, _field(name, value))
         self._changed()
 
     def set(self, name: str, value: str) -> None:
         """Make ``value`` the only value of ``name``, in the place of the first it had."""
-        field = self._field(name, value)
-        key = field[0]
-        at = next((index for index, (old, _) in enumerate(self.fields) if old == key), len(self.fields))
-        self.fields[at:] = [field, *(other for other in self.fields[at + 1 :] if other[0] != key)]
+        field = _field(name, value)
+        places = self._places(name)
+        if not places:
+            self.fields.append(field)
+        else:
+            for at in reversed(places[1:]):
+                del self.fields[at]
+            self.fields[places[0]] = field
         self._changed()
 
     def remove(self, name: str) -> None:
         """Drop all lines of ``name``; none is no error."""
-        key = self._key(name)
-        self._fields = [field for field in self.fields if field[0] != key]
+        for at in reversed(self._places(name)):
+            del self.fields[at]
         self._changed()
 
     def pop_first(self, name: str) -> str | None:
@@ -210,36 +213,36 @@ class Headers:
         return f"Headers({self.items()!r})"
 
     def _exchange_first(self, name: str, value: str | None) -> str | None:
-        key = self._key(name)
-        for index, (old, text) in enumerate(self.fields):
-            if old != key:
+        for at in self._places(name):
+            held, text = self.fields[at]
+            old, *rest = split_list(text) if "," in text else (text.strip(LWS),)
+            if not (old or rest):
                 continue
-            elements = split_list(text)
-            if not elements:
-                continue
-            rest = elements[1:] if value is None else [value, *elements[1:]]
+            if value is not None:
+                rest = [value, *rest]
             if rest:
-                self.fields[index] = (old, " " + ", ".join(rest))
+                self.fields[at] = (held, " " + ", ".join(rest))
             else:
-                del self.fields[index]
+                del self.fields[at]
             self._changed()
-            return elements[0]
+            return old
         return None
 
-    def _key(self, name: str) -> str | None:
-        """The name as it is held; for an unknown name, the spelling that is here."""
+    def _places(self, name: str) -> list[int]:
+        """Where the lines of ``name`` are; a name that we do not know is looked for in any case."""
         known = SPELLINGS.get(name) or SPELLINGS.get(name.lower())
         if known is not None:
-            return known
+            return [at for at, (held, _) in enumerate(self.fields) if held == known]
         lower = name.lower()
-        return next((held for held, _ in self.fields if held.lower() == lower), None)
-
-    def _field(self, name: str, value: str) -> Field:
-        known = SPELLINGS.get(name) or self._key(name) or written_name(name)
-        if known is None:
-            raise ValueError(f"not a header name: {name!r}")
-        return known, " " + writable(value)
+        return [at for at, (held, _) in enumerate(self.fields) if held.lower() == lower]
 
     def _changed(self) -> None:
         self._first = None
         self.typed = {}
+
+
+def _field(name: str, value: str) -> Field:
+    known = SPELLINGS.get(name) or written_name(name)
+    if known is None:
+        raise ValueError(f"not a header name: {name!r}")
+    return known, " " + writable(value)

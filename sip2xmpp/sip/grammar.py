@@ -159,10 +159,10 @@ def param(params: Params, name: str) -> str | None:
 
 
 def with_param(params: Params, name: str, value: str | None) -> Params:
-    """``params`` with ``name`` (lower case) set to ``value`` in place of any it had, at the end if it had none."""
-    kept = tuple((key, value if key.lower() == name else old) for key, old in params)
-    if any(key.lower() == name for key, _ in params):
-        return kept
+    """``params`` with ``name`` (lower case) set to ``value`` in the place of the first it had, or at the end."""
+    for at, (key, _) in enumerate(params):
+        if key == name or key.lower() == name:
+            return (*params[:at], (key, value), *params[at + 1 :])
     return (*params, (name, value))
 
 

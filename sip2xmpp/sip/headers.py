@@ -188,7 +188,13 @@ class Via:
 
     def with_param(self, name: str, value: str | None) -> "Via":
         """This hop with the parameter ``name`` (lower case) set; ``value`` None writes a bare flag."""
-        return replace(self, params=with_param(self.params, name, value))
+        return Via(
+            protocol=self.protocol,
+            transport=self.transport,
+            host=self.host,
+            port=self.port,
+            params=with_param(self.params, name, value),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

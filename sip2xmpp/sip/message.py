@@ -11,7 +11,6 @@ attribute if a response can be built from it (the top Via can be read and it is 
 Implements: RFC 3261, sections 7, 8.1.1, 8.2.6, 18.3 and 20.
 """
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -38,13 +37,10 @@ __all__ = [
     "make_request",
     "make_response",
     "parse_message",
-    "peek_branch",
 ]
 
 #   What every request must have (RFC 3261, section 8.1.1) but for Max-Forwards, which RFC 2543 clients leave out.
 MANDATORY = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
-_BRANCH = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+(?=[;, \t]|$|\r)")
-_CSEQ_LINE = re.compile(rb"\d+ ([A-Z]+)\r\n(?![ \t])")
 _ECHOED_ONCE = ("From", "Call-ID", "CSeq")
 
 
@@ -187,31 +183,6 @@ def _parse_odd_request_line(line: str) -> tuple[str, str, BadMessage | None]:
         if name.upper() == "SIP" and slash and number.replace(".", "", 1).isdigit():
             return method, uri, BadMessage(f"the version {shown(version)} is not supported", 505)
     return method, uri, BadMessage(f"not a request line: {shown(line)}")
-
-
-def peek_branch(octets: bytes) -> tuple[bytes, bytes] | None:
-    """(branch of the top Via, method of CSeq) of a response, without parsing it; None if it is not a response.
-
-    It reads what well-behaved peers send, where Via is the first header; anything else goes through
-    :func:`parse_message`.  It is meant for finding the client transaction, of which the branch is our own.
-    """
-    if octets[:8] != b"SIP/2.0 ":
-        return None
-    start = octets.find(b"\r\n") + 2
-    if octets[start : start + 4] in (b"Via:", b"Via ") or octets[start : start + 2] in (b"v:", b"v "):
-        end = octets.find(b"\r\n", start)
-        at = octets.find(b";branch=", start, end)
-        cseq = octets.find(b"\r\nCSeq: ", end)
-        if at > 0 and cseq > 0 and octets[end + 2 : end + 3] not in (b" ", b"\t"):
-            branch = _BRANCH.match(octets, at + 8, end)
-            method = _CSEQ_LINE.match(octets, cseq + 8)
-            if branch is not None and method is not None:
-                return branch[0], method[1]
-    try:
-        response = parse_message(octets)
-        return (response.via.branch or "").encode("utf-8", "surrogateescape"), response.cseq.method.encode()
-    except BadMessage:
-        return None
 
 
 def _parse_response(line: str, headers: Headers, body: bytes) -> Response:

@@ -61,7 +61,7 @@ class StreamFramer:
                     if buffer.startswith(PING.value):
                         del buffer[:4]
                         yield PING
-                    elif PING.value.startswith(buffer):
+                    elif len(buffer) < 4 and PING.value.startswith(bytes(buffer)):
                         return
                     else:
                         del buffer[: 2 if buffer.startswith(b"\r\n") else 1]

@@ -99,8 +99,12 @@ class Message:
         return self._one("Via", _first_via)
 
     def replace_via(self, via: Via) -> None:
-        """Put ``via`` in the place of the top Via."""
+        """Put ``via`` in the place of the top Via; the other typed headers are kept."""
+        typed = self.headers.typed
         self.headers.replace_first("Via", str(via))
+        typed.pop("Via*", None)
+        typed["Via"] = via
+        self.headers.typed = typed
 
     @property
     def from_(self) -> NameAddr:
