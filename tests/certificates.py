@@ -1,68 +1,72 @@
-"""A certificate authority for one test."""
+"""A certificate authority for tests."""
 
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+import datetime as dt
+import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+LONG = dt.timedelta(days=3650)
 
 
 class Authority:
-    """Issues certificates into a folder; ``certificate`` is its own, which the other side trusts."""
+    """Signs certificates; ``file`` holds its own, for those who believe it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, directory: Path, name: str = "Test Authority") -> None:
+        self._directory = directory
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-        self.certificate = self._write(
-            "authority.pem", self._sign(self._name, self._key.public_key(), authority=True)
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = (
+            self._builder(self._name, self._key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(self._key, hashes.SHA256())
         )
+        self.file = directory / f"{name.replace(' ', '-')}.pem"
+        self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, *names: str) -> tuple[Path, Path]:
-        """The files of a certificate for host names or addresses, and of its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
-        certificate = self._sign(subject, key.public_key(), names=names)
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return self._write(f"{names[0]}.pem", certificate), self._write(f"{names[0]}.key", private)
-
-    def _sign(
+    def sign(
         self,
-        subject: x509.Name,
-        public: ec.EllipticCurvePublicKey,
         *,
-        names: tuple[str, ...] = (),
-        authority: bool = False,
-    ) -> bytes:
-        now = datetime.now(UTC)
-        builder = (
+        common_name: str = "",
+        uris: Sequence[str] = (),
+        dns: Sequence[str] = (),
+        ips: Sequence[str] = (),
+    ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        """A certificate for those names, and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
+        builder = self._builder(subject, key.public_key())
+        names: list[x509.GeneralName] = [x509.UniformResourceIdentifier(uri) for uri in uris]
+        names += [x509.DNSName(name) for name in dns]
+        names += [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips]
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256()), key
+
+    def issue(self, name: str, **names: Sequence[str]) -> tuple[Path, Path]:
+        """The same as files: certificate and key."""
+        certificate, key = self.sign(**names)  # type: ignore[arg-type]
+        files = self._directory / f"{name}.crt", self._directory / f"{name}.key"
+        files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        files[1].write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return files
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        now = dt.datetime.now(dt.UTC)
+        return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
-            .public_key(public)
+            .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
-            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .not_valid_before(now - LONG)
+            .not_valid_after(now + LONG)
         )
-        if names:
-            builder = builder.add_extension(
-                x509.SubjectAlternativeName([_general(name) for name in names]), critical=False
-            )
-        return builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
-
-    def _write(self, name: str, content: bytes) -> Path:
-        path = self.folder / name
-        path.write_bytes(content)
-        return path
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)

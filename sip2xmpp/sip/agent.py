@@ -24,11 +24,11 @@ from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
 from sip2xmpp.sip.delivery import Credentials, Delivery
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Transport
+from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
 from sip2xmpp.sip.timers import TimerWheel
 from sip2xmpp.sip.transactions import ClientTransactions, ServerTransactions, key_of
-from sip2xmpp.sip.transport import TransportLayer
 from sip2xmpp.sip.uri import SipUri
 
 __all__ = ["Credentials", "FirstLook", "MethodUser", "UserAgent"]
@@ -106,6 +106,7 @@ class UserAgent:
             outbound_proxy=SipUri.parse(outbound_proxy) if outbound_proxy else None,
             udp_limit=udp_limit,
             user_agent=server_name,
+            contact_uri=self.contact_uri,
         )
         transports.attach(self)
 

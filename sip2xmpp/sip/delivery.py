@@ -24,9 +24,9 @@ from sip2xmpp.sip.client_transaction import ClientTransaction, Done
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.headers import NameAddr
+from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response
 from sip2xmpp.sip.resolver import ALL, locate
-from sip2xmpp.sip.transport import TransportLayer
 from sip2xmpp.sip.uri import SipUri
 
 __all__ = ["Credentials", "Delivery", "Start"]
@@ -41,7 +41,10 @@ CHALLENGES: Final = 4
 """Challenges answered for one request: a proxy and a server, each with a stale nonce."""
 REMEMBERED: Final = 10_000
 VIA_ROOM: Final = 100
-"""Octets that our Via and User-Agent add to a request."""
+"""Octets that our Via, User-Agent and Contact add to a request."""
+
+MAKES_DIALOGS: Final = frozenset({"SUBSCRIBE", "NOTIFY"})
+"""Methods of ours that need a Contact (RFC 6665, section 4.1.2.1)."""
 
 Start = Callable[[bytes, bytes, str, Flow, Done], ClientTransaction]
 """Begins a client transaction: request line, rest, method, flow, done.  Raises TransportFailed."""
@@ -80,6 +83,7 @@ class Delivery:
         outbound_proxy: SipUri | None,
         udp_limit: int,
         user_agent: str,
+        contact_uri: Callable[[Flow], str],
     ) -> None:
         self.credentials = credentials
         self._start = start
@@ -90,6 +94,7 @@ class Delivery:
         self._proxy = outbound_proxy
         self._limit = udp_limit - VIA_ROOM
         self._user_agent = f"User-Agent: {user_agent}\r\n".encode()
+        self._contact_uri = contact_uri
         self._failed: dict[Target, float] = {}
         self._streamless: dict[HostPort, float] = {}
 
@@ -151,15 +156,22 @@ class Delivery:
         """One transaction on ``flow``, or on a stream in its place when the size demands one."""
         head, _, tail = request.to_bytes().partition(b"\r\n")
         head += b"\r\n"
-        if "User-Agent" not in request.headers:
-            tail = self._user_agent + tail
         if self.is_large(head, tail, flow):
             try:
                 stream = await self._stream_to(flow.peer)
-                return await self._transaction(head, tail, request.method, stream)
+                return await self._transaction(
+                    head, self._of_ours(request, stream) + tail, request.method, stream
+                )
             except TransportFailed as error:
                 self._give_up_streams(flow.peer, error)
-        return await self._transaction(head, tail, request.method, flow)
+        return await self._transaction(head, self._of_ours(request, flow) + tail, request.method, flow)
+
+    def _of_ours(self, request: Request, flow: Flow) -> bytes:
+        """What a request says of us and does not say yet; the Contact depends on the way it takes."""
+        added = b"" if "User-Agent" in request.headers else self._user_agent
+        if request.method in MAKES_DIALOGS and "Contact" not in request.headers:
+            added += f"Contact: {self._contact_uri(flow)}\r\n".encode()
+        return added
 
     async def _transaction(self, head: bytes, tail: bytes, method: str, flow: Flow) -> Response:
         started: list[ClientTransaction] = []

@@ -15,17 +15,18 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.answers import Answers
 from sip2xmpp.sip.arrived import ArrivedResponse
 from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
-from sip2xmpp.sip.flow import UDP, Flow
+from sip2xmpp.sip.flow import UDP, Flow, Target, Transport
 from sip2xmpp.sip.invite_transaction import InviteTransaction
+from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
 from sip2xmpp.sip.timers import TimerWheel
-from sip2xmpp.sip.transport import TransportLayer
 
 __all__ = ["ClientTransactions", "ServerTransactions"]
 
@@ -233,7 +234,9 @@ class ServerTransactions:
             merge = None
         if flow.transport is UDP:
             self._answers.add(transaction.key, octets, merge)
-        self.send(octets, flow)
+            self.send(octets, flow)
+        else:
+            self._send_back(octets, transaction.request, flow)
 
     def forget(self, transaction: ServerTransaction) -> None:
         """Terminated without an answer."""
@@ -252,6 +255,25 @@ class ServerTransactions:
         self.counters.sent += 1
         if repeated:
             self.counters.retransmitted += 1
+
+    def _send_back(self, octets: bytes, request: Request, flow: Flow) -> None:
+        """A response over the stream of its request; if that is gone, over a new one (section 18.2.2)."""
+        try:
+            self.transports.send(octets, flow)
+            self.counters.sent += 1
+        except TransportFailed:
+            via = request.via
+            target = Target(
+                transport=flow.transport,
+                host=flow.peer.host,
+                port=via.port or flow.transport.default_port,
+                tls_name=via.host if flow.transport is Transport.TLS else "",
+            )
+            self.transports.open(target).addCallbacks(lambda anew: self.send(octets, anew), self._unsendable)
+
+    def _unsendable(self, failure: Failure) -> None:
+        self.counters.dropped += 1
+        self.log.debug("a response is lost: {why}", why=failure.getErrorMessage())
 
     def new_tag(self) -> str:
         return self._rng.randbytes(6).hex()

@@ -1,82 +1,50 @@
 """The transport layer: sockets on one side, octets with their flow on the other.
 
-``TransportLayer`` is what transactions and the user agent need of it, so that tests can put a network of their own
-beneath them; ``Transports`` is the real one.  It owns the listening sockets and the connections, chooses among them
-for what is sent, and hands whole messages to one ``TransportUser``.
+``Transports`` owns the UDP sockets and the stream connections, chooses among them for what is sent, and hands whole
+messages to one ``TransportUser``.  A UDP flow belongs to the socket it came in on; a listener on all addresses learns
+for each peer which of them the system uses, so that Via and Contact never say 0.0.0.0.
 
-Implements: RFC 3261 section 18.
+Implements: RFC 3261 section 18; RFC 3581 section 4 (answers leave from where the request arrived).
 """
 
 from collections.abc import Collection
-from typing import Protocol
+from typing import Any, Final
 
-from twisted.internet import defer
-from twisted.internet.interfaces import IReactorFDSet
+from twisted.internet.defer import Deferred, fail, succeed
 
 from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
-from sip2xmpp.sip.udp import UdpPort
+from sip2xmpp.sip.layer import TransportLayer, TransportUser
+from sip2xmpp.sip.streams import Streams
+from sip2xmpp.sip.tls import Tls
+from sip2xmpp.sip.udp import UdpPort, local_address_toward
 
 __all__ = ["TransportLayer", "TransportUser", "Transports"]
 
-
-class TransportUser(Protocol):
-    """Who is told what happens on the wire."""
-
-    def received(self, octets: bytes, flow: Flow) -> None:
-        """One whole message; never a keep-alive."""
-
-    def malformed(self, error: BadMessage, flow: Flow) -> None:
-        """Octets of a stream that are no message; the connection will be closed."""
-
-    def lost(self, flow: Flow) -> None:
-        """A stream has ended; nothing more can be sent on this flow."""
-
-
-class TransportLayer(Protocol):
-    """What carries messages."""
-
-    counters: Counters
-
-    def attach(self, user: TransportUser) -> None:
-        """Tell ``user`` from now on; there is one."""
-
-    def send(self, octets: bytes, flow: Flow) -> None:
-        """Send one message; raises TransportFailed when that is known at once to be impossible."""
-
-    def open(self, target: Target) -> "defer.Deferred[Flow]":
-        """A flow to ``target``: an open connection to it, or a new one.  Fails with TransportFailed."""
-
-    def sent_by(self, flow: Flow) -> HostPort:
-        """Where the peer of ``flow`` can reach us anew: for Via and Contact."""
-
-    @property
-    def speaks(self) -> Collection[Transport]:
-        """The transports that ``open`` can open."""
-
-    def listening(self, transport: Transport) -> HostPort | None:
-        """A place where we listen for ``transport``; None if we do not."""
+ANYWHERE: Final = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # noqa: S104 - compared, not bound
+"""For each wildcard, an address that only the default route leads to (RFC 5737, RFC 3849)."""
 
 
 class Transports:
-    """The sockets of this process."""
+    """The sockets of this process; ``tls`` is what TLS needs, if it is spoken.  ``reactor`` is a real one."""
 
-    def __init__(self, reactor: IReactorFDSet, *, counters: Counters | None = None) -> None:
+    def __init__(self, reactor: Any, *, tls: Tls | None = None, counters: Counters | None = None) -> None:
         self.counters = counters or Counters()
         self._reactor = reactor
         self._user: TransportUser | None = None
         self._udp: dict[HostPort, UdpPort] = {}
         self._ports: list[UdpPort] = []
+        self._streams = Streams(reactor, self, self.counters, tls)
 
     def attach(self, user: TransportUser) -> None:
         self._user = user
 
     def listen(self, transport: Transport, interface: str, port: int) -> HostPort:
-        """Listen; port 0 lets the system choose.  Returns the place; raises OSError."""
+        """Listen; port 0 lets the system choose.  Returns the place; raises OSError, or ConfigError for TLS."""
         if transport is not UDP:
-            raise TransportFailed(f"{transport.value} is not available")
-        opened = UdpPort(self._reactor, interface, port, self._received, self.counters)
+            return self._streams.listen(transport, interface, port)
+        opened = UdpPort(self._reactor, interface, port, self.received, self.counters)
         self._ports.append(opened)
         self._udp[opened.local] = opened
         return opened.local
@@ -85,46 +53,70 @@ class Transports:
         if flow.transport is UDP:
             port = self._udp.get(flow.local) or self._udp_port(flow)
             port.send(octets, flow.peer)
-            return
-        raise TransportFailed(f"no connection to {flow.peer}")
+        else:
+            self._streams.send(octets, flow)
 
-    def open(self, target: Target) -> "defer.Deferred[Flow]":
+    def open(self, target: Target) -> "Deferred[Flow]":
         if target.transport is not UDP:
-            return defer.fail(TransportFailed(f"{target.transport.value} is not available"))
+            return self._streams.open(target)
         for port in self._ports:
-            if (":" in port.local.host) == (":" in target.host):
+            if port.is_ipv6 == (":" in target.host):
                 try:
-                    return defer.succeed(port.flow_to(target.peer))
+                    return succeed(port.flow_to(target.peer))
                 except TransportFailed as error:
-                    return defer.fail(error)
-        return defer.fail(TransportFailed(f"no UDP socket can reach {target.host}"))
+                    return fail(error)
+        return fail(TransportFailed(f"no UDP socket can reach {target.host}"))
 
     def sent_by(self, flow: Flow) -> HostPort:
+        if flow.transport is UDP:
+            return flow.local
+        for transport, place in self._streams.places:
+            if transport is flow.transport and place.host in {flow.local.host, _wildcard(flow.local.host)}:
+                return HostPort(flow.local.host, place.port)
         return flow.local
 
     @property
     def speaks(self) -> Collection[Transport]:
-        return (UDP,)
+        return (*self._streams.speaks, UDP) if self._ports else self._streams.speaks
 
     def listening(self, transport: Transport) -> HostPort | None:
-        return self._ports[0].local if transport is UDP and self._ports else None
+        places = [(UDP, port.local) for port in self._ports] + self._streams.places
+        for kind, place in places:
+            if kind is transport:
+                return _concrete(place)
+        return None
 
-    def close(self) -> None:
-        """Close everything."""
+    def connections(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def close(self) -> "Deferred[None]":
+        """Close everything; fires when that is done."""
         for port in self._ports:
             port.close()
         self._ports.clear()
         self._udp.clear()
+        return self._streams.close()
 
-    def _received(self, octets: bytes, flow: Flow) -> None:
+    # what sockets tell
+
+    def received(self, octets: bytes, flow: Flow) -> None:
         self.counters.received += 1
         if self._user is not None:
             self._user.received(octets, flow)
 
+    def malformed(self, error: BadMessage, flow: Flow) -> None:
+        self.counters.received += 1
+        if self._user is not None:
+            self._user.malformed(error, flow)
+
+    def lost(self, flow: Flow) -> None:
+        if self._user is not None:
+            self._user.lost(flow)
+
     def _udp_port(self, flow: Flow) -> UdpPort:
         """The socket for a flow of a wildcard listener, or of an earlier run that listened elsewhere."""
-        family = ":" in flow.peer.host
-        fitting = [port for port in self._ports if (":" in port.local.host) == family]
+        fitting = [port for port in self._ports if port.is_ipv6 == (":" in flow.peer.host)]
         for port in fitting:
             if port.is_wildcard and port.local.port == flow.local.port:
                 self._udp[flow.local] = port
@@ -132,3 +124,18 @@ class Transports:
         if not fitting:
             raise TransportFailed(f"no UDP socket can reach {flow.peer}")
         return fitting[0]
+
+
+def _wildcard(host: str) -> str:
+    return "::" if ":" in host else "0.0.0.0"  # noqa: S104 - compared, not bound
+
+
+def _concrete(place: HostPort) -> HostPort:
+    """``place`` with an address that others could use."""
+    if place.host not in ANYWHERE:
+        return place
+    try:
+        return HostPort(local_address_toward(ANYWHERE[place.host]), place.port)
+    except OSError:
+        # a machine without a default route serves itself
+        return HostPort("::1" if ":" in place.host else "127.0.0.1", place.port)

@@ -70,6 +70,7 @@ class UdpPort:
         self._waiting: deque[tuple[bytes, HostPort]] = deque()
         self._socket = _bound_socket(interface, port)
         self.local = HostPort(*self._socket.getsockname()[:2])
+        self.is_ipv6 = ":" in self.local.host
         self.is_wildcard = self.local.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
         reactor.addReader(self)
 

@@ -1,0 +1,141 @@
+"""Whom a TLS connection proves to talk to.
+
+A server shows the operator's certificate.  A client believes the certificates that its authorities signed, and then
+looks whether one is for the domain it wanted: that is the domain of the URI, never the name of the server that DNS
+gave.  A SIP certificate names its domain as a ``sip:`` URI without a user, or like any other as a DNS name; only one
+with no alternative names at all is believed by its common name.  Wildcards prove nothing.
+
+``Tls`` is what the connections need of all this: it makes OpenSSL connections for Twisted.
+
+Implements: RFC 5922 sections 7.1 to 7.3; RFC 3261 section 26.3.1.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+from zope.interface import implementer
+
+from sip2xmpp.errors import ConfigError
+
+__all__ = ["Tls", "proves", "sip_identities"]
+
+
+def sip_identities(certificate: x509.Certificate) -> list[str]:
+    """The domains and addresses that ``certificate`` proves, lower case (RFC 5922, section 7.1)."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return [str(common[0].value).lower()] if common else []
+    uris = [uri.lower() for uri in names.get_values_for_type(x509.UniformResourceIdentifier)]
+    domains = [uri[4:].partition(";")[0] for uri in uris if uri.startswith("sip:") and "@" not in uri]
+    domains = domains or [name.lower() for name in names.get_values_for_type(x509.DNSName)]
+    # an address proves itself: RFC 5922 knows only domains, but a URI may have no other host
+    return domains + [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+
+
+def proves(certificate: x509.Certificate, host: str) -> bool:
+    """Whether ``certificate`` is for ``host``, a domain or an address as in a URI."""
+    wanted = host.lower().strip("[]").rstrip(".")
+    try:
+        wanted = str(ipaddress.ip_address(wanted))
+    except ValueError:
+        pass  # a name
+    return wanted in {identity.rstrip(".") for identity in sip_identities(certificate)}
+
+
+def _context() -> SSL.Context:
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return context
+
+
+class Tls:
+    """The certificate, the key and the authorities of this gateway; raises ConfigError if they are no good.
+
+    Without a certificate there are no servers; without ``authorities`` clients believe those of the system.
+    """
+
+    def __init__(
+        self,
+        *,
+        certificate: Path | None = None,
+        private_key: Path | None = None,
+        authorities: Path | None = None,
+    ) -> None:
+        self._server: SSL.Context | None = None
+        self._client = _context()
+        self._client.set_verify(SSL.VERIFY_PEER, _verdict)
+        try:
+            if authorities is not None:
+                self._client.load_verify_locations(str(authorities))
+            else:
+                self._client.set_default_verify_paths()
+            if certificate is not None and private_key is not None:
+                self._server = _context()
+                for context in (self._server, self._client):
+                    context.use_certificate_chain_file(str(certificate))
+                    context.use_privatekey_file(str(private_key))
+                    context.check_privatekey()
+        except SSL.Error as error:
+            files = ", ".join(
+                str(path) for path in (certificate, private_key, authorities) if path is not None
+            )
+            raise ConfigError([f"sip.certificate: {files} cannot be used: {_reason(error)}"]) from error
+
+    @property
+    def can_serve(self) -> bool:
+        """Whether there is a certificate to show."""
+        return self._server is not None
+
+    def server(self) -> "ServerSide":
+        """What Twisted needs to accept connections."""
+        if self._server is None:
+            raise ConfigError(["sip.certificate: is missing; a tls listener needs it"])
+        return ServerSide(self._server)
+
+    def client(self, name: str) -> "ClientSide":
+        """What Twisted needs to connect to a server of ``name``; whether it proves that is for ``proves`` to say."""
+        return ClientSide(self._client, name)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ServerSide:
+    """Makes the OpenSSL connection for each connection accepted."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:  # noqa: ARG002, N803 - Twisted's
+        return SSL.Connection(self._context, None)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class ClientSide:
+    """Makes the OpenSSL connection for each connection opened; says in clear which domain it wants (SNI)."""
+
+    def __init__(self, context: SSL.Context, name: str) -> None:
+        self._context = context
+        self._name = name
+
+    def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:  # noqa: ARG002, N803 - Twisted's
+        connection = SSL.Connection(self._context, None)
+        if self._name and not self._name.strip("[]").replace(".", "").replace(":", "").isdigit():
+            connection.set_tlsext_host_name(self._name.encode("ascii", "ignore"))
+        return connection
+
+
+def _verdict(connection: SSL.Connection, certificate: Any, error: int, depth: int, ok: int) -> bool:  # noqa: ARG001 - OpenSSL's
+    return bool(ok)
+
+
+def _reason(error: SSL.Error) -> str:
+    details: Iterable[Any] = error.args[0] if error.args else ()
+    return "; ".join(str(detail[-1]) for detail in details if detail) or "unreadable"
