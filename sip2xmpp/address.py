@@ -35,6 +35,7 @@ __all__ = [
     "resource_of",
     "spelling_of",
     "unescape_node",
+    "user_and_domain",
 ]
 
 CACHE_SIZE: Final = 32_768
@@ -106,6 +107,12 @@ def address_from_jid(jid: str) -> tuple[Address, str]:
     return _from_jid_cached(jid)
 
 
+def user_and_domain(uri: str, *, default_domain: str = "") -> tuple[str, str]:
+    """The user part of a URI decoded but not folded, and its domain, folded.  Raises ``BadAddress``."""
+    user, host, _ = _split_sip(uri)
+    return user, fold_domain(host or default_domain)
+
+
 def spelling_of(uri: str) -> str:
     """The user part of a URI decoded but not folded; empty for a host-only URI.  Raises ``BadAddress``."""
     return _split_sip(uri)[0]
@@ -122,8 +129,7 @@ def resource_of(uri: str) -> str:
 
 
 def _from_sip(uri: str, default_domain: str) -> Address:
-    user, host, _ = _split_sip(uri)
-    domain = fold_domain(host or default_domain)
+    user, domain = user_and_domain(uri, default_domain=default_domain)
     return Address(fold_local(user), domain) if user else Address("", domain)
 
 

@@ -21,7 +21,7 @@ from sip2xmpp.address import (
     Address,
     address_from_jid,
     address_from_sip,
-    spelling_of,
+    user_and_domain,
 )
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.escaping import escape_node
@@ -62,7 +62,7 @@ class Addressing:
     def address_of_jid(self, jid: str) -> Address:
         """The address that a JID of either form names; a resource is dropped.  Raises ``BadAddress``."""
         address = address_from_jid(jid)[0]
-        return address if address.domain != self._gateway else self._inner(address)
+        return self._inner(address.local) if self._encapsulates(address.local, address.domain) else address
 
     def address_of_uri(self, uri: str, *, default_domain: str = "", remember: bool = True) -> Address:
         """The address that a SIP URI of either form names, its spelling remembered unless told otherwise.
@@ -85,27 +85,27 @@ class Addressing:
         spelling = self._spellings.get(str(address))
         return address.sip_uri(spelling.user if spelling is not None else None)
 
-    def _inner(self, address: Address) -> Address:
-        """What an address of the gateway domain stands for."""
-        if "@" in address.local:
-            inner = Address.parse(address.local)
-            if inner.domain == self._gateway:
-                raise BadAddress("the address encapsulates the gateway itself")
-            return inner
-        if address.domain in self._direct or not address.local:
-            return address
-        raise BadAddress("the local part of an address at the gateway must hold another whole address")
+    def _inner(self, text: str) -> Address:
+        """What a user part or a localpart of the gateway domain stands for."""
+        inner = Address.parse(text)
+        if inner.domain == self._gateway:
+            raise BadAddress("the address encapsulates the gateway itself")
+        if not inner.local:
+            raise BadAddress("the local part of an address at the gateway must hold another whole address")
+        return inner
+
+    def _encapsulates(self, local: str, domain: str) -> bool:
+        """Whether an address holds another one; at a domain that serves both forms only one with an ``@`` does."""
+        return domain == self._gateway and bool(local) and ("@" in local or domain not in self._direct)
 
     def _address_of_uri(self, uri: str, default_domain: str, remember: bool) -> Address:
-        address = address_from_sip(uri, default_domain=default_domain)
-        spelling = spelling_of(uri)
-        if address.domain == self._gateway:
-            inner = self._inner(address)
-            if inner is not address:
-                # The rules for local parts make "ss" of a sharp s, and so another domain.
-                if Address.parse(spelling) != inner:
-                    raise BadAddress("the encapsulated domain must be written with A-labels")
-                address, spelling = inner, spelling.rpartition("@")[0]
+        spelling, domain = user_and_domain(uri, default_domain=default_domain)
+        if self._encapsulates(spelling, domain):
+            # From the spelling: folding the whole as one local part would make another domain of some.
+            address = self._inner(spelling)
+            spelling = spelling.rpartition("@")[0]
+        else:
+            address = address_from_sip(uri, default_domain=default_domain)
         if remember and spelling != address.local:
             self._remember(address, spelling)
         return address
