@@ -1,0 +1,328 @@
+"""Everything built and joined: the composition root's workshop, apart from starting and stopping.
+
+One function for each side, each given what it needs and returning what others need; ``Parts`` holds the result.  The seam is
+visible here: ``legs`` maps each leg to its back end, and a front end gets a ``DirectoryView`` of all of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.logger import Logger
+
+from sip2xmpp import __version__
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.contacts import Contacts, Realm
+from sip2xmpp.bridge.outbox import Outbox
+from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.presentities import XmppPresentities
+from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.documents import pidf
+from sip2xmpp.documents.presence import Presence
+from sip2xmpp.events.discovery import discover
+from sip2xmpp.events.gate import Gate
+from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
+from sip2xmpp.events.package import PresencePackage
+from sip2xmpp.events.publication import PublicationLimits, Publications
+from sip2xmpp.events.registrar import RegistrationLimits, Registrar
+from sip2xmpp.events.subscriber import RemotePresentities
+from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
+from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.watching import BackEnd
+from sip2xmpp.config import Config
+from sip2xmpp.settings import Authentication, XmppConfig
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.name_servers import open_dns
+from sip2xmpp.sip.transport import Transports
+from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Publication
+from sip2xmpp.xmpp.disco import CONTACT
+from sip2xmpp.xmpp.inbound import Inbound
+from sip2xmpp.xmpp.iq import Answers
+from sip2xmpp.xmpp.link import ComponentLink
+from sip2xmpp.xmpp.links import Links
+from sip2xmpp.xmpp.messages import MessageType
+
+log = Logger()
+
+
+class Addresses:
+    """Who exists among our own users: whoever has an account, or anybody where nothing has to be proved."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.domains = frozenset(config.sip.domains)
+        self._open = config.sip.authentication is Authentication.NONE
+        self._accounts = store.accounts
+
+    def exists(self, address: Address) -> bool:
+        if address.domain not in self.domains or not address.local:
+            return False
+        if self._open:
+            return True
+        account = self._accounts.get(str(address))
+        return account is not None and not account.disabled
+
+    def hashes(self, username: str, realm: str) -> tuple[str, str] | None:
+        """The digest hashes (MD5, SHA-256) of a user name, with or without its domain, in a realm of ours."""
+        local, at, domain = username.rpartition("@")
+        account = self._accounts.get(f"{local if at else domain}@{realm}")
+        if account is None or account.disabled:
+            return None
+        return account.ha1_md5, account.ha1_sha256
+
+
+@dataclass(slots=True, kw_only=True)
+class XmppSide:
+    """What speaks XMPP."""
+
+    links: Links
+    contacts: Contacts
+    watchers: JabberWatchers
+    messages: Any
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What has to be started, stopped and reported on."""
+
+    store: Store
+    transports: Transports
+    agent: UserAgent
+    notifier: Notifier
+    remote: RemotePresentities
+    pace: Pace
+    xmpp: XmppSide | None
+
+    def legs(self) -> dict[str, dict[str, Any]]:
+        """The state of each leg, for ``/health``."""
+        legs: dict[str, dict[str, Any]] = {
+            "sip": {"state": "up", "counters": asdict(self.transports.counters)},
+            "store": {"state": "up"},
+            "xmpp": {"state": "off"},
+        }
+        if self.xmpp is not None:
+            links = {
+                link.domain: {
+                    "state": "up" if link.is_up else "down",
+                    **({} if link.is_up else {"why": link.why_down}),
+                    "counters": asdict(link.counters),
+                }
+                for link in self.xmpp.links
+            }
+            up = all(link["state"] == "up" for link in links.values())
+            legs["xmpp"] = {"state": "up" if up else "down", "links": links}
+        return legs
+
+    def counts(self) -> dict[str, int]:
+        """How much is held."""
+        store = self.store
+        return {
+            "accounts": len(store.accounts),
+            "registrations": len(store.bindings),
+            "publications": len(store.publications),
+            "subscriptions": len(self.notifier),
+            "remote_subscriptions": len(self.remote),
+            "authorizations": len(store.authorizations),
+        }
+
+    def farewell(self) -> None:
+        """Tell Jabber users that every contact is gone."""
+        self.pace.stop()
+        if self.xmpp is not None:
+            self.xmpp.watchers.farewell()
+
+    async def close(self) -> None:
+        """Stop the machinery and commit."""
+        self.agent.stop()
+        self.transports.close()
+        await self.store.close()
+
+
+def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
+    """Build and join everything; nothing is sent or received yet."""
+    addresses = Addresses(config, store)
+    xmpp = config.xmpp
+    addressing = Addressing(xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings)
+    dns = open_dns(reactor, config.dns.servers)
+    directory = Directory(
+        own_domains=addresses.domains,
+        overrides=config.dns.domains,
+        discover=lambda domain: discover(dns, domain),
+        clock=reactor,
+    )
+    transports = Transports(reactor)
+    agent = UserAgent(
+        transports=transports,
+        clock=reactor,
+        rng=rng,
+        dns=dns,
+        server_name=f"sip2xmpp/{__version__}",
+        t1=config.sip.t1,
+        outbound_proxy=config.sip.outbound_proxy,
+    )
+    policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
+    own = PresenceAgent(
+        store=store, clock=reactor, decide=policy.decide, exists=addresses.exists, parse=read_publication
+    )
+    policy.listen(own.rules_changed)
+    remote = RemotePresentities(
+        agent=agent,
+        store=store,
+        clock=reactor,
+        rng=rng,
+        uri_of=addressing.uri_of,
+        next_hop_of=lambda domain: _next_hop(directory, domain),
+    )
+    legs: dict[Leg, BackEnd] = {Leg.OWN: own, Leg.SIP: remote}
+    pace = Pace(reactor)
+    side = None
+    if xmpp is not None:
+        side = _xmpp_side(
+            config, xmpp, store, reactor, rng, addressing=addressing, directory=directory, legs=legs, agent=agent, pace=pace
+        )
+    package = PresencePackage(DirectoryView(directory, legs, Leg.SIP), pidf.read)
+    limits = config.limits
+    notifier = Notifier(
+        agent=agent,
+        store=store,
+        clock=reactor,
+        rng=rng,
+        packages=[package],
+        limits=SubscriptionLimits(
+            min_expires=limits.min_expires, max_expires=limits.max_expires, per_watcher=limits.subscriptions
+        ),
+    )
+    gate = Gate(
+        own_domains=addresses.domains,
+        is_ourselves=_ourselves(config, transports),
+        directory=directory,
+        address_of_uri=addressing.address_of_uri,
+        digest=None,
+        trusted_peers=config.sip.trusted_peers,
+        subscriptions=notifier,
+        publications=Publications(
+            store=store,
+            clock=reactor,
+            rng=rng,
+            packages=[package],
+            exists=addresses.exists,
+            limits=PublicationLimits(
+                min_expires=limits.min_expires,
+                max_expires=limits.max_expires,
+                per_presentity=limits.publications,
+                body=limits.body,
+            ),
+        ),
+        registrations=Registrar(
+            store=store,
+            clock=reactor,
+            exists=addresses.exists,
+            address_of_uri=addressing.address_of_uri,
+            limits=RegistrationLimits(
+                default_expires=limits.default_expires,
+                min_expires=limits.min_expires,
+                max_expires=limits.max_expires,
+            ),
+        ),
+        notifications=remote,
+        messages=side.messages if side is not None else None,
+        proxy=None,
+    )
+    for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):
+        agent.serve(method, gate)
+    return Parts(
+        store=store,
+        transports=transports,
+        agent=agent,
+        notifier=notifier,
+        remote=remote,
+        pace=pace,
+        xmpp=side,
+    )
+
+
+def _xmpp_side(
+    config: Config,
+    xmpp: XmppConfig,
+    store: Store,
+    reactor: Any,
+    rng: Random,
+    *,
+    addressing: Addressing,
+    directory: Directory,
+    legs: dict[Leg, BackEnd],
+    agent: UserAgent,
+    pace: Pace,
+) -> XmppSide:
+    """The component links with everything behind them; puts the Jabber back end among ``legs``."""
+    domains = dict.fromkeys([*xmpp.domains, *([xmpp.gateway_domain] if xmpp.gateway_domain else [])])
+    links = Links(
+        ComponentLink(
+            domain=domain,
+            secret=xmpp.secret,
+            endpoint=HostnameEndpoint(reactor, xmpp.server.host, xmpp.server.port),
+            clock=reactor,
+            jitter=rng.random,
+        )
+        for domain in domains
+    )
+    outbox = Outbox(links, store, CONTACT.element)
+    presentities = XmppPresentities(store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace)
+    legs[Leg.XMPP] = presentities
+    # A Jabber id is not watched through the gateway by another Jabber user: that leg is missing here on purpose.
+    others = {leg: back_end for leg, back_end in legs.items() if leg is not Leg.XMPP}
+    watchers = JabberWatchers(
+        store=store,
+        outbox=outbox,
+        back_end=DirectoryView(directory, others, Leg.XMPP),
+        clock=reactor,
+        pace=pace,
+    )
+    realm = Realm(xmpp.allowed_domains, addressing)
+    contacts = Contacts(
+        store=store, realm=realm, addressing=addressing, watchers=watchers, presentities=presentities
+    )
+    for link in links:
+        answers = Answers(send=link.send, now=reactor.seconds)
+        inbound = Inbound(
+            send=link.send,
+            presence=contacts,
+            messages=NoMessages(),
+            answer_iq=answers.iq_received,
+            now=reactor.seconds,
+        )
+        link.attach(receive=inbound.stanza_received, listener=contacts)
+    return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=None)
+
+
+class NoMessages:
+    def message(self, m): print(m)
+    def message_error(self, m): print(m)
+
+
+def read_publication(publication: Publication) -> Presence:
+    """The document of a stored publication."""
+    return pidf.read(publication.document)
+
+
+def _next_hop(directory: Directory, domain: str) -> SipUri | None:
+    """The server that the operator named for a domain."""
+    finding = directory.find(domain, Leg.SIP)
+    if finding is None or finding.leg is not Leg.SIP or not finding.target:
+        return None
+    return SipUri.parse(finding.target)
+
+
+def _ourselves(config: Config, transports: Transports) -> Callable[[str], bool]:
+    """Whether a host part means this server: an address that it listens on, or any of this machine's."""
+    hosts = {listener.interface for listener in config.sip.listen}
+
+    def is_ourselves(host: str) -> bool:
+        return host.strip("[]") in hosts
+
+    return is_ourselves

@@ -1,0 +1,68 @@
+"""What the bridge says on the XMPP side, one method per thing said.
+
+Every method takes JIDs as they are used on the wire and returns whether the stanza was written; with the link down it is
+not, and is not kept either: whoever owns the state says it again when the link is up.  ``after_commit`` runs a statement
+only when the change behind it is safe, so that nobody is told of an authorization that a crash would undo.
+
+Implements: RFC 6121 sections 3 and 4 (what is sent from bare and what from full JIDs).
+"""
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from sip2xmpp.store.interface import Store
+from sip2xmpp.xmpp.availability import Availability
+from sip2xmpp.xmpp.links import Links
+from sip2xmpp.xmpp.stanza_errors import stanza_error
+from sip2xmpp.xmpp.stanzas import error_stanza, presence_stanza
+
+UNAVAILABLE = Availability(available=False)
+
+
+def domain_of(jid: str) -> str:
+    """The domain of a bare or full JID."""
+    return jid.partition("/")[0].rpartition("@")[2]
+
+
+class Outbox:
+    """Says things to Jabber users in the name of SIP users."""
+
+    log = Logger()
+
+    def __init__(self, links: Links, store: Store, caps: str = "") -> None:
+        """``caps`` is the prepared ``<c/>`` element that every available presence carries (XEP-0115)."""
+        self._links = links
+        self._store = store
+        self._caps = caps
+
+    def subscription(self, kind: str, sender: str, recipient: str, stanza_id: str | None = None) -> bool:
+        """``subscribe``, ``subscribed``, ``unsubscribe``, ``unsubscribed`` or ``probe``, bare to bare."""
+        return self._send(presence_stanza(sender, recipient, type_=kind, id_=stanza_id), sender)
+
+    def available(self, sender: str, recipient: str, resource: str, said: Availability) -> bool:
+        """The state of one resource of ``sender`` (a bare JID); an unavailable one is said as such."""
+        full = f"{sender}/{resource}" if resource else sender
+        return self._send(presence_stanza(full, recipient, said, caps=self._caps), sender)
+
+    def unavailable(self, sender: str, recipient: str) -> bool:
+        """All resources of ``sender`` are gone."""
+        return self._send(presence_stanza(sender, recipient, UNAVAILABLE), sender)
+
+    def error(
+        self, sender: str, recipient: str, condition: str, text: str = "", stanza_id: str | None = None
+    ) -> bool:
+        """A presence error: what was asked of ``sender`` cannot be done."""
+        error = stanza_error(condition, text)
+        return self._send(error_stanza("presence", sender, recipient, error, id_=stanza_id), sender)
+
+    def after_commit(self, say: Callable[[], object]) -> None:
+        """Run ``say`` once every change made so far is durable."""
+        self._store.committed().addCallbacks(lambda _: say(), self._not_stored)
+
+    def _not_stored(self, failure: Failure) -> None:
+        self.log.failure("a presence authorization could not be stored, so nobody was told", failure)
+
+    def _send(self, xml: str, sender: str) -> bool:
+        return self._links.send(xml, domain_of(sender))

@@ -1,0 +1,388 @@
+"""Jabber ids as presentities: the back end behind which SIP users watch Jabber users.
+
+State is held per *pair* of one SIP watcher and one Jabber contact, because only the contact's server knows who may see
+what: what it sends to one watcher is never shown to another.  All of a watcher's dialogs join the same pair.  A pair's
+authorization is a stored record; its end is the contact's word (``unsubscribed``), never the end of a dialog.  What the
+contact's resources said is a cache that the server refreshes; after a reconnect every pair is probed again, and what has
+not been said again within ``PROBE_SECONDS`` is gone.
+
+Implements: RFC 8048 section 5 (SIP watcher, XMPP contact); RFC 6121 sections 3.1, 4.3.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.mapping import presence_from_resources
+from sip2xmpp.bridge.outbox import Outbox
+from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.documents.presence import Presence
+from sip2xmpp.errors import BadAddress, NoSuchPresentity, NotAuthorized
+from sip2xmpp.presence.canonical import offline_document
+from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Authorization, Kind, Side
+from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
+from sip2xmpp.xmpp.stanzas import PepKind
+
+PROBE_SECONDS = 10.0
+"""How long a probed server has to say again what is still true."""
+
+FETCH_SECONDS = 5.0
+"""How long a poll waits for a probe before it is answered with what is known."""
+
+ASK_AGAIN_SECONDS = 86_400.0
+"""An unanswered request is sent again when a watcher asks and this much time has passed."""
+
+HOLD_DOWN_SECONDS = 3_600.0
+"""After a denial the contact is not asked again by the same watcher for this long."""
+
+GHOST_SECONDS = 6 * 3_600.0
+"""A refreshed dialog probes again when the last probe is older: a server may have died without a word."""
+
+RESOURCES = 16
+"""Resources kept of one contact; more would only be a way to fill memory."""
+
+GONE = frozenset({"item-not-found", "gone", "jid-malformed"})
+"""Presence errors that say the contact does not exist."""
+
+
+@dataclass(slots=True, eq=False)
+class _Watch:
+    """One dialog (or other front end's watch) on a pair."""
+
+    pair: "_Pair"
+    watcher: Watcher
+    fetch: bool
+    told: bool = False
+    stopped: bool = False
+    waiting: IDelayedCall | None = None
+
+    def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.pair.owner.stopped(self)
+
+    def refresh(self) -> None:
+        if not self.stopped:
+            self.pair.owner.refreshed(self)
+
+
+@dataclass(slots=True, eq=False)
+class _Pair:
+    """What one watcher knows of one contact."""
+
+    owner: "XmppPresentities"
+    watcher: Address
+    contact: Address
+    watcher_jid: str
+    contact_jid: str
+    watches: list[_Watch] = field(default_factory=list)
+    resources: dict[str, Availability] = field(default_factory=dict)
+    unconfirmed: set[str] = field(default_factory=set)
+    farewell: Availability | None = None
+    mood: UserMood | None = None
+    activity: UserActivity | None = None
+    known: bool = False
+    probed_at: float = 0.0
+    probe_ends: IDelayedCall | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.watcher_jid} {self.contact_jid}"
+
+    def document(self) -> Presence | None:
+        """The contact's presence for this watcher, or None while nothing is known."""
+        if not self.known:
+            return None
+        entity = self.contact.sip_uri()
+        if not self.resources:
+            farewell = self.farewell
+            text = farewell.statuses[0][1] if farewell is not None and farewell.statuses else ""
+            return offline_document(entity, text=text, since=farewell.stamp if farewell is not None else None)
+        resources = self.resources
+        if self.mood is not None or self.activity is not None:
+            resources = {
+                name: replace(said, mood=said.mood or self.mood, activity=said.activity or self.activity)
+                for name, said in resources.items()
+            }
+        return presence_from_resources(entity, self.contact, resources)
+
+
+class XmppPresentities:
+    """The back end.  Presence stanzas from contacts come in by the ``*_received`` methods, bare JIDs as addressed."""
+
+    log = Logger()
+
+    def __init__(
+        self, *, store: Store, outbox: Outbox, addressing: Addressing, clock: IReactorTime, pace: Pace
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._addressing = addressing
+        self._clock = clock
+        self._pace = pace
+        self._pairs: dict[str, _Pair] = {}
+
+    # The seam
+
+    def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> _Watch:
+        """Join the pair, asking the contact for authorization if nobody has.
+
+        Raises ``NotAuthorized`` while a denial is fresh, ``NoSuchPresentity`` when either side has no JID.
+        """
+        pair = self._pair_of(watcher.address, presentity)
+        record = self._store.authorizations.get(pair.key)
+        if record is not None and record.state is Kind.DENIED:
+            raise NotAuthorized(f"{presentity} has denied {watcher.address}")
+        if record is None and not fetch:
+            self._ask(pair)
+        elif record is not None and record.state is Kind.PENDING and not fetch:
+            if self._clock.seconds() - record.asked_at >= ASK_AGAIN_SECONDS:
+                self._ask(pair)
+        watch = _Watch(pair, watcher, fetch)
+        pair.watches.append(watch)
+        self._pairs[pair.key] = pair
+        if record is not None and record.state is Kind.AUTHORIZED and not pair.known:
+            self._probe(pair)
+            if fetch:
+                watch.waiting = self._clock.callLater(FETCH_SECONDS, self._tell, watch)
+                return watch
+        watch.waiting = self._clock.callLater(0, self._tell, watch)
+        return watch
+
+    def stopped(self, watch: _Watch) -> None:
+        """A front end left; the last one of a pair tells the contact that its watcher is not looking any more."""
+        pair = watch.pair
+        if watch.waiting is not None and watch.waiting.active():
+            watch.waiting.cancel()
+        if watch in pair.watches:
+            pair.watches.remove(watch)
+        if not pair.watches and not watch.fetch and self._state(pair) is Kind.AUTHORIZED:
+            self._outbox.unavailable(pair.watcher_jid, pair.contact_jid)
+        if not pair.watches and not pair.resources and not pair.known:
+            self._pairs.pop(pair.key, None)
+
+    def refreshed(self, watch: _Watch) -> None:
+        """A dialog was refreshed: say again what is known, and look for ghosts from time to time."""
+        pair = watch.pair
+        if self._state(pair) is Kind.AUTHORIZED:
+            stale = self._clock.seconds() - pair.probed_at >= GHOST_SECONDS
+            if stale or not pair.known:
+                self._probe(pair)
+        if watch.waiting is None or not watch.waiting.active():
+            watch.waiting = self._clock.callLater(0, self._tell, watch)
+
+    # From the contact
+
+    def subscribed_received(self, watcher_jid: str, contact_jid: str) -> None:
+        """The contact approved; ask for its presence, which only now may be shown."""
+        pair = self._known_pair(watcher_jid, contact_jid)
+        record = self._store.authorizations.get(pair.key)
+        if record is None or record.state is not Kind.PENDING:
+            return
+        now = self._clock.seconds()
+        self._store.authorizations.put(
+            replace(record, state=Kind.AUTHORIZED, decided_at=now, expires_at=None)
+        )
+        self.log.info("{contact} allows {watcher} to watch", contact=pair.contact, watcher=pair.watcher)
+        self._tell_all(pair)
+        self._probe(pair)
+
+    def unsubscribed_received(self, watcher_jid: str, contact_jid: str) -> None:
+        """The contact denied, or withdrew: final for every dialog of this watcher, and remembered for a while."""
+        pair = self._known_pair(watcher_jid, contact_jid)
+        record = self._store.authorizations.get(pair.key)
+        if record is None or record.state is Kind.DENIED:
+            return
+        now = self._clock.seconds()
+        self._store.authorizations.put(
+            replace(record, state=Kind.DENIED, decided_at=now, expires_at=now + HOLD_DOWN_SECONDS)
+        )
+        self.log.info(
+            "{contact} does not allow {watcher} to watch", contact=pair.contact, watcher=pair.watcher
+        )
+        self._end(pair, Reason.REJECTED)
+
+    def available_received(
+        self, watcher_jid: str, contact_jid: str, resource: str, said: Availability
+    ) -> None:
+        """One resource said what it is; ignored unless the contact has authorized this watcher."""
+        pair = self._known_pair(watcher_jid, contact_jid)
+        if self._state(pair) is not Kind.AUTHORIZED:
+            return
+        pair.unconfirmed.discard(resource)
+        if resource not in pair.resources and len(pair.resources) >= RESOURCES:
+            return
+        if pair.known and pair.resources.get(resource) == said:
+            return
+        pair.known = True
+        pair.farewell = None
+        pair.resources[resource] = said
+        self._tell_all(pair)
+
+    def unavailable_received(
+        self, watcher_jid: str, contact_jid: str, resource: str, said: Availability
+    ) -> None:
+        """One resource is gone, or all of them if it came from the bare JID."""
+        pair = self._known_pair(watcher_jid, contact_jid)
+        if self._state(pair) is not Kind.AUTHORIZED:
+            return
+        if resource:
+            pair.resources.pop(resource, None)
+            pair.unconfirmed.discard(resource)
+        else:
+            pair.resources.clear()
+            pair.unconfirmed.clear()
+        if pair.known and pair.farewell is not None and not pair.resources and not said.statuses:
+            return
+        pair.known = True
+        if not pair.resources:
+            pair.farewell = said
+            pair.mood = pair.activity = None
+        self._tell_all(pair)
+
+    def feeling_received(
+        self, watcher_jid: str, contact_jid: str, kind: PepKind, value: UserMood | UserActivity | str | None
+    ) -> None:
+        """A personal event (XEP-0163): a mood or an activity; None withdraws it."""
+        pair = self._pairs.get(f"{watcher_jid} {contact_jid}")
+        if pair is None or self._state(pair) is not Kind.AUTHORIZED:
+            return
+        before = (pair.mood, pair.activity)
+        if kind is PepKind.MOOD:
+            pair.mood = value if isinstance(value, UserMood) else None
+        elif kind is PepKind.ACTIVITY:
+            pair.activity = value if isinstance(value, UserActivity) else None
+        if (pair.mood, pair.activity) != before and pair.resources:
+            self._tell_all(pair)
+
+    def error_received(self, watcher_jid: str, contact_jid: str, condition: str) -> None:
+        """The contact's server could not deliver: a dead server hides presence, a missing contact ends the request."""
+        pair = self._pairs.get(f"{watcher_jid} {contact_jid}")
+        if pair is None:
+            return
+        state = self._state(pair)
+        if state is Kind.PENDING and (condition in GONE or condition == "service-unavailable"):
+            self._store.authorizations.remove(pair.key)
+            self._end(pair, Reason.NORESOURCE)
+        elif state is Kind.AUTHORIZED and (pair.resources or not pair.known):
+            pair.resources.clear()
+            pair.unconfirmed.clear()
+            pair.known = True
+            self._tell_all(pair)
+
+    def link_up(self, domain: str) -> None:
+        """After a reconnect the cache is hearsay: ask again for every pair that somebody watches."""
+        for pair in [pair for pair in self._pairs.values() if pair.watcher_jid.endswith("@" + domain)]:
+            self._pace.run(lambda pair=pair: self._revive(pair))  # type: ignore[misc]
+
+    # Inside
+
+    def _revive(self, pair: _Pair) -> None:
+        record = self._store.authorizations.get(pair.key)
+        if record is None:
+            return
+        if record.state is Kind.PENDING:
+            self._outbox.subscription("subscribe", pair.watcher_jid, pair.contact_jid)
+        elif record.state is Kind.AUTHORIZED:
+            self._probe(pair)
+
+    def _pair_of(self, watcher: Address, contact: Address) -> _Pair:
+        try:
+            watcher_jid, contact_jid = self._addressing.jid_of(watcher), contact.jid()
+        except BadAddress as bad:
+            raise NoSuchPresentity(str(bad)) from bad
+        held = self._pairs.get(f"{watcher_jid} {contact_jid}")
+        return held if held is not None else _Pair(self, watcher, contact, watcher_jid, contact_jid)
+
+    def _known_pair(self, watcher_jid: str, contact_jid: str) -> _Pair:
+        key = f"{watcher_jid} {contact_jid}"
+        pair = self._pairs.get(key)
+        if pair is None:
+            address_of = self._addressing.address_of_jid
+            pair = _Pair(self, address_of(watcher_jid), address_of(contact_jid), watcher_jid, contact_jid)
+            if self._store.authorizations.get(key) is not None:
+                self._pairs[key] = pair
+        return pair
+
+    def _state(self, pair: _Pair) -> Kind:
+        record = self._store.authorizations.get(pair.key)
+        return record.state if record is not None else Kind.NONE
+
+    def _ask(self, pair: _Pair) -> None:
+        self._store.authorizations.put(
+            Authorization(
+                side=Side.SIP_WATCHES,
+                watcher=pair.watcher,
+                contact=pair.contact,
+                watcher_jid=pair.watcher_jid,
+                contact_jid=pair.contact_jid,
+                state=Kind.PENDING,
+                asked_at=self._clock.seconds(),
+            )
+        )
+        self.log.info("{watcher} asks to watch {contact}", watcher=pair.watcher, contact=pair.contact)
+        self._outbox.after_commit(
+            lambda: self._outbox.subscription("subscribe", pair.watcher_jid, pair.contact_jid)
+        )
+
+    def _probe(self, pair: _Pair) -> None:
+        if not self._outbox.subscription("probe", pair.watcher_jid, pair.contact_jid):
+            return
+        pair.probed_at = self._clock.seconds()
+        pair.unconfirmed = set(pair.resources)
+        if pair.probe_ends is not None and pair.probe_ends.active():
+            pair.probe_ends.cancel()
+        pair.probe_ends = self._clock.callLater(PROBE_SECONDS, self._probe_ended, pair)
+
+    def _probe_ended(self, pair: _Pair) -> None:
+        pair.probe_ends = None
+        if not pair.unconfirmed:
+            return
+        for resource in pair.unconfirmed:
+            pair.resources.pop(resource, None)
+        pair.unconfirmed = set()
+        self._tell_all(pair)
+
+    def _tell_all(self, pair: _Pair) -> None:
+        if not pair.watches:
+            return
+        notification = self._notification(pair)
+        for watch in tuple(pair.watches):
+            if watch.told or watch.fetch:
+                self._give(watch, notification)
+
+    def _tell(self, watch: _Watch) -> None:
+        self._give(watch, self._notification(watch.pair))
+
+    def _give(self, watch: _Watch, notification: Notification) -> None:
+        if watch.stopped:
+            return
+        if watch.waiting is not None and watch.waiting.active():
+            watch.waiting.cancel()
+        watch.waiting = None
+        watch.told = True
+        watch.watcher.notified(notification)
+
+    def _notification(self, pair: _Pair) -> Notification:
+        state = self._state(pair)
+        if state is Kind.AUTHORIZED:
+            return Notification(standing=Standing.ACTIVE, document=pair.document())
+        if state is Kind.DENIED:
+            return Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
+        return Notification(standing=Standing.PENDING)
+
+    def _end(self, pair: _Pair, reason: Reason) -> None:
+        pair.resources.clear()
+        pair.known = False
+        pair.farewell = pair.mood = pair.activity = None
+        watches, pair.watches = tuple(pair.watches), []
+        self._pairs.pop(pair.key, None)
+        notification = Notification(standing=Standing.TERMINATED, reason=reason)
+        for watch in watches:
+            self._give(watch, notification)
+            watch.stopped = True

@@ -1,0 +1,266 @@
+"""Jabber users as watchers: the front end through which they watch SIP users.
+
+For every stored authorization "Jabber user U watches SIP contact C" there is one ``_JabberWatcher`` that holds a watch on
+the seam and remembers what U was last shown, so that only differences are sent and every vanished tuple becomes
+``unavailable``.  The table of interworking section 4.1 becomes short here, because the seam speaks its language: PENDING
+says nothing to Jabber, the first ACTIVE is the approval (``subscribed``), TERMINATED with ``rejected`` or ``noresource``
+ends the authorization, and every other end is somebody's restart: the authorization stays and the watch begins anew.
+
+Implements: RFC 8048 section 4 (XMPP watcher, SIP contact); RFC 6121 sections 3.1-3.3, 4.3.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.mapping import availabilities_from_presence, differences
+from sip2xmpp.bridge.outbox import Outbox
+from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.errors import NoSuchPresentity, Refused
+from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, Watch
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Authorization, Kind, Side
+from sip2xmpp.xmpp.availability import Availability
+
+RETRY_SECONDS = 60
+"""How long to wait before a watch that ended for a passing reason begins anew, if no other time was named."""
+
+FINAL = frozenset({Reason.REJECTED, Reason.NORESOURCE})
+"""Ends that withdraw the authorization; every other one is transient (RFC 8048, section 4.4)."""
+
+
+@dataclass(slots=True, eq=False)
+class _JabberWatcher:
+    """U, watching C."""
+
+    owner: "JabberWatchers"
+    address: Address
+    contact: Address
+    watcher_jid: str
+    contact_jid: str
+    shown: dict[str, Availability] = field(default_factory=dict)
+    watch: Watch | None = None
+    retry: IDelayedCall | None = None
+    told_trouble: bool = False
+    told_anything: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.watcher_jid} {self.contact_jid}"
+
+    def notified(self, notification: Notification) -> None:
+        self.owner.notified(self, notification)
+
+
+class JabberWatchers:
+    """The front end.  Stanzas from Jabber users come in by the ``*_received`` methods, bare JIDs as addressed."""
+
+    log = Logger()
+
+    def __init__(
+        self, *, store: Store, outbox: Outbox, back_end: BackEnd, clock: IReactorTime, pace: Pace
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._back_end = back_end
+        self._clock = clock
+        self._pace = pace
+        self._watchers: dict[str, _JabberWatcher] = {}
+
+    # From Jabber users
+
+    def subscribe_received(
+        self, watcher_jid: str, contact_jid: str, watcher: Address, contact: Address
+    ) -> None:
+        """U asks to watch C, or asks again."""
+        key = f"{watcher_jid} {contact_jid}"
+        record = self._store.authorizations.get(key)
+        if record is not None and record.state is Kind.AUTHORIZED:
+            self._outbox.subscription("subscribed", contact_jid, watcher_jid)
+            self.probe_received(watcher_jid, contact_jid)
+            return
+        if record is None:
+            self._store.authorizations.put(
+                Authorization(
+                    side=Side.JABBER_WATCHES,
+                    watcher=watcher,
+                    contact=contact,
+                    watcher_jid=watcher_jid,
+                    contact_jid=contact_jid,
+                    state=Kind.PENDING,
+                    asked_at=self._clock.seconds(),
+                )
+            )
+            self.log.info("{watcher} asks to watch {contact}", watcher=watcher, contact=contact)
+        held = self._watchers.get(key)
+        if held is None:
+            held = self._watchers[key] = _JabberWatcher(self, watcher, contact, watcher_jid, contact_jid)
+        if held.watch is None:
+            self._begin(held)
+
+    def unsubscribe_received(self, watcher_jid: str, contact_jid: str) -> None:
+        """U watches no longer: the authorization is withdrawn, and U is told so."""
+        key = f"{watcher_jid} {contact_jid}"
+        held = self._watchers.get(key)
+        if held is not None:
+            self._end_watch(held)
+            self._hide(held)
+        if self._store.authorizations.get(key) is not None:
+            self._store.authorizations.remove(key)
+            self.log.info("{watcher} no longer watches {contact}", watcher=watcher_jid, contact=contact_jid)
+            self._outbox.after_commit(
+                lambda: self._outbox.subscription("unsubscribed", contact_jid, watcher_jid)
+            )
+        self._watchers.pop(key, None)
+
+    def probe_received(self, watcher_jid: str, contact_jid: str, asked_from: str = "") -> None:
+        """U's server asks what C is now; answered from what is known, while the source is asked again."""
+        key = f"{watcher_jid} {contact_jid}"
+        held = self._watchers.get(key)
+        record = self._store.authorizations.get(key)
+        if record is None or record.state is not Kind.AUTHORIZED:
+            if record is None:
+                self._outbox.subscription("unsubscribed", contact_jid, watcher_jid)
+            return
+        if held is None:
+            held = self._adopt(record)
+        to = asked_from or watcher_jid
+        available = {name: said for name, said in held.shown.items() if said.available}
+        for name, said in available.items():
+            self._outbox.available(contact_jid, to, name, said)
+        if not available:
+            self._outbox.unavailable(contact_jid, to)
+        if held.watch is None:
+            self._begin(held)
+        else:
+            held.watch.refresh()
+
+    # From the seam
+
+    def notified(self, held: _JabberWatcher, notification: Notification) -> None:
+        """The newest truth about C for U."""
+        record = self._store.authorizations.get(held.key)
+        if record is None:
+            return
+        if notification.standing is Standing.TERMINATED:
+            self._ended(held, record, notification)
+        elif notification.standing is Standing.PENDING:
+            if record.state is Kind.AUTHORIZED:
+                self._hide(held)
+        else:
+            held.told_trouble = False
+            approved_now = record.state is Kind.PENDING
+            if approved_now:
+                now = self._clock.seconds()
+                self._store.authorizations.put(replace(record, state=Kind.AUTHORIZED, decided_at=now))
+                self.log.info(
+                    "{contact} allows {watcher} to watch", contact=held.contact, watcher=held.address
+                )
+                self._outbox.after_commit(lambda: self._approved(held))
+            self._show(held, notification, quiet=approved_now)
+
+    def link_up(self, domain: str) -> None:
+        """The XMPP server may have lost everything we said: begin every watch, and say every presence again."""
+        for record in tuple(self._store.authorizations.all()):
+            if record.side is Side.JABBER_WATCHES and record.contact_jid.endswith("@" + domain):
+                self._pace.run(lambda record=record: self._revive(record))  # type: ignore[misc]
+
+    def farewell(self) -> None:
+        """The gateway stops: show every contact as gone, so that nobody looks at a ghost."""
+        for held in tuple(self._watchers.values()):
+            self._end_watch(held)
+            self._hide(held)
+
+    # Inside
+
+    def _revive(self, record: Authorization) -> None:
+        if self._store.authorizations.get(record.key) is None:
+            return
+        held = self._watchers.get(record.key) or self._adopt(record)
+        if held.watch is None:
+            self._begin(held)
+        elif record.state is Kind.AUTHORIZED:
+            for name, said in held.shown.items():
+                self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+
+    def _adopt(self, record: Authorization) -> _JabberWatcher:
+        held = _JabberWatcher(self, record.watcher, record.contact, record.watcher_jid, record.contact_jid)
+        self._watchers[record.key] = held
+        return held
+
+    def _begin(self, held: _JabberWatcher) -> None:
+        held.retry = None
+        try:
+            held.watch = self._back_end.watch(held.contact, held)
+        except Refused as refused:
+            reason = Reason.NORESOURCE if isinstance(refused, NoSuchPresentity) else Reason.REJECTED
+            notification = Notification(standing=Standing.TERMINATED, reason=reason)
+            self._clock.callLater(0, self.notified, held, notification)
+
+    def _approved(self, held: _JabberWatcher) -> None:
+        self._outbox.subscription("subscribed", held.contact_jid, held.watcher_jid)
+        for name, said in held.shown.items():
+            self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+        if not held.shown:
+            self._outbox.unavailable(held.contact_jid, held.watcher_jid)
+
+    def _show(self, held: _JabberWatcher, notification: Notification, *, quiet: bool) -> None:
+        if notification.document is None:
+            return
+        current = availabilities_from_presence(notification.document, now=self._clock.seconds())
+        changes = differences(held.shown, current)
+        held.shown = current
+        if quiet:
+            return
+        for name, said in changes.items():
+            self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+        if not held.told_anything and not changes:
+            self._outbox.unavailable(held.contact_jid, held.watcher_jid)
+        held.told_anything = True
+
+    def _hide(self, held: _JabberWatcher) -> None:
+        for name, said in held.shown.items():
+            if said.available:
+                self._outbox.available(
+                    held.contact_jid, held.watcher_jid, name, Availability(available=False)
+                )
+        held.shown = {}
+
+    def _ended(self, held: _JabberWatcher, record: Authorization, notification: Notification) -> None:
+        held.watch = None
+        self._hide(held)
+        if notification.reason in FINAL:
+            self._store.authorizations.remove(held.key)
+            self._watchers.pop(held.key, None)
+            self.log.info(
+                "{contact} does not let {watcher} watch: {reason}",
+                contact=held.contact,
+                watcher=held.address,
+                reason=notification.reason.value if notification.reason else "",
+            )
+            missing = notification.reason is Reason.NORESOURCE and record.state is Kind.PENDING
+            self._outbox.after_commit(lambda: self._refused(held, missing=missing))
+            return
+        if record.state is Kind.PENDING and notification.reason in (Reason.PROBATION, Reason.GIVEUP):
+            if not held.told_trouble:
+                held.told_trouble = True
+                self._outbox.error(held.contact_jid, held.watcher_jid, "remote-server-timeout")
+        delay = notification.retry_after
+        if delay is None:
+            delay = 0 if notification.reason in (Reason.TIMEOUT, Reason.DEACTIVATED) else RETRY_SECONDS
+        held.retry = self._clock.callLater(delay, self._begin, held)
+
+    def _refused(self, held: _JabberWatcher, *, missing: bool) -> None:
+        if missing:
+            self._outbox.error(held.contact_jid, held.watcher_jid, "item-not-found")
+        self._outbox.subscription("unsubscribed", held.contact_jid, held.watcher_jid)
+
+    def _end_watch(self, held: _JabberWatcher) -> None:
+        if held.retry is not None and held.retry.active():
+            held.retry.cancel()
+        held.retry = None
+        if held.watch is not None:
+            held.watch.stop()
+            held.watch = None

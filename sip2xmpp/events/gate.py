@@ -1,0 +1,243 @@
+"""The gate: every SIP request from outside passes here before anybody acts on it.
+
+Three questions are answered in this order.  *Who sent it?*  A trusted peer may assert an identity (P-Asserted-Identity,
+else From); everybody else must prove one of our own addresses by digest; a foreign address without proof is refused.
+*Whose is it?*  The address in the Request-URI, encapsulated forms undone, and the leg of its domain from the directory.
+*Who acts?*  SUBSCRIBE goes to the notifier, PUBLISH to the compositor, REGISTER to the registrar, MESSAGE to messages, and
+whatever belongs to another SIP domain to the proxy: SIP stays SIP, but only for those who have proved who they are.
+
+Requests inside a dialog need no directory: those of our own dialogs are known by Call-ID and tags, and those of dialogs that
+the proxy has record-routed carry its signed Route, which nobody else can make.
+
+Implements: RFC 3261 sections 8.2 and 22; RFC 3325 (asserted identity from trusted peers); RFC 7247 section 4.
+"""
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.errors import BadAddress, BadInput
+from sip2xmpp.presence.directory import Directory, Finding, Leg
+from sip2xmpp.sip.authentication import Challenge, DigestServer, Verified
+from sip2xmpp.sip.headers import NameAddr
+from sip2xmpp.sip.message import Request
+from sip2xmpp.sip.server_transaction import ServerTransaction
+
+Network = IPv4Network | IPv6Network
+
+
+class Subscriptions(Protocol):
+    """The notifier: SUBSCRIBE inside and outside of dialogs."""
+
+    def subscribe_received(
+        self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
+    ) -> None: ...
+
+    def has_dialog(self, request: Request) -> bool: ...
+
+
+class Publications(Protocol):
+    """The event state compositor."""
+
+    def publish_received(
+        self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address
+    ) -> None: ...
+
+
+class Registrations(Protocol):
+    """The registrar."""
+
+    def register_received(self, transaction: ServerTransaction, request: Request, sender: Address) -> None: ...
+
+
+class Notifications(Protocol):
+    """The subscriber: NOTIFYs of subscriptions that we made; False when the dialog is not ours."""
+
+    def notify_received(self, transaction: ServerTransaction, request: Request) -> bool: ...
+
+
+class Messages(Protocol):
+    """Pager-mode messages for our users and for Jabber users."""
+
+    def message_received(
+        self, transaction: ServerTransaction, request: Request, sender: Address, recipient: Address, leg: Leg
+    ) -> None: ...
+
+
+class Proxy(Protocol):
+    """The way to other SIP domains."""
+
+    def forward(self, transaction: ServerTransaction, request: Request, target: str | None = None) -> None: ...
+
+    def has_signed_route(self, request: Request) -> bool: ...
+
+
+class Gate:
+    """Serves all methods.  ``own_hosts`` are the host parts that mean this server itself, beside ``own_domains``."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        own_domains: frozenset[str],
+        is_ourselves: Callable[[str], bool],
+        directory: Directory,
+        address_of_uri: Callable[[str], Address],
+        digest: DigestServer | None,
+        trusted_peers: Sequence[Network],
+        subscriptions: Subscriptions,
+        publications: Publications,
+        registrations: Registrations,
+        notifications: Notifications | None,
+        messages: Messages | None,
+        proxy: Proxy | None,
+    ) -> None:
+        self._own_domains = own_domains
+        self._is_ourselves = is_ourselves
+        self._directory = directory
+        self._address_of_uri = address_of_uri
+        self._digest = digest
+        self._trusted = tuple(trusted_peers)
+        self._subscriptions = subscriptions
+        self._publications = publications
+        self._registrations = registrations
+        self._notifications = notifications
+        self._messages = messages
+        self._proxy = proxy
+
+    def request_received(self, transaction: ServerTransaction, request: Request) -> None:
+        """Answer the three questions; every way through here ends in a response."""
+        method = request.method
+        if method == "NOTIFY" and self._notifications is not None:
+            if self._notifications.notify_received(transaction, request):
+                return
+        if request.to.tag is not None and self._proxy is not None and self._proxy.has_signed_route(request):
+            self._proxy.forward(transaction, request)
+            return
+        if method == "NOTIFY":
+            transaction.reply(481)
+            return
+        if request.uri[:5].lower() == "sips:" or request.to.uri[:5].lower() == "sips:":
+            transaction.reply(416, "SIPS is not bridged")
+            return
+        try:
+            sender = self._sender(transaction, request)
+            if sender is None:
+                return
+            if method == "REGISTER":
+                self._registrations.register_received(transaction, request, sender)
+            elif request.to.tag is not None:
+                self._in_dialog(transaction, request, sender)
+            else:
+                self._by_address(transaction, request, sender)
+        except BadInput as bad:
+            transaction.reply(400, str(bad))
+
+    # Who sent it?
+
+    def _sender(self, transaction: ServerTransaction, request: Request) -> Address | None:
+        """The proved identity, or None when a response has been sent instead."""
+        claimed = self._address_of_uri(request.from_.uri)
+        if self._is_trusted(request):
+            asserted = request.headers.get("P-Asserted-Identity")
+            return self._address_of_uri(NameAddr.parse(asserted).uri) if asserted else claimed
+        if self._digest is None:
+            return claimed
+        owner = self._address_of_uri(request.to.uri) if request.method == "REGISTER" else claimed
+        if owner.domain not in self._own_domains:
+            transaction.reply(403, "Only our own users and trusted peers are served")
+            return None
+        verdict = self._digest.check(request)
+        if isinstance(verdict, Verified):
+            proved = _proved_address(verdict)
+            if proved == owner:
+                return owner
+            transaction.reply(403, "These credentials belong to somebody else")
+        elif isinstance(verdict, Challenge):
+            transaction.reply(verdict.status, headers=verdict.headers)
+        else:
+            transaction.reply(verdict.status, verdict.reason)
+        return None
+
+    def _is_trusted(self, request: Request) -> bool:
+        if not self._trusted or request.flow is None:
+            return False
+        peer = ip_address(request.flow.peer.host)
+        return any(peer in network for network in self._trusted)
+
+    # Whose is it, and who acts?
+
+    def _in_dialog(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
+        if request.method == "SUBSCRIBE":
+            self._subscriptions.subscribe_received(transaction, request, sender, self._address_of_uri(request.to.uri))
+        elif request.method == "MESSAGE":
+            self._by_address(transaction, request, sender)
+        else:
+            transaction.reply(481)
+
+    def _by_address(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
+        try:
+            presentity = self._address_of_uri(request.uri)
+        except BadAddress as bad:
+            transaction.reply(404 if request.uri[:4].lower() in ("sip:", "pres", "tel:", "im:") else 416, str(bad))
+            return
+        if self._is_ourselves(presentity.domain) and presentity.domain not in self._own_domains:
+            presentity = self._address_of_uri(request.to.uri)
+        finding = self._directory.find(presentity.domain, Leg.SIP)
+        if finding is not None:
+            self._dispatch(transaction, request, sender, presentity, finding)
+            return
+        Deferred.fromCoroutine(self._dispatch_later(transaction, request, sender, presentity)).addErrback(
+            lambda failure: self.log.failure("a {method} could not be routed", failure, method=request.method)
+        )
+
+    async def _dispatch_later(
+        self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address
+    ) -> None:
+        finding = await self._directory.settled(presentity.domain, Leg.SIP)
+        self._dispatch(transaction, request, sender, presentity, finding)
+
+    def _dispatch(
+        self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address, finding: Finding
+    ) -> None:
+        method, leg = request.method, finding.leg
+        if leg is None:
+            trouble = finding.evidence is not None and finding.evidence.trouble
+            transaction.reply(480 if trouble else 404, f"{presentity.domain} {finding.why}")
+        elif leg is Leg.SIP:
+            self._to_other_domain(transaction, request, finding)
+        elif method == "SUBSCRIBE":
+            self._subscriptions.subscribe_received(transaction, request, sender, presentity)
+        elif method == "MESSAGE" and self._messages is not None:
+            self._messages.message_received(transaction, request, sender, presentity, leg)
+        elif method == "PUBLISH" and leg is Leg.OWN:
+            self._publish(transaction, request, sender, presentity)
+        else:
+            transaction.reply(405, headers=[("Allow", "SUBSCRIBE, MESSAGE, OPTIONS")])
+
+    def _publish(
+        self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address
+    ) -> None:
+        if sender != presentity and not self._is_trusted(request):
+            transaction.reply(403, "Only the owner may publish")
+        else:
+            self._publications.publish_received(transaction, request, sender, presentity)
+
+    def _to_other_domain(self, transaction: ServerTransaction, request: Request, finding: Finding) -> None:
+        if self._proxy is None:
+            transaction.reply(404, "This domain is not served here")
+        else:
+            self._proxy.forward(transaction, request, finding.target or None)
+
+
+def _proved_address(verdict: Verified) -> Address:
+    """The address that a digest user name stands for: ``user`` in the realm's domain, or ``user@domain`` in full."""
+    name, _, domain = verdict.username.rpartition("@")
+    if name:
+        return Address.parse(verdict.username)
+    return Address.parse(f"{domain}@{verdict.realm}")

@@ -1,0 +1,334 @@
+"""One subscription that we made: the subscriber's side of a notification dialog.
+
+The machine's states and what moves it (RFC 6665, section 4.1.2, with Timer N of section 4.1.2.4):
+
+===========  =====================================================================================================
+ASKING       SUBSCRIBE sent, no NOTIFY yet.  A 2xx keeps the state; Timer N (64*T1) without a NOTIFY is a failure.
+LIVE         a NOTIFY made the dialog; refreshed before it expires, a failed refresh is tried until it does.
+LEAVING      SUBSCRIBE with Expires 0 sent; the last NOTIFY, or Timer N, ends it.
+OVER         forgotten; every NOTIFY is answered 481.
+===========  =====================================================================================================
+
+The dialog is made by the first NOTIFY, which may overtake the 2xx; NOTIFYs of other forks are answered 481, because one
+SUBSCRIBE for presence makes one dialog (RFC 3856, section 6.9).  An active NOTIFY without a body leaves the document as it
+was.  ``Owner.told`` gets what the watcher may know; ``Owner.over`` gets the end with its reason and the time to wait.
+
+Implements: RFC 6665 section 4.1; RFC 3856 section 6; RFC 8048 section 4 (which ends are transient).
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents import pidf
+from sip2xmpp.documents.presence import Presence
+from sip2xmpp.errors import BadDocument, BadMessage, Sip2XmppError
+from sip2xmpp.presence.watching import Reason
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.dialog import Dialog
+from sip2xmpp.sip.headers import SubscriptionState
+from sip2xmpp.sip.message import Request, Response
+from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.sip.uri import SipUri
+
+EXPIRES = 3600
+"""Seconds asked for in the first SUBSCRIBE (RFC 3856, section 6.4)."""
+
+TIMER_N = 32.0
+"""Seconds to wait for a NOTIFY: 64*T1."""
+
+CSEQ_BLOCK = 100
+"""The stored CSeq ceiling is raised by this much, so that a refresh does not need a write of its own."""
+
+REFUSED = frozenset({403, 405, 406, 489, 501, 603})
+"""Final answers that mean "never": the authorization is withdrawn."""
+
+MISSING = frozenset({404, 410, 416, 484, 604})
+"""Final answers that mean "nobody is called that"."""
+
+FIRST_RETRY, LONGEST_RETRY = 30, 86_400
+"""Seconds before a failed subscription is tried again: doubled each time, a day at most."""
+
+
+class Phase(Enum):
+    """The states of the machine."""
+
+    ASKING = "asking"
+    LIVE = "live"
+    LEAVING = "leaving"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a NOTIFY said: whether the watcher is authorized, and the document if there was one."""
+
+    active: bool
+    document: Presence | None
+
+
+class Owner(Protocol):
+    """Who holds the subscription."""
+
+    def told(self, subscription: "Outgoing", news: News) -> None: ...
+
+    def over(self, subscription: "Outgoing", reason: Reason, retry_after: int) -> None: ...
+
+    def changed(self, subscription: "Outgoing") -> None:
+        """The dialog changed in a way that must survive a restart."""
+
+
+def backoff(failures: int, rng: Random) -> int:
+    """Seconds to wait after the n-th failure in a row: doubling from half a minute to a day, with jitter."""
+    return int(min(FIRST_RETRY * 2 ** min(failures, 20), LONGEST_RETRY) * rng.uniform(0.75, 1.25))
+
+
+class Outgoing:
+    """One SUBSCRIBE dialog of ``watcher`` to ``presentity``.  ``dialog`` given: resume a stored one."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        owner: Owner,
+        agent: UserAgent,
+        clock: IReactorTime,
+        rng: Random,
+        watcher: Address,
+        presentity: Address,
+        dialog: Dialog,
+        next_hop: SipUri | None = None,
+        established: bool = False,
+        fetch: bool = False,
+    ) -> None:
+        self._owner = owner
+        self._agent = agent
+        self._clock = clock
+        self._rng = rng
+        self.watcher = watcher
+        self.presentity = presentity
+        self.dialog = dialog
+        self._next_hop = next_hop
+        self._fetch = fetch
+        self._asked_expires = 0 if fetch else EXPIRES
+        self.phase = Phase.LIVE if established else Phase.ASKING
+        self.expires_at = clock.seconds() + EXPIRES
+        self._timer_n: IDelayedCall | None = None
+        self._refresh: IDelayedCall | None = None
+
+    def begin(self) -> None:
+        """Send the first SUBSCRIBE, or refresh a resumed dialog."""
+        self._send(self._asked_expires)
+
+    def leave(self) -> None:
+        """Unsubscribe; the authorization is not ours to touch."""
+        if self.phase is Phase.LIVE:
+            self.phase = Phase.LEAVING
+            self._send(0)
+        elif self.phase is Phase.ASKING:
+            self._finish()
+
+    def refresh(self) -> None:
+        """Ask again now, as a watcher that came back may want."""
+        if self.phase is Phase.LIVE:
+            self._send(self._asked_expires)
+
+    def abandon(self) -> None:
+        """Forget without a word; the peer's soft state will expire."""
+        self._finish()
+
+    # SUBSCRIBE out
+
+    def _send(self, expires: int) -> None:
+        headers = [
+            ("Event", "presence"),
+            ("Accept", "application/pidf+xml"),
+            ("Expires", str(expires)),
+        ]
+        request = self.dialog.next_request("SUBSCRIBE", headers=headers)
+        self._cancel_refresh()
+        self._start_timer_n()
+        self._owner.changed(self)
+        Deferred.fromCoroutine(self._converse(request, expires)).addErrback(
+            lambda failure: self.log.failure("subscribing to {presentity} failed", failure, presentity=self.presentity)
+        )
+
+    async def _converse(self, request: Request, expires: int) -> None:
+        try:
+            response = await self._agent.request(request, next_hop=self._next_hop)
+        except Sip2XmppError as failure:
+            self._failed(str(failure))
+            return
+        if self.phase is Phase.OVER:
+            return
+        if 200 <= response.status < 300:
+            self._accepted(response, expires)
+        elif self.phase is Phase.LEAVING:
+            self._finish()
+        else:
+            self._declined(response)
+
+    def _accepted(self, response: Response, asked: int) -> None:
+        granted = response.expires if response.expires is not None else asked
+        if asked:
+            self._lives_until(min(granted, asked))
+
+    def _declined(self, response: Response) -> None:
+        status = response.status
+        if status == 423:
+            minimum = response.headers.get("Min-Expires") or ""
+            if minimum.isdigit() and int(minimum) > self._asked_expires and not self._fetch:
+                self._asked_expires = int(minimum)
+                self._send(self._asked_expires)
+                return
+        if status == 481 and self.phase is Phase.LIVE:
+            self._end(Reason.DEACTIVATED, 0)
+        elif status in REFUSED:
+            self._end(Reason.REJECTED, 0)
+        elif status in MISSING and self.phase is Phase.ASKING:
+            self._end(Reason.NORESOURCE, 0)
+        else:
+            retry = response.headers.get("Retry-After") or ""
+            self._failed(f"{status} {response.reason}", int(retry.split("(")[0]) if retry[:1].isdigit() else 0)
+
+    def _failed(self, why: str, retry_after: int = 0) -> None:
+        """A passing failure: a live dialog is good until it expires, a new one is given up for now."""
+        if self.phase is Phase.LEAVING:
+            self._finish()
+        elif self.phase is Phase.LIVE and self._clock.seconds() < self.expires_at:
+            left = self.expires_at - self._clock.seconds()
+            self._cancel_timer_n()
+            self._refresh = self._clock.callLater(min(left, max(retry_after, 30.0)), self._refresh_due)
+        elif self.phase is not Phase.OVER:
+            self.log.info(
+                "{watcher} cannot watch {presentity} now: {why}",
+                watcher=self.watcher,
+                presentity=self.presentity,
+                why=why,
+            )
+            self._end(Reason.PROBATION, retry_after)
+
+    # NOTIFY in
+
+    def notify_received(self, transaction: ServerTransaction, request: Request) -> None:
+        """Take a NOTIFY that carries our Call-ID and tag, and answer it."""
+        remote_tag = request.from_.tag or ""
+        if self.phase is Phase.OVER or (self.dialog.remote_tag and self.dialog.remote_tag != remote_tag):
+            transaction.reply(481)
+            return
+        if request.event is None or request.event.type.lower() != "presence":
+            transaction.reply(489, headers=[("Allow-Events", "presence")])
+            return
+        try:
+            state = request.subscription_state
+            if state is None:
+                raise BadMessage("A NOTIFY needs Subscription-State")
+            document = self._document(request)
+        except (BadMessage, BadDocument) as bad:
+            transaction.reply(400, str(bad))
+            return
+        if self.dialog.remote_tag and not self.dialog.accept_cseq(request.cseq.number):
+            transaction.reply(500, "This NOTIFY is older than the last one")
+            return
+        if self.dialog.remote_tag:
+            self.dialog.update_target(request)
+        else:
+            self.dialog = Dialog.from_notify(request, local_cseq=self.dialog.local_cseq)
+        if request.body and document is None:
+            transaction.reply(415, headers=[("Accept", "application/pidf+xml")])
+            return
+        transaction.reply(200)
+        self._cancel_timer_n()
+        self._understood(state, document)
+
+    def _document(self, request: Request) -> Presence | None:
+        if not request.body:
+            return None
+        kind = request.content_type
+        if kind is None or kind.type.lower() != "application/pidf+xml":
+            return None
+        return pidf.read(request.body, now=self._clock.seconds())
+
+    def _understood(self, state: SubscriptionState, document: Presence | None) -> None:
+        if state.state == "terminated":
+            if document is not None and self.phase is not Phase.LEAVING:
+                self._owner.told(self, News(active=True, document=document))
+            if self.phase is Phase.LEAVING:
+                self._finish()
+            else:
+                self._end(_reason(state.reason), min(state.retry_after or 0, LONGEST_RETRY))
+            return
+        if self.phase is Phase.LEAVING:
+            self._start_timer_n()
+            return
+        self.phase = Phase.LIVE
+        if state.expires is not None:
+            self._lives_until(state.expires)
+        self._owner.changed(self)
+        self._owner.told(self, News(active=state.state == "active", document=document))
+
+    # Time
+
+    def _lives_until(self, seconds: int) -> None:
+        """Refresh at 80 to 90 % of the lifetime; the shorter of what 2xx and NOTIFY say is in force."""
+        now = self._clock.seconds()
+        self.expires_at = now + seconds
+        self._cancel_refresh()
+        self._refresh = self._clock.callLater(seconds * self._rng.uniform(0.8, 0.9), self._refresh_due)
+
+    def _refresh_due(self) -> None:
+        self._refresh = None
+        if self.phase is not Phase.LIVE:
+            return
+        if self._clock.seconds() >= self.expires_at:
+            self._end(Reason.PROBATION, 0)
+        else:
+            self._send(self._asked_expires)
+
+    def _start_timer_n(self) -> None:
+        self._cancel_timer_n()
+        self._timer_n = self._clock.callLater(TIMER_N, self._no_notify)
+
+    def _no_notify(self) -> None:
+        self._timer_n = None
+        if self.phase is Phase.ASKING:
+            self._failed("no NOTIFY came")
+        elif self.phase is Phase.LIVE:
+            self._end(Reason.DEACTIVATED, 0)
+        else:
+            self._finish()
+
+    def _cancel_timer_n(self) -> None:
+        if self._timer_n is not None:
+            self._timer_n.cancel()
+            self._timer_n = None
+
+    def _cancel_refresh(self) -> None:
+        if self._refresh is not None:
+            self._refresh.cancel()
+            self._refresh = None
+
+    def _finish(self) -> None:
+        self.phase = Phase.OVER
+        self._cancel_timer_n()
+        self._cancel_refresh()
+        self._owner.changed(self)
+
+    def _end(self, reason: Reason, retry_after: int) -> None:
+        self._finish()
+        self._owner.over(self, reason, retry_after)
+
+
+def _reason(text: str | None) -> Reason:
+    """The reason of a terminated NOTIFY; an unknown one means "at any time" (RFC 6665, section 4.1.3)."""
+    try:
+        return Reason(text) if text else Reason.TIMEOUT
+    except ValueError:
+        return Reason.TIMEOUT

@@ -1,0 +1,127 @@
+"""The composition root: what twistd starts, and the only module that knows the reactor.
+
+``makeService`` reads the configuration and ends the process with one line per fault if it has any.  ``Gateway`` opens and builds
+the rest when it starts, because twistd may have forked in between.  Restored subscriptions are taken up before the first packet
+is read.  Stopping goes the other way round: Jabber users are told that contacts are gone, links are closed in order, and the
+store commits last.
+"""
+
+import sys
+from collections.abc import Mapping
+from random import SystemRandom
+from typing import Any, NoReturn
+
+from twisted.application.service import IServiceCollection, MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import ILogObserver, Logger
+from twisted.python import usage
+from twisted.python.components import Componentized
+
+from sip2xmpp import __version__
+from sip2xmpp.assembly import Parts, assemble
+from sip2xmpp.config import DEFAULT_PATH, Config, load
+from sip2xmpp.errors import ConfigError
+from sip2xmpp.logs import observer
+from sip2xmpp.portal.health import Health, site
+from sip2xmpp.store.opening import open_store
+
+SETTLE_SECONDS = 2.0
+"""How long stopping waits for the last stanzas and NOTIFYs to leave."""
+
+
+class Options(usage.Options):
+    """The options of ``twistd sip2xmpp``."""
+
+    optParameters = [  # noqa: RUF012 - as usage.Options declares it
+        ["config", "c", str(DEFAULT_PATH), "The configuration file."],
+    ]
+
+
+def makeService(options: Mapping[str, Any]) -> "Gateway":
+    """Twisted's name for making the service; a faulty configuration ends the process with status 1."""
+    try:
+        config = load(options["config"])
+    except ConfigError as error:
+        refuse(error)
+    return Gateway(config)
+
+
+def refuse(error: ConfigError) -> NoReturn:
+    """Say every fault on a line of its own, and end."""
+    for fault in error.faults:
+        print(f"sip2xmpp: {fault}", file=sys.__stderr__)
+    raise SystemExit(1)
+
+
+class Gateway(MultiService):
+    """The whole program as a service."""
+
+    log = Logger()
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self._config = config
+        self._parts: Parts | None = None
+        self._health: Health | None = None
+        self._http: IListeningPort | None = None
+
+    def setServiceParent(self, parent: IServiceCollection) -> None:
+        """Twisted's hook for joining the application: it takes its log observer from us, unless the command line has one."""
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, observer(self._config.log, sys.stdout))
+        super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        """Open the store, build everything, listen; what cannot be opened ends the process with one line."""
+        from twisted.internet import reactor
+
+        try:
+            self._start(reactor)
+        except ConfigError as error:
+            refuse(error)
+        super().startService()
+
+    def _start(self, reactor: Any) -> None:
+        config = self._config
+        store = open_store(config.gateway.state, reactor=reactor)
+        parts = self._parts = assemble(config, store, reactor, SystemRandom())
+        self._health = Health(reactor, parts.legs, parts.counts)
+        for index, listener in enumerate(config.sip.listen):
+            try:
+                place = parts.transports.listen(listener.transport, listener.interface, listener.port)
+            except (OSError, CannotListenError) as error:
+                raise ConfigError([f"sip.listen[{index}]: {listener}: {error}"]) from None
+            self.log.info("SIP: listening on {transport}:{place}", transport=listener.transport.value, place=place)
+        if config.http is not None:
+            place = config.http.listen
+            try:
+                self._http = reactor.listenTCP(place.port, site(self._health), interface=place.host)
+            except CannotListenError as error:
+                raise ConfigError([f"http.listen: {place}: {error.socketError}"]) from None
+            self.log.info("HTTP: listening on {place}", place=place)
+        parts.notifier.restore()
+        if parts.xmpp is not None:
+            parts.xmpp.links.service().setServiceParent(self)
+        else:
+            self.log.info("XMPP: off, because there is no [xmpp] table")
+        self._health.phase = "serving"
+        self.log.info("sip2xmpp {version} is serving", version=__version__)
+
+    def stopService(self) -> Deferred[None]:
+        """Say farewell, stop, commit."""
+        return Deferred.fromCoroutine(self._stop())
+
+    async def _stop(self) -> None:
+        parts, self._parts = self._parts, None
+        if self._health is not None:
+            self._health.phase = "stopping"
+        if self._http is not None:
+            await self._http.stopListening()
+        if parts is not None:
+            parts.farewell()
+        await super().stopService()
+        if parts is not None:
+            await parts.close()
+        self.log.info("sip2xmpp has stopped")
