@@ -28,12 +28,17 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A SIP user of one of our domains.  Only digest hashes: H(user:realm:password) in lower-case hex."""
+    """A SIP user of one of our domains.  Only digest hashes: H(user:realm:password) in lower-case hex.
+
+    The ``_address`` pair is that of clients which give ``user@domain`` as the user name; empty means none is known.
+    """
 
     address: Address
     realm: str
     ha1_md5: str
     ha1_sha256: str
+    ha1_md5_address: str = ""
+    ha1_sha256_address: str = ""
     disabled: bool = False
     expires_at: float | None = None
 
