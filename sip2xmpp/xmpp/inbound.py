@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.words.xish.domish import Element
 
 from sip2xmpp.errors import BadAddress
+from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
 from sip2xmpp.xmpp.messages import ChatMessage, MessageType
 from sip2xmpp.xmpp.reading import children, read_availability, read_error, read_message, read_pep, text
@@ -153,9 +154,10 @@ class Inbound:
             self._messages.message_error(message)
         elif message.type is MessageType.GROUPCHAT:
             raise StanzaRefused("service-unavailable")
-        elif message.type is MessageType.HEADLINE and (event := read_pep(stanza)) is not None:
-            kind, value = event
-            self._presence.pep(sender, recipient, kind, value)
+        elif message.body is None and any(child.uri == ns.PUBSUB_EVENT for child in children(stanza)):
+            event = read_pep(stanza)
+            if event is not None:
+                self._presence.pep(sender, recipient, *event)
         else:
             self._messages.message(message)
 

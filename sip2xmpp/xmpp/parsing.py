@@ -9,7 +9,7 @@ from sip2xmpp.errors import BadDocument
 from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.availability import Availability
 from sip2xmpp.xmpp.reading import read_availability
-from sip2xmpp.xmpp.stream import StrictElementStream
+from sip2xmpp.xmpp.stream import MAX_STANZA, StrictElementStream
 
 
 def parse_stanza(xml: str) -> Element:
@@ -17,6 +17,8 @@ def parse_stanza(xml: str) -> Element:
     xml = xml.lstrip("\ufeff \t\r\n")
     if xml.startswith("<?xml"):
         xml = xml.partition("?>")[2]
+    if len(xml) > MAX_STANZA:
+        raise BadDocument("a stanza is not so large")
     found: list[Element] = []
     stream = StrictElementStream()
     stream.DocumentStartEvent = stream.DocumentEndEvent = lambda *_: None
