@@ -33,6 +33,8 @@ IDLE: Final = 3_660.0
 """Seconds of silence before a connection is closed: longer than a registration, which may need it to the end."""
 CHOKED: Final = 32.0
 """Seconds that a peer may leave its octets unread."""
+PLAUSIBLE: Final = b"\r\n" + bytes(range(0x21, 0x7F))
+"""What a stream may begin with; TLS to the wrong port does not."""
 UNSENT: Final = 1024 * 1024
 """Octets that may wait for a peer that does not read."""
 
@@ -114,6 +116,8 @@ class Connection(StreamProtocol):
     def close(self) -> None:
         """Close when everything written has gone out."""
         self._closing = True
+        # TLS does not say goodbye while somebody is registered to write more
+        self._tcp.unregisterProducer()
         self._tcp.loseConnection()
 
     def abort(self, why: str) -> None:
@@ -145,6 +149,9 @@ class Connection(StreamProtocol):
         self.last_used = self._owner.wheel.now()
         flow = self.flow
         if flow is None or self._closing:
+            return
+        if not self._greeted and data[0] not in PLAUSIBLE:
+            self._abort("that is not SIP")
             return
         try:
             for item in self._framer.feed(data):
