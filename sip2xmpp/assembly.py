@@ -7,6 +7,7 @@ visible here: ``legs`` maps each leg to its back end, and a front end gets a ``D
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from random import Random
+from secrets import token_bytes
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint
@@ -16,10 +17,15 @@ from sip2xmpp import __version__
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.contacts import Contacts, Realm
+from sip2xmpp.bridge.conversations import Conversations
+from sip2xmpp.bridge.correspondence import Correspondence
+from sip2xmpp.bridge.delivery import Delivery
+from sip2xmpp.bridge.messages import Messages
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.presentities import XmppPresentities
 from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.events.discovery import discover
@@ -27,18 +33,22 @@ from sip2xmpp.events.gate import Gate
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
 from sip2xmpp.events.package import PresencePackage
 from sip2xmpp.events.publication import PublicationLimits, Publications
-from sip2xmpp.events.registrar import RegistrationLimits, Registrar
+from sip2xmpp.events.registered import RegisteredUsers
+from sip2xmpp.events.registrar import Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.watching import BackEnd
-from sip2xmpp.config import Config
 from sip2xmpp.settings import Authentication, XmppConfig
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.authentication import DigestClient, DigestServer
+from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.name_servers import open_dns
+from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.transport import Transports
 from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Publication
 from sip2xmpp.xmpp.disco import CONTACT
@@ -67,14 +77,6 @@ class Addresses:
         account = self._accounts.get(str(address))
         return account is not None and not account.disabled
 
-    def hashes(self, username: str, realm: str) -> tuple[str, str] | None:
-        """The digest hashes (MD5, SHA-256) of a user name, with or without its domain, in a realm of ours."""
-        local, at, domain = username.rpartition("@")
-        account = self._accounts.get(f"{local if at else domain}@{realm}")
-        if account is None or account.disabled:
-            return None
-        return account.ha1_md5, account.ha1_sha256
-
 
 @dataclass(slots=True, kw_only=True)
 class XmppSide:
@@ -83,7 +85,7 @@ class XmppSide:
     links: Links
     contacts: Contacts
     watchers: JabberWatchers
-    messages: Any
+    messages: Messages
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,6 +165,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         dns=dns,
         server_name=f"sip2xmpp/{__version__}",
         t1=config.sip.t1,
+        credentials=_credentials(config),
         outbound_proxy=config.sip.outbound_proxy,
     )
     policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
@@ -180,10 +183,20 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     legs: dict[Leg, BackEnd] = {Leg.OWN: own, Leg.SIP: remote}
     pace = Pace(reactor)
+    registered = RegisteredUsers(store, None)
     side = None
     if xmpp is not None:
         side = _xmpp_side(
-            config, xmpp, store, reactor, rng, addressing=addressing, directory=directory, legs=legs, agent=agent, pace=pace
+            xmpp,
+            store,
+            reactor,
+            rng,
+            addressing=addressing,
+            directory=directory,
+            legs=legs,
+            agent=agent,
+            pace=pace,
+            to_own_user=registered.message_received,
         )
     package = PresencePackage(DirectoryView(directory, legs, Leg.SIP), pidf.read)
     limits = config.limits
@@ -199,10 +212,10 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     gate = Gate(
         own_domains=addresses.domains,
-        is_ourselves=_ourselves(config, transports),
+        is_ourselves=_ourselves(config),
         directory=directory,
         address_of_uri=addressing.address_of_uri,
-        digest=None,
+        digest=_digest(config, store, reactor, addressing),
         trusted_peers=config.sip.trusted_peers,
         subscriptions=notifier,
         publications=Publications(
@@ -247,7 +260,6 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
 
 
 def _xmpp_side(
-    config: Config,
     xmpp: XmppConfig,
     store: Store,
     reactor: Any,
@@ -258,6 +270,7 @@ def _xmpp_side(
     legs: dict[Leg, BackEnd],
     agent: UserAgent,
     pace: Pace,
+    to_own_user: Callable[[ServerTransaction, Request, Address], None],
 ) -> XmppSide:
     """The component links with everything behind them; puts the Jabber back end among ``legs``."""
     domains = dict.fromkeys([*xmpp.domains, *([xmpp.gateway_domain] if xmpp.gateway_domain else [])])
@@ -275,7 +288,7 @@ def _xmpp_side(
     presentities = XmppPresentities(store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace)
     legs[Leg.XMPP] = presentities
     # A Jabber id is not watched through the gateway by another Jabber user: that leg is missing here on purpose.
-    others = {leg: back_end for leg, back_end in legs.items() if leg is not Leg.XMPP}
+    others: dict[Leg, BackEnd] = {leg: back_end for leg, back_end in legs.items() if leg is not Leg.XMPP}
     watchers = JabberWatchers(
         store=store,
         outbox=outbox,
@@ -287,22 +300,72 @@ def _xmpp_side(
     contacts = Contacts(
         store=store, realm=realm, addressing=addressing, watchers=watchers, presentities=presentities
     )
+    messages = _messages(
+        xmpp,
+        store,
+        reactor,
+        rng,
+        links=links,
+        addressing=addressing,
+        directory=directory,
+        realm=realm,
+        agent=agent,
+        to_own_user=to_own_user,
+    )
     for link in links:
         answers = Answers(send=link.send, now=reactor.seconds)
         inbound = Inbound(
             send=link.send,
             presence=contacts,
-            messages=NoMessages(),
+            messages=messages,
             answer_iq=answers.iq_received,
             now=reactor.seconds,
         )
         link.attach(receive=inbound.stanza_received, listener=contacts)
-    return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=None)
+    return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=messages)
 
 
-class NoMessages:
-    def message(self, m): print(m)
-    def message_error(self, m): print(m)
+def _messages(
+    xmpp: XmppConfig,
+    store: Store,
+    reactor: Any,
+    rng: Random,
+    *,
+    links: Links,
+    addressing: Addressing,
+    directory: Directory,
+    realm: Realm,
+    agent: UserAgent,
+    to_own_user: Callable[[ServerTransaction, Request, Address], None],
+) -> Messages:
+    """The two directions of messages; what one learns of a pair, the other uses."""
+    conversations = Conversations(store, reactor, rng)
+    correspondence = Correspondence(reactor)
+    delivery = Delivery(
+        agent=agent,
+        store=store,
+        directory=directory,
+        addressing=addressing,
+        conversations=conversations,
+        correspondence=correspondence,
+        clock=reactor,
+        rng=rng,
+        say=lambda message: messages.say(message),  # noqa: PLW0108 - made below
+    )
+    messages = Messages(
+        links=links,
+        addressing=addressing,
+        realm=realm,
+        conversations=conversations,
+        correspondence=correspondence,
+        delivery=delivery,
+        to_own_user=to_own_user,
+        message_type=MessageType(xmpp.message_type.value),
+        clock=reactor,
+        rng=rng,
+    )
+    correspondence.on_silence(messages.stopped_typing)
+    return messages
 
 
 def read_publication(publication: Publication) -> Presence:
@@ -318,8 +381,33 @@ def _next_hop(directory: Directory, domain: str) -> SipUri | None:
     return SipUri.parse(finding.target)
 
 
-def _ourselves(config: Config, transports: Transports) -> Callable[[str], bool]:
-    """Whether a host part means this server: an address that it listens on, or any of this machine's."""
+def _digest(config: Config, store: Store, reactor: Any, addressing: Addressing) -> DigestServer | None:
+    """Who proves our own users; None where nothing has to be proved.  Nonces do not outlive the process."""
+    if config.sip.authentication is Authentication.NONE:
+        return None
+
+    def realm_of(request: Request) -> str:
+        uri = request.to.uri if request.method == "REGISTER" else request.from_.uri
+        return addressing.address_of_uri(uri).domain
+
+    def account_of(username: str, realm: str) -> tuple[str, str] | None:
+        return hashes_of(store.accounts, username, realm)
+
+    return DigestServer(realm_of, account_of, token_bytes(32), reactor)
+
+
+def _credentials(config: Config) -> DigestClient:
+    """Who we are to other servers, by realm."""
+
+    def credentials_for(realm: str, _: str) -> tuple[str, str] | None:
+        known = config.sip.credentials.get(realm)
+        return (known.username, known.password) if known is not None else None
+
+    return DigestClient(credentials_for)
+
+
+def _ourselves(config: Config) -> Callable[[str], bool]:
+    """Whether a host part means this server: an address that it listens on."""
     hosts = {listener.interface for listener in config.sip.listen}
 
     def is_ourselves(host: str) -> bool:

@@ -12,7 +12,7 @@ from random import SystemRandom
 from typing import Any, NoReturn
 
 from twisted.application.service import IServiceCollection, MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.logger import ILogObserver, Logger
@@ -61,7 +61,7 @@ class Gateway(MultiService):
     log = Logger()
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._config = config
         self._parts: Parts | None = None
         self._health: Health | None = None
@@ -70,18 +70,19 @@ class Gateway(MultiService):
     def setServiceParent(self, parent: IServiceCollection) -> None:
         """Twisted's hook for joining the application: it takes its log observer from us, unless the command line has one."""
         if isinstance(parent, Componentized):
-            parent.setComponent(ILogObserver, observer(self._config.log, sys.stdout))
-        super().setServiceParent(parent)
+            observe = observer(self._config.log, sys.stdout)
+            parent.setComponent(ILogObserver, observe)  # type: ignore[no-untyped-call]
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
         """Open the store, build everything, listen; what cannot be opened ends the process with one line."""
-        from twisted.internet import reactor
+        from twisted.internet import reactor  # noqa: PLC0415 - importing it installs it
 
         try:
             self._start(reactor)
         except ConfigError as error:
             refuse(error)
-        super().startService()
+        super().startService()  # type: ignore[no-untyped-call]
 
     def _start(self, reactor: Any) -> None:
         config = self._config
@@ -103,7 +104,7 @@ class Gateway(MultiService):
             self.log.info("HTTP: listening on {place}", place=place)
         parts.notifier.restore()
         if parts.xmpp is not None:
-            parts.xmpp.links.service().setServiceParent(self)
+            parts.xmpp.links.service().setServiceParent(self)  # type: ignore[no-untyped-call]
         else:
             self.log.info("XMPP: off, because there is no [xmpp] table")
         self._health.phase = "serving"
@@ -118,10 +119,10 @@ class Gateway(MultiService):
         if self._health is not None:
             self._health.phase = "stopping"
         if self._http is not None:
-            await self._http.stopListening()
+            await maybeDeferred(self._http.stopListening)
         if parts is not None:
             parts.farewell()
-        await super().stopService()
+        await maybeDeferred(super().stopService)
         if parts is not None:
             await parts.close()
         self.log.info("sip2xmpp has stopped")

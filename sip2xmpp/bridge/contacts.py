@@ -91,7 +91,7 @@ class Contacts:
     def probe(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
         self._realm.admit(sender)
         if self._contact(recipient).local:
-            self._watchers.probe_received(bare(sender), bare(recipient), sender)
+            self._watchers.probe_received(bare(sender), bare(recipient), sender, stanza_id)
 
     def available(self, sender: str, recipient: str, availability: Availability) -> None:
         self._realm.admit(sender)

@@ -140,9 +140,8 @@ class XmppPresentities:
             raise NotAuthorized(f"{presentity} has denied {watcher.address}")
         if record is None and not fetch:
             self._ask(pair)
-        elif record is not None and record.state is Kind.PENDING and not fetch:
-            if self._clock.seconds() - record.asked_at >= ASK_AGAIN_SECONDS:
-                self._ask(pair)
+        elif record is not None and record.state is Kind.PENDING and not fetch and self._is_stale(record):
+            self._ask(pair)
         watch = _Watch(pair, watcher, fetch)
         pair.watches.append(watch)
         self._pairs[pair.key] = pair
@@ -312,6 +311,9 @@ class XmppPresentities:
     def _state(self, pair: _Pair) -> Kind:
         record = self._store.authorizations.get(pair.key)
         return record.state if record is not None else Kind.NONE
+
+    def _is_stale(self, record: Authorization) -> bool:
+        return self._clock.seconds() - record.asked_at >= ASK_AGAIN_SECONDS
 
     def _ask(self, pair: _Pair) -> None:
         self._store.authorizations.put(

@@ -115,14 +115,16 @@ class JabberWatchers:
             )
         self._watchers.pop(key, None)
 
-    def probe_received(self, watcher_jid: str, contact_jid: str, asked_from: str = "") -> None:
+    def probe_received(
+        self, watcher_jid: str, contact_jid: str, asked_from: str = "", stanza_id: str | None = None
+    ) -> None:
         """U's server asks what C is now; answered from what is known, while the source is asked again."""
         key = f"{watcher_jid} {contact_jid}"
         held = self._watchers.get(key)
         record = self._store.authorizations.get(key)
         if record is None or record.state is not Kind.AUTHORIZED:
             if record is None:
-                self._outbox.subscription("unsubscribed", contact_jid, watcher_jid)
+                self._outbox.subscription("unsubscribed", contact_jid, watcher_jid, stanza_id)
             return
         if held is None:
             held = self._adopt(record)
@@ -231,22 +233,23 @@ class JabberWatchers:
     def _ended(self, held: _JabberWatcher, record: Authorization, notification: Notification) -> None:
         held.watch = None
         self._hide(held)
-        if notification.reason in FINAL:
+        reason = notification.reason
+        if reason is not None and reason in FINAL:
             self._store.authorizations.remove(held.key)
             self._watchers.pop(held.key, None)
             self.log.info(
                 "{contact} does not let {watcher} watch: {reason}",
                 contact=held.contact,
                 watcher=held.address,
-                reason=notification.reason.value if notification.reason else "",
+                reason=reason.value,
             )
-            missing = notification.reason is Reason.NORESOURCE and record.state is Kind.PENDING
+            missing = reason is Reason.NORESOURCE and record.state is Kind.PENDING
             self._outbox.after_commit(lambda: self._refused(held, missing=missing))
             return
-        if record.state is Kind.PENDING and notification.reason in (Reason.PROBATION, Reason.GIVEUP):
-            if not held.told_trouble:
-                held.told_trouble = True
-                self._outbox.error(held.contact_jid, held.watcher_jid, "remote-server-timeout")
+        passing = notification.reason in (Reason.PROBATION, Reason.GIVEUP)
+        if record.state is Kind.PENDING and passing and not held.told_trouble:
+            held.told_trouble = True
+            self._outbox.error(held.contact_jid, held.watcher_jid, "remote-server-timeout")
         delay = notification.retry_after
         if delay is None:
             delay = 0 if notification.reason in (Reason.TIMEOUT, Reason.DEACTIVATED) else RETRY_SECONDS

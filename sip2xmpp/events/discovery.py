@@ -9,7 +9,7 @@ Implements: RFC 3263 section 4.1 (NAPTR and SRV of SIP); RFC 6120 section 3.2.1 
 from collections.abc import Sequence
 from typing import Any
 
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 
 from sip2xmpp.preparation import ascii_domain
 from sip2xmpp.presence.directory import Evidence
@@ -27,7 +27,7 @@ async def discover(dns: Dns, domain: str) -> Evidence:
     """Ask everything about ``domain`` (U-labels are fine).  Raises ``Unreachable`` only as ``Dns`` does not answer at all."""
     name = ascii_domain(domain)
     services = SIP_SERVICES + XMPP_SERVICES
-    questions = [dns.naptr(name), *(dns.srv(f"{service}.{name}") for service in services), dns.addresses(name)]
+    questions: list[Deferred[Any]] = [dns.naptr(name), *(dns.srv(f"{service}.{name}") for service in services), dns.addresses(name)]
     answers: list[tuple[bool, Any]] = await DeferredList(questions, consumeErrors=True)
     troubles = [failure.value for succeeded, failure in answers if not succeeded]
     for trouble in troubles:

@@ -113,9 +113,9 @@ class Gate:
     def request_received(self, transaction: ServerTransaction, request: Request) -> None:
         """Answer the three questions; every way through here ends in a response."""
         method = request.method
-        if method == "NOTIFY" and self._notifications is not None:
-            if self._notifications.notify_received(transaction, request):
-                return
+        ours = self._notifications
+        if method == "NOTIFY" and ours is not None and ours.notify_received(transaction, request):
+            return
         if request.to.tag is not None and self._proxy is not None and self._proxy.has_signed_route(request):
             self._proxy.forward(transaction, request)
             return
@@ -154,7 +154,7 @@ class Gate:
             return None
         verdict = self._digest.check(request)
         if isinstance(verdict, Verified):
-            proved = _proved_address(verdict)
+            proved = Address.parse(f"{verdict.username}@{verdict.realm}")
             if proved == owner:
                 return owner
             transaction.reply(403, "These credentials belong to somebody else")
@@ -233,11 +233,3 @@ class Gate:
             transaction.reply(404, "This domain is not served here")
         else:
             self._proxy.forward(transaction, request, finding.target or None)
-
-
-def _proved_address(verdict: Verified) -> Address:
-    """The address that a digest user name stands for: ``user`` in the realm's domain, or ``user@domain`` in full."""
-    name, _, domain = verdict.username.rpartition("@")
-    if name:
-        return Address.parse(verdict.username)
-    return Address.parse(f"{domain}@{verdict.realm}")

@@ -1,0 +1,325 @@
+"""Messages from Jabber users on their way to SIP users.
+
+Messages of one pair of users go one after another, so that they arrive in the order they were written; each is tried at
+the recipient's registered contacts in order of preference, or sent toward its domain.  Nothing is stored for later: who is
+not there is reported to the sender at once, as is every refusal, under the id of the message.  A message that does not fit
+into the request size that RFC 3428 allows over UDP is refused, never cut.
+
+Typing notices and receipts go only where they are welcome: to a contact with whom there is a conversation and that has not
+refused the format (415); a contact that has sent ``message/cpim`` itself is asked for delivery notifications by IMDN.
+
+Implements: RFC 7572 section 4; RFC 3428 sections 5 and 8; RFC 3994; RFC 5438; XEP-0085; XEP-0184.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.conditions import condition_of_status
+from sip2xmpp.bridge.content import (
+    COMPOSING,
+    CPIM,
+    Body,
+    Outgoing,
+    composing_body,
+    envelope_body,
+    report_body,
+    text_body,
+)
+from sip2xmpp.bridge.conversations import Conversations
+from sip2xmpp.bridge.correspondence import Correspondence
+from sip2xmpp.documents.imdn import Asked, Kind, Status
+from sip2xmpp.errors import Sip2XmppError, TransactionTimeout
+from sip2xmpp.presence.directory import Directory, Finding, Leg
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.flow import UDP, Flow
+from sip2xmpp.sip.headers import NameAddr
+from sip2xmpp.sip.message import Request, Response, make_request
+from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.store.interface import Store
+from sip2xmpp.xmpp.messages import ChatMessage, ChatState, MessageType
+from sip2xmpp.xmpp.stanza_errors import StanzaError, StanzaRefused, stanza_error
+
+SIZE_LIMIT = 1300
+"""Octets of a whole request where a hop may be UDP (RFC 3428, section 8)."""
+
+VIA_ROOM = 120
+"""Octets left for the Via that is added on the way out."""
+
+WAITING_LIMIT = 50
+"""Messages of one pair that may wait behind a slow one."""
+
+NEXT_CONTACT = frozenset({408, 410, 430, 480, 503})
+"""Answers after which another contact of the same user is tried; any other final answer is the user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Destination:
+    """Where a request may go: a URI, and the route and flow of a registered contact or the server of a domain."""
+
+    uri: str
+    route: tuple[str, ...] = ()
+    flow: Flow | None = None
+    next_hop: SipUri | None = None
+
+
+@dataclass(slots=True)
+class _Line:
+    """Messages of one pair, waiting for the one before."""
+
+    waiting: deque[Callable[[], Deferred[None]]] = field(default_factory=deque)
+    busy: bool = False
+
+
+class Delivery:
+    """The way out.  ``refuse`` sends a message error to a Jabber user, ``receipt`` a receipt."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        agent: UserAgent,
+        store: Store,
+        directory: Directory,
+        addressing: Addressing,
+        conversations: Conversations,
+        correspondence: Correspondence,
+        clock: IReactorTime,
+        rng: Random,
+        say: Callable[[ChatMessage], bool],
+    ) -> None:
+        self._agent = agent
+        self._store = store
+        self._directory = directory
+        self._addressing = addressing
+        self._conversations = conversations
+        self._correspondence = correspondence
+        self._clock = clock
+        self._rng = rng
+        self._say = say
+        self._lines: OrderedDict[tuple[str, Address], _Line] = OrderedDict()
+
+    def send(self, message: ChatMessage, jabber: Address, sip: Address) -> None:
+        """Take a message of ``jabber`` for ``sip``; errors come back as messages of type error.
+
+        Raises ``StanzaRefused`` when the pair has too many messages under way.
+        """
+        outgoing = self._outgoing(message, jabber, sip)
+        if outgoing is not None:
+            self._queue(message, jabber, sip, outgoing)
+
+    def _queue(self, message: ChatMessage, jabber: Address, sip: Address, outgoing: Outgoing) -> None:
+        key = (jabber.jid(), sip)
+        line = self._lines.setdefault(key, _Line())
+        if len(line.waiting) >= WAITING_LIMIT:
+            raise StanzaRefused("resource-constraint", "Too many messages wait for this contact")
+        line.waiting.append(lambda: Deferred.fromCoroutine(self._deliver(message, jabber, sip, outgoing)))
+        if not line.busy:
+            self._next(key, line)
+
+    def _next(self, key: tuple[str, Address], line: _Line) -> None:
+        if not line.waiting:
+            line.busy = False
+            self._lines.pop(key, None)
+            return
+        line.busy = True
+        done = line.waiting.popleft()()
+        done.addErrback(lambda failure: self.log.failure("a message could not be delivered", failure))
+        done.addCallback(lambda _: self._next(key, line))
+
+    async def _deliver(self, message: ChatMessage, jabber: Address, sip: Address, outgoing: Outgoing) -> None:
+        finding = await self._directory.settled(sip.domain, Leg.SIP)
+        destinations = self._destinations(sip, finding)
+        if not destinations:
+            self._refuse(message, _nowhere(sip, finding))
+            return
+        body = outgoing.body
+        response = await self._try_all(message, jabber, sip, body, destinations)
+        if response is not None and response.status == 415 and outgoing.plain is not None:
+            self._correspondence.refused(sip, body.content_type)
+            response = await self._try_all(message, jabber, sip, outgoing.plain, destinations)
+        if response is None:
+            return
+        if 200 <= response.status < 300:
+            self._delivered(message, sip, outgoing, response, finding)
+        elif outgoing.matters:
+            condition, kind = condition_of_status(response.status)
+            text = f"SIP {response.status} {response.reason}"
+            self._refuse(message, stanza_error(condition, text, type_=kind))
+        elif response.status == 415:
+            self._correspondence.refused(sip, body.content_type)
+
+    def _outgoing(self, message: ChatMessage, jabber: Address, sip: Address) -> Outgoing | None:
+        """What the stanza becomes, or None when it is nothing for this contact."""
+        known = self._correspondence
+        about = message.receipt_for or message.displayed
+        if about is not None:
+            displayed = message.receipt_for is None
+            return self._report(sip, about, Kind.DISPLAY if displayed else Kind.DELIVERY)
+        text = message.body
+        if text is not None:
+            known.wrote(jabber, sip)
+            plain = text_body(text, message.language)
+            if message.receipt_requested and message.id and known.takes(sip, CPIM):
+                wrapped = envelope_body(
+                    text,
+                    message.language,
+                    sender=self._addressing.uri_of(jabber),
+                    recipient=self._addressing.uri_of(sip),
+                    message_id=message.id,
+                    now=self._clock.seconds(),
+                )
+                return Outgoing(wrapped, plain, matters=True)
+            return Outgoing(plain, None, matters=message.type is not MessageType.HEADLINE)
+        if message.chat_state is None or self._conversations.latest(jabber.jid(), sip) is None:
+            return None
+        if known.takes(sip, COMPOSING) is False:
+            return None
+        typing = known.typing_toward_sip(jabber, sip, message.chat_state is ChatState.COMPOSING)
+        if typing is None:
+            return None
+        return Outgoing(composing_body(active=typing), None, matters=False)
+
+    def _report(self, sip: Address, about: str, kind: Kind, status: Status | None = None) -> Outgoing | None:
+        """The report about a message of ``sip``, if it asked for one of this kind."""
+        asked = self._correspondence.asked_by(sip, about)
+        wish = Asked.DISPLAY if kind is Kind.DISPLAY else Asked.POSITIVE_DELIVERY
+        if status is Status.FAILED:
+            wish = Asked.NEGATIVE_DELIVERY
+        if asked is None or wish not in asked.wanted:
+            return None
+        what = status or (Status.DISPLAYED if kind is Kind.DISPLAY else Status.DELIVERED)
+        report_id = f"{self._rng.getrandbits(64):016x}"
+        body = report_body(asked, kind, what, report_id=report_id, now=self._clock.seconds())
+        return Outgoing(body, None, matters=False)
+
+    def report_failure(self, stanza_id: str, jabber: Address, sip: Address) -> None:
+        """A stanza that carried a SIP user's message came back: say so, if that was asked for."""
+        outgoing = self._report(sip, stanza_id, Kind.DELIVERY, Status.FAILED)
+        if outgoing is not None:
+            bounced = ChatMessage(sender=jabber.jid(), recipient=self._addressing.jid_of(sip))
+            self._queue(bounced, jabber, sip, outgoing)
+
+    def _destinations(self, sip: Address, finding: Finding) -> list[_Destination]:
+        if finding.leg is Leg.SIP:
+            next_hop = SipUri.parse(finding.target) if finding.target else None
+            return [_Destination(self._addressing.uri_of(sip), next_hop=next_hop)]
+        if finding.leg is not Leg.OWN:
+            return []
+        bindings = sorted(
+            self._store.bindings.select(str(sip)), key=lambda each: (-each.q, -each.registered_at)
+        )
+        return [
+            _Destination(each.contact, each.path, Flow.from_text(each.flow) if each.flow else None)
+            for each in bindings
+        ]
+
+    async def _try_all(
+        self,
+        message: ChatMessage,
+        jabber: Address,
+        sip: Address,
+        body: Body,
+        destinations: list[_Destination],
+    ) -> Response | None:
+        """The first answer that counts; None when the message has been refused here instead."""
+        response: Response | None = None
+        trouble: Sip2XmppError | None = None
+        for destination in destinations:
+            request = self._request(message, jabber, sip, body, destination)
+            size = len(request.to_bytes()) + VIA_ROOM
+            if size > SIZE_LIMIT and (destination.flow is None or destination.flow.transport is UDP):
+                room = len(body.octets) - (size - SIZE_LIMIT)
+                text = f"Too long: a message to this contact may have about {max(room, 0)} octets"
+                self._refuse(message, stanza_error("policy-violation", text))
+                return None
+            try:
+                response = await self._agent.request(
+                    request, flow=destination.flow, next_hop=destination.next_hop
+                )
+            except Sip2XmppError as failure:
+                trouble = failure
+                continue
+            if response.status not in NEXT_CONTACT:
+                return response
+        if response is None and trouble is not None:
+            timeout = isinstance(trouble, TransactionTimeout)
+            condition = "remote-server-timeout" if timeout else "remote-server-not-found"
+            self._refuse(message, stanza_error(condition, str(trouble)))
+        return response
+
+    def _request(
+        self, message: ChatMessage, jabber: Address, sip: Address, body: Body, destination: _Destination
+    ) -> Request:
+        thread = self._conversations.toward_sip(jabber.jid(), sip, message.thread)
+        resource = message.sender.partition("/")[2]
+        headers = [("Route", route) for route in destination.route] + list(body.headers)
+        if message.subject:
+            headers.append(("Subject", " ".join(message.subject.split())))
+        uri = self._correspondence.uri_toward(sip, jabber) or self._addressing.uri_of(jabber)
+        if resource and ";" not in uri:
+            uri = jabber.sip_uri(gr=resource) if uri == jabber.sip_uri() else uri
+        return make_request(
+            "MESSAGE",
+            destination.uri,
+            from_=NameAddr(uri=uri, params=(("tag", thread.local_tag),)),
+            to=NameAddr(uri=self._addressing.uri_of(sip)),
+            call_id=thread.call_id,
+            cseq=thread.cseq,
+            headers=headers,
+            body=body.octets,
+            content_type=body.content_type,
+        )
+
+    def _delivered(
+        self, message: ChatMessage, sip: Address, outgoing: Outgoing, response: Response, finding: Finding
+    ) -> None:
+        """A 200 from a registered phone is a delivery; from another server it only means "taken"."""
+        if not message.receipt_requested or not message.id:
+            return
+        if outgoing.body.content_type == CPIM:
+            self._correspondence.awaits(sip, message)
+        elif finding.leg is Leg.OWN and response.status == 200:
+            self._say(
+                ChatMessage(
+                    sender=message.recipient.partition("/")[0],
+                    recipient=message.sender,
+                    id=f"receipt-{message.id}",
+                    receipt_for=message.id,
+                )
+            )
+
+    def _refuse(self, message: ChatMessage, error: StanzaError) -> None:
+        """Bounce to the sender; a headline and what has no body are never bounced (RFC 6121, section 8.5)."""
+        self.log.info(
+            "a message to {to} was refused: {why}", to=message.recipient, why=error.text or error.condition
+        )
+        if message.type is MessageType.HEADLINE or message.body is None:
+            return
+        self._say(
+            ChatMessage(
+                sender=message.recipient,
+                recipient=message.sender,
+                id=message.id,
+                type=MessageType.ERROR,
+                error=error,
+            )
+        )
+
+
+def _nowhere(sip: Address, finding: Finding) -> StanzaError:
+    if finding.leg is Leg.OWN:
+        return stanza_error("recipient-unavailable", f"{sip} is not registered anywhere now")
+    if finding.leg is Leg.XMPP:
+        return stanza_error("item-not-found", f"{sip} is a Jabber address: write to it directly")
+    if finding.evidence is not None and finding.evidence.trouble:
+        return stanza_error("remote-server-timeout", f"{sip.domain} {finding.why}")
+    return stanza_error("remote-server-not-found", f"{sip.domain} {finding.why}")
