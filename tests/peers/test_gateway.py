@@ -38,7 +38,7 @@ def test_tables_are_written_as_toml() -> None:
 
 
 def test_it_runs_serves_dies_and_comes_back(tmp_path: Path) -> None:
-    with Gateway(tmp_path, users={"bob": "secret"}) as gateway:
+    with Gateway(tmp_path) as gateway:
         assert gateway.health()["legs"]["sip"]["state"] == "up"
         gateway.kill()
         gateway.start()
