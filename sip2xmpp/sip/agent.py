@@ -24,11 +24,12 @@ from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
 from sip2xmpp.sip.delivery import Credentials, Delivery
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Transport
+from sip2xmpp.sip.hop import Hop, reply_flow
 from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
-from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
+from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.timers import TimerWheel
-from sip2xmpp.sip.transactions import ClientTransactions, ServerTransactions, key_of
+from sip2xmpp.sip.transactions import ClientTransactions, ServerTransactions
 from sip2xmpp.sip.uri import SipUri
 
 __all__ = ["Credentials", "FirstLook", "MethodUser", "UserAgent"]
@@ -165,7 +166,7 @@ class UserAgent:
         self.log.debug("malformed, from {peer}: {why}", peer=flow.peer, why=error)
         request: Request | None = error.request
         if request is not None:
-            self._stamp(request, flow)
+            Hop(request).stamp(flow)
             self._reply_statelessly(request, flow, error.status_hint, str(error))
 
     def lost(self, flow: Flow) -> None:
@@ -174,14 +175,15 @@ class UserAgent:
 
     def _request_received(self, request: Request, flow: Flow) -> None:
         method = request.method
+        hop = Hop(request)
         if method == "ACK":
-            self._servers.acknowledge(key_of(request, "INVITE"))
+            self._servers.acknowledge(hop.key("INVITE"))
             return
-        key = key_of(request, method)
+        key = hop.key(method)
         if self._servers.absorb(key, request, flow):
             return
         request.flow = flow
-        self._stamp(request, flow)
+        hop.stamp(flow)
         request.check()
         if self._servers.full:
             self.counters.refused += 1
@@ -217,7 +219,7 @@ class UserAgent:
         if user is None and method != "OPTIONS":
             transaction.reply(405 if method in KNOWN else 501, headers=[("Allow", self.allow)])
             return
-        if "Require" in request.headers:
+        if request.headers.raw("Require") is not None:
             unknown = [tag for tag in request.require if tag not in self._announced["Supported"]]
             if unknown:
                 transaction.reply(420, headers=[("Unsupported", ", ".join(unknown))])
@@ -231,18 +233,6 @@ class UserAgent:
         """Nothing here takes long enough to be cancelled: say only whether it is known (section 9.2)."""
         known = any(self._servers.is_known(request, method) for method in ("INVITE", "OPTIONS", *self._users))
         transaction.reply(200 if known else 481)
-
-    def _stamp(self, request: Request, flow: Flow) -> None:
-        """Write into the top Via where the request really came from (section 18.2.1; RFC 3581, section 4)."""
-        via = request.via
-        stamped = via
-        if via.rport is not None and flow.transport is UDP:
-            stamped = stamped.with_param("rport", str(flow.peer.port)).with_param("received", flow.peer.host)
-        elif via.host != flow.peer.uri_host:
-            stamped = stamped.with_param("received", flow.peer.host)
-        if stamped is not via:
-            request.headers.replace_first("Via", str(stamped))
-            request.headers.typed["Via"] = stamped
 
     def _reply_statelessly(
         self,

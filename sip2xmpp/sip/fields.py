@@ -198,6 +198,19 @@ class Headers:
         if self._exchange_first(name, writable(value)) is None:
             raise ValueError(f"no {name} to replace")
 
+    def exchange(self, name: str, raw: str, typed: object) -> None:
+        """Put ``raw`` in the place of the first line of ``name``, which says what ``typed`` is; all else is kept.
+
+        ``name`` is as :func:`written_name` has it and is there; ``raw`` is made by us.
+        """
+        if self._fields is not None:
+            at = next(at for at, (held, _) in enumerate(self._fields) if held == name)
+            self._fields[at] = (name, raw)
+        if self._first is not None:
+            self._first[name] = raw
+        self.typed.pop(name + "*", None)
+        self.typed[name] = typed
+
     def copy(self) -> "Headers":
         return Headers.from_fields(self.fields.copy())
 

@@ -7,8 +7,8 @@ hundreds of thousands of them.  Its one timer runs only if the answer does not c
 unanswered when the client has slowed down gets a 100 and nothing but a 100, and one unanswered at timer F is forgotten
 without a 408, because by then nobody listens.
 
-Implements: RFC 3261 section 17.2.2 (non-INVITE server transaction), section 8.2.6 (responses), section 18.2.2
-(where responses go); RFC 3581 section 4; RFC 4320 sections 4.1 and 4.2.
+Implements: RFC 3261 section 17.2.2 (non-INVITE server transaction), section 8.2.6 (responses); RFC 4320 sections 4.1
+and 4.2.
 """
 
 from collections.abc import Sequence
@@ -17,32 +17,15 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from sip2xmpp.errors import TransportFailed
-from sip2xmpp.sip.flow import UDP, Flow, HostPort
+from sip2xmpp.sip.flow import Flow
+from sip2xmpp.sip.hop import reply_flow
 from sip2xmpp.sip.message import Request, Response, make_response
 from sip2xmpp.sip.timers import Timer
 
 if TYPE_CHECKING:
     from sip2xmpp.sip.transactions import ServerTransactions
 
-__all__ = ["ServerTransaction", "reply_flow"]
-
-
-def reply_flow(request: Request, flow: Flow) -> Flow:
-    """Where the responses to ``request`` go.
-
-    Over a stream: back on it.  Over UDP: to the source address, at the source port if the client asked for it by
-    ``rport``, else at the port of the sent-by.  ``maddr`` is for multicast groups, none of which is joined here, and
-    is not followed: it would let anybody aim our responses at a third party.
-    """
-    if flow.transport is not UDP:
-        return flow
-    via = request.via
-    if via.rport is not None:
-        return flow
-    port = via.port or 5060
-    if port == flow.peer.port:
-        return flow
-    return Flow(transport=UDP, local=flow.local, peer=HostPort(flow.peer.host, port))
+__all__ = ["ServerTransaction"]
 
 
 class ServerTransaction(Timer):
@@ -110,6 +93,13 @@ class ServerTransaction(Timer):
         self.answered = True
         self.cancel()
         self._table.complete(self, response)
+
+    def abandon(self) -> None:
+        """Never answer: whoever asked has given up (RFC 4320, section 4.2)."""
+        if not self.answered:
+            self.answered = True
+            self.cancel()
+            self._table.forget(self)
 
     def repeated(self) -> None:
         """The request came again: Proceeding repeats the 100, Trying stays silent."""

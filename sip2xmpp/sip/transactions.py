@@ -22,10 +22,11 @@ from sip2xmpp.sip.answers import Answers
 from sip2xmpp.sip.arrived import ArrivedResponse
 from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
 from sip2xmpp.sip.flow import UDP, Flow, Target, Transport
+from sip2xmpp.sip.hop import Hop, reply_flow
 from sip2xmpp.sip.invite_transaction import InviteTransaction
 from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
-from sip2xmpp.sip.server_transaction import ServerTransaction, reply_flow
+from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.timers import TimerWheel
 
 __all__ = ["ClientTransactions", "ServerTransactions"]
@@ -207,7 +208,7 @@ class ServerTransactions:
 
     def is_known(self, request: Request, method: str) -> bool:
         """Whether there is a transaction that ``request``, a CANCEL, can mean, if that is of ``method``."""
-        key = key_of(request, method)
+        key = Hop(request).key(method)
         return key in self._invites or key in self._live or self._answers.get(key) is not None
 
     def forget_invite(self, invite: InviteTransaction) -> None:
@@ -280,21 +281,6 @@ class ServerTransactions:
 
     def __iter__(self) -> Iterator[ServerTransaction]:
         return iter(list(self._live.values()))
-
-
-def key_of(request: Request, method: str) -> str:
-    """What tells a request from all others but its own repetitions (section 17.2.3).
-
-    ``method`` is that of the transaction: an ACK belongs to the one of its INVITE, a CANCEL has one of its own.
-    """
-    via = request.via
-    if via.has_cookie:
-        return f"{via.branch} {via.host} {via.port} {method}"
-    # an ACK has the To tag of the response, the INVITE had none
-    to_tag = None if method == "INVITE" else request.to.tag
-    return (
-        f"{request.uri} {to_tag} {request.from_.tag} {request.call_id} {request.cseq.number} {method} {via}"
-    )
 
 
 def merge_key(request: Request) -> int | None:
