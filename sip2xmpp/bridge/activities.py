@@ -175,13 +175,6 @@ def label_of(activity: Activity) -> str:
     return LABELS.get(activity.name, "")
 
 
-def is_restored(activity: UserActivity) -> bool:
-    """Whether RPID can carry the activity so that it comes back the same (its text apart)."""
-    told, place, _ = activity_to_rpid(activity)
-    back = activity_from_rpid((told,), places=(place,) if place else ())
-    return back is not None and (back.general, back.specific) == (activity.general, activity.specific)
-
-
 def mood_to_rpid(mood: UserMood) -> tuple[Mood, str | None]:
     """The RPID mood, and the note beside it."""
     text = mood.text or None

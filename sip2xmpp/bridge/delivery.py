@@ -22,7 +22,7 @@ from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.conditions import condition_of_status
+from sip2xmpp.bridge.conditions import condition_of_error, condition_of_status
 from sip2xmpp.bridge.content import (
     COMPOSING,
     CPIM,
@@ -36,7 +36,7 @@ from sip2xmpp.bridge.content import (
 from sip2xmpp.bridge.conversations import Conversations
 from sip2xmpp.bridge.correspondence import Correspondence
 from sip2xmpp.documents.imdn import Asked, Kind, Status
-from sip2xmpp.errors import Sip2XmppError, TransactionTimeout
+from sip2xmpp.errors import Sip2XmppError
 from sip2xmpp.presence.directory import Directory, Finding, Leg
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.flow import UDP, Flow
@@ -251,9 +251,8 @@ class Delivery:
             if response.status not in NEXT_CONTACT:
                 return response
         if response is None and trouble is not None:
-            timeout = isinstance(trouble, TransactionTimeout)
-            condition = "remote-server-timeout" if timeout else "remote-server-not-found"
-            self._refuse(message, stanza_error(condition, str(trouble)))
+            condition, kind = condition_of_error(trouble)
+            self._refuse(message, stanza_error(condition, str(trouble), type_=kind))
         return response
 
     def _request(

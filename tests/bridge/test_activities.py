@@ -3,7 +3,6 @@ import pytest
 from sip2xmpp.bridge.activities import (
     activity_from_rpid,
     activity_to_rpid,
-    is_restored,
     label_of,
     mood_from_rpid,
     mood_to_rpid,
@@ -12,6 +11,7 @@ from sip2xmpp.documents import rpid
 from sip2xmpp.documents.presence import Activity, Mood
 from sip2xmpp.xmpp.availability import UserActivity, UserMood
 from sip2xmpp.xmpp.rich import ACTIVITIES, MOODS
+from tests.bridge.crossing import is_restored
 
 # RPID activity -> XEP-0108 general, specific and text; "-" for none.
 FROM_RPID = """

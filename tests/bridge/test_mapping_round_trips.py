@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip2xmpp.address import Address
-from sip2xmpp.bridge.activities import is_restored
 from sip2xmpp.bridge.mapping import availabilities_from_presence, differences, presence_from_resources
 from sip2xmpp.documents import pidf, rpid
 from sip2xmpp.documents.presence import Activity, Basic, Mood, Note, Person, Presence, Show, Tuple, UserInput
@@ -17,6 +16,7 @@ from sip2xmpp.presence.states import STATE_OF_SHOW, State, state_of
 from sip2xmpp.presence.texts import is_default_text
 from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
 from sip2xmpp.xmpp.rich import ACTIVITIES, MOODS
+from tests.bridge.crossing import is_restored
 
 ENTITY = "sip:juliet@example.com"
 JULIET = Address("juliet", "example.com")
