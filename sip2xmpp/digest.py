@@ -15,7 +15,7 @@ import hmac
 import re
 import secrets
 import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -263,7 +263,7 @@ def answer(
 
 _STAMP: Final = struct.Struct(">Q7s")  # time in microseconds, random octets: 15 octets are 20 characters
 _MAC_LENGTH: Final = 18
-_NONCE: Final = re.compile(r"[A-Za-z0-9_-]{44}")
+_NONCE: Final = re.compile(r"[A-Za-z0-9+/]{44}")
 WINDOW: Final = 64
 """How far a nonce count may lie behind the highest one seen; requests overtake each other on their way."""
 
@@ -288,20 +288,25 @@ class Nonces:
     def mint(self, scope: str) -> str:
         """A new nonce."""
         stamp = _STAMP.pack(int(self._clock.seconds() * 1e6), secrets.token_bytes(7))
-        return urlsafe_b64encode(stamp + self._mac(stamp, scope)).decode()
+        return b2a_base64(stamp + self._mac(stamp, scope), newline=False).decode()
 
-    def is_fresh(self, nonce: str, scope: str) -> bool:
-        """Whether we made it, for this scope, and not too long ago."""
-        return self._minted(nonce, scope) is not None
+    def fresh_since(self, nonce: str, scope: str) -> float | None:
+        """When we made it, as Unix time; None if we did not, or not for this scope, or too long ago."""
+        if _NONCE.fullmatch(nonce) is None:
+            return None
+        octets = a2b_base64(nonce)
+        stamp = octets[: _STAMP.size]
+        if not hmac.compare_digest(octets[_STAMP.size :], self._mac(stamp, scope)):
+            return None
+        minted: float = _STAMP.unpack(stamp)[0] / 1e6
+        return minted if minted + self._lifetime > self._clock.seconds() else None
 
-    def accept(self, nonce: str, scope: str, count: int | None) -> bool:
+    def accept(self, nonce: str, minted: float, count: int | None) -> bool:
         """Whether this is the first use of the count; None (no qop) allows a single use of the nonce.
 
-        To be asked after the password was found right: only this is remembered.
+        ``minted`` is what ``fresh_since`` said.  To be asked after the password was found right: only this is
+        remembered.
         """
-        minted = self._minted(nonce, scope)
-        if minted is None:
-            return False
         self._forget()
         known = self._used.get(nonce)
         if known is None:
@@ -324,16 +329,6 @@ class Nonces:
             return False
         self._used[nonce] = (minted, highest, seen | bit)
         return True
-
-    def _minted(self, nonce: str, scope: str) -> float | None:
-        if _NONCE.fullmatch(nonce) is None:
-            return None
-        octets = urlsafe_b64decode(nonce)
-        stamp = octets[: _STAMP.size]
-        if not hmac.compare_digest(octets[_STAMP.size :], self._mac(stamp, scope)):
-            return None
-        minted: float = _STAMP.unpack(stamp)[0] / 1e6
-        return minted if minted + self._lifetime > self._clock.seconds() else None
 
     def _mac(self, stamp: bytes, scope: str) -> bytes:
         return hmac.digest(self._secret, stamp + scope.encode("utf-8", "surrogateescape"), "sha256")[

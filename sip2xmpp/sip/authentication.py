@@ -140,7 +140,8 @@ class DigestServer:
             return self._challenge(realm, scope, proxy=proxy)
         if not _is_same_resource(credentials.uri, request):
             return Rejected(status=400, reason="The credentials are for another URI")
-        if not self._nonces.is_fresh(credentials.nonce, scope):
+        minted = self._nonces.fresh_since(credentials.nonce, scope)
+        if minted is None:
             return self._challenge(realm, scope, proxy=proxy, stale=True)
         if self._throttle.is_closed(source, credentials.username):
             return Rejected(status=403, reason="Too many wrong passwords, try again in a minute")
@@ -148,7 +149,7 @@ class DigestServer:
             self._throttle.failed(source, credentials.username)
             return self._challenge(realm, scope, proxy=proxy)
         self._throttle.succeeded(source, credentials.username)
-        if not self._nonces.accept(credentials.nonce, scope, credentials.count):
+        if not self._nonces.accept(credentials.nonce, minted, credentials.count):
             return self._challenge(realm, scope, proxy=proxy, stale=True)
         local, at, _ = credentials.username.rpartition("@")
         return Verified(username=local if at else credentials.username, realm=realm)
