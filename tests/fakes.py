@@ -223,6 +223,10 @@ class Host:
             self.network.transmit(octets, flow.local, flow.peer)
             return
         found = self._wires.get(flow.connection or 0)
+        if flow.connection is None:
+            #   a flow from the store names no connection: any to its peer will do
+            alike = [one for one in self._wires.values() if one[1].peer == flow.peer]
+            found = alike[0] if alike else None
         if found is None:
             raise TransportFailed(f"the connection to {flow.peer} is gone")
         found[0].write(octets)
