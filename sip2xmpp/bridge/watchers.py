@@ -45,6 +45,7 @@ class _JabberWatcher:
     retry: IDelayedCall | None = None
     told_trouble: bool = False
     told_anything: bool = False
+    approving: bool = False
 
     @property
     def key(self) -> str:
@@ -153,15 +154,15 @@ class JabberWatchers:
                 self._hide(held)
         else:
             held.told_trouble = False
-            approved_now = record.state is Kind.PENDING
-            if approved_now:
+            if record.state is Kind.PENDING:
+                held.approving = True
                 now = self._clock.seconds()
                 self._store.authorizations.put(replace(record, state=Kind.AUTHORIZED, decided_at=now))
                 self.log.info(
                     "{contact} allows {watcher} to watch", contact=held.contact, watcher=held.address
                 )
                 self._outbox.after_commit(lambda: self._approved(held))
-            self._show(held, notification, quiet=approved_now)
+            self._show(held, notification)
 
     def link_up(self, domain: str) -> None:
         """The XMPP server may have lost everything we said: begin every watch, and say every presence again."""
@@ -202,19 +203,21 @@ class JabberWatchers:
             self._clock.callLater(0, self.notified, held, notification)
 
     def _approved(self, held: _JabberWatcher) -> None:
+        """The approval is stored: say it, and only then what C is."""
+        held.approving = False
         self._outbox.subscription("subscribed", held.contact_jid, held.watcher_jid)
         for name, said in held.shown.items():
             self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
         if not held.shown:
             self._outbox.unavailable(held.contact_jid, held.watcher_jid)
 
-    def _show(self, held: _JabberWatcher, notification: Notification, *, quiet: bool) -> None:
+    def _show(self, held: _JabberWatcher, notification: Notification) -> None:
         if notification.document is None:
             return
         current = availabilities_from_presence(notification.document, now=self._clock.seconds())
         changes = differences(held.shown, current)
         held.shown = current
-        if quiet:
+        if held.approving:
             return
         for name, said in changes.items():
             self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
