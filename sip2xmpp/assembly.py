@@ -313,9 +313,9 @@ def _xmpp_side(
         to_own_user=to_own_user,
     )
     for link in links:
-        answers = Answers(send=link.send, now=reactor.seconds)
+        answers = Answers(send=links.reply, now=reactor.seconds)
         inbound = Inbound(
-            send=link.send,
+            send=links.reply,
             presence=contacts,
             messages=messages,
             answer_iq=answers.iq_received,

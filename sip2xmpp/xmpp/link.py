@@ -36,12 +36,14 @@ from sip2xmpp.xmpp.stanzas import iq_stanza
 from sip2xmpp.xmpp.stream import ComponentStream, Outflow, WatchedEndpoint
 
 log = Logger()
+_telling = log.failureHandler("while telling of a link")
 
 MAX_SENT: Final = 60_000
 """Octets of one sent stanza; every server takes at least 10,000, the common ones 256 KiB."""
 
 ADVICE: Final = {
-    "not-authorized": "the server refuses the secret: make it equal to the one the server has for this component",
+    # ejabberd says this of a component that it does not know, too
+    "not-authorized": "the server refuses the secret: make it the one that the server has for this component, if it has it",
     "host-unknown": "the server has no component of this name: configure it there",
     "conflict": "another connection already serves this domain: stop the other gateway",
     "invalid-namespace": "the port does not speak XEP-0114: use the component port of the server",
@@ -109,7 +111,7 @@ class ComponentLink:
         self._timing = timing or Timing()
         self._jitter = jitter
         self._receive: Callable[[Element], None] = lambda _: None
-        self._listener: LinkListener | None = None
+        self._listener: LinkListener = _Nobody()
         self._stream: ComponentStream | None = None
         self._outflow: Outflow | None = None
         self._write: Callable[[bytes], object] | None = None
@@ -118,9 +120,11 @@ class ComponentLink:
         self._accepted = False
         self._up_since = 0.0
         self._failures = 0
-        self._condition = ""
+        self._condition = self._detail = ""
         self._reported = ""
+        self._strays = False
         self._sent_before = 0
+        self._heard_before = 0
         factory = componentFactory(domain, secret)
         factory.protocol = ComponentStream
         factory.noisy = False
@@ -129,7 +133,7 @@ class ComponentLink:
             WatchedEndpoint(endpoint, self._connect_failed), factory, retryPolicy=self._delay, clock=clock
         )
 
-    def attach(self, *, receive: Callable[[Element], None], listener: LinkListener | None = None) -> None:
+    def attach(self, *, receive: Callable[[Element], None], listener: LinkListener) -> None:
         """Say who takes the stanzas and who is told of the link; before the service starts."""
         self._receive = receive
         self._listener = listener
@@ -148,8 +152,7 @@ class ComponentLink:
         if write is None:
             self.counters.unsent += 1
             return False
-        origin = _ORIGIN.match(xml)
-        if origin is None or origin[1] != self.domain:
+        if origin_of(xml) != self.domain:
             return self._refuse("it is not from this domain", xml)
         try:
             octets = xml.encode()
@@ -175,7 +178,7 @@ class ComponentLink:
     def makeConnection(self, stream: ComponentStream) -> None:
         """The transport is connected; the handshake begins."""
         self._stream = stream
-        self._condition = ""
+        self._condition = self._detail = ""
         self.why_down = "shaking hands"
         stream.addObserver(STREAM_ERROR_EVENT, self._stream_error)
         self._later(self._timing.handshake, self._abort, "the server does not answer the handshake")
@@ -192,9 +195,10 @@ class ComponentLink:
         self._outflow = Outflow(stream, self._abort)
         self._write = self._outflow.write
         stream.stanzas = self._stanza_received
+        self._heard_before = 0
         self._later(self._timing.keep_alive, self._tick)
         log.info("{domain}: component link is up", domain=self.domain)
-        if self._listener is not None:
+        with _telling:
             self._listener.link_up(self.domain)
 
     def connectionLost(self, reason: Failure) -> None:
@@ -212,7 +216,7 @@ class ComponentLink:
             why = self.why_down = "stopped"
         if was_up:
             self.counters.lost += 1
-            if self._listener is not None:
+            with _telling:
                 self._listener.link_down(self.domain, why)
         if closed is not None:
             closed.callback(None)
@@ -221,6 +225,14 @@ class ComponentLink:
 
     def _stanza_received(self, stanza: Element) -> None:
         self.counters.received += 1
+        if not self._strays and self.domain not in stanza.attributes.get("to", ""):
+            # COMPAT: ejabberd's default, global_routes, gives all components of a listener to each connection in turn
+            self._strays = True
+            log.emit(
+                LogLevel.warn,
+                "{domain}: the server mixes components, so the order of stanzas is lost: set global_routes to false",
+                domain=self.domain,
+            )
         self._receive(stanza)
 
     def _tick(self) -> None:
@@ -229,18 +241,18 @@ class ComponentLink:
         assert stream is not None
         if write is None:
             return
-        if not stream.heard:
+        if stream.heard == self._heard_before:
             # To our own name: the server must route it, and needs no other domain to do so.
             write(iq_stanza(self.domain, self.domain, "get", "ping", f"<ping xmlns='{ns.PING}'/>").encode())
-            self._later(self._timing.ping_timeout, self._ping_due)
+            self._later(self._timing.ping_timeout, self._ping_due, stream.heard)
         elif self.counters.sent == self._sent_before:
             write(b" ")
-        stream.heard = False
+        self._heard_before = stream.heard
         self._sent_before = self.counters.sent
         self._later(self._timing.keep_alive, self._tick)
 
-    def _ping_due(self) -> None:
-        if self._stream is not None and not self._stream.heard:
+    def _ping_due(self, heard: int) -> None:
+        if self._stream is not None and self._stream.heard == heard:
             self._abort("the server does not answer")
 
     def _abort(self, why: str) -> None:
@@ -266,19 +278,12 @@ class ComponentLink:
         error = failure.value
         if isinstance(error, StreamError):
             self._condition = error.condition
-            if error.condition not in ADVICE:
-                text = f": {error.text}" if error.text else ""
-                log.error(
-                    "{domain}: the server ends the stream with {condition}{text}",
-                    domain=self.domain,
-                    condition=error.condition,
-                    text=text,
-                )
+            self._detail = f" ({error.text})" if error.text else ""
         else:
             self._condition = f"the server sent malformed XML: {error}"
 
     def _connect_failed(self, failure: Failure) -> None:
-        self._condition = ""
+        self._condition = self._detail = ""
         self._failed(failure.getErrorMessage())
 
     def _failed(self, why: str) -> None:
@@ -290,10 +295,20 @@ class ComponentLink:
         self._reported = why
         if why in ADVICE:
             log.error(
-                "{domain}: {condition}: {advice}", domain=self.domain, condition=why, advice=ADVICE[why]
+                "{domain}: {condition}{detail}: {advice}",
+                domain=self.domain,
+                condition=why,
+                detail=self._detail,
+                advice=ADVICE[why],
             )
         else:
-            log.emit(LogLevel.warn, "{domain}: component link is down: {why}", domain=self.domain, why=why)
+            log.emit(
+                LogLevel.warn,
+                "{domain}: component link is down: {why}{detail}",
+                domain=self.domain,
+                why=why,
+                detail=self._detail,
+            )
 
     def _delay(self, _: int) -> float:
         """Return the seconds until the next attempt; ClientService's own count starts anew at each TCP connection."""
@@ -324,6 +339,14 @@ class ComponentLink:
         self._calls.clear()
 
 
+class _Nobody:
+    """Nobody listens yet."""
+
+    def link_up(self, domain: str) -> None: ...
+
+    def link_down(self, domain: str, why: str) -> None: ...
+
+
 class _Client(ClientService):
     """A client service that leaves it to the link to say what happens, and why."""
 
@@ -347,6 +370,12 @@ class _LinkService(Service):
         if closed is None:
             return self._client.stopService()
         return closed.addCallback(lambda _: self._client.stopService())
+
+
+def origin_of(xml: str) -> str | None:
+    """Return the domain that a prepared stanza is from, which its first attribute must say."""
+    origin = _ORIGIN.match(xml)
+    return None if origin is None else origin[1]
 
 
 def _words(reason: Failure) -> str:

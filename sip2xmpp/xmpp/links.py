@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 
-from sip2xmpp.xmpp.link import ComponentLink
+from sip2xmpp.xmpp.link import ComponentLink, origin_of
 
 log = Logger()
 
@@ -34,6 +34,10 @@ class Links:
             log.error("a stanza is not sent: no component link for {domain}", domain=from_domain)
             return False
         return link.send(xml)
+
+    def reply(self, xml: str) -> bool:
+        """Send a stanza by the link of the domain that it is from, whichever link brought what it answers."""
+        return self.send(xml, origin_of(xml) or "")
 
     def is_up(self, domain: str) -> bool:
         """Whether stanzas of this domain can be sent."""

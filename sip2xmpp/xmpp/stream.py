@@ -40,10 +40,10 @@ class StrictElementStream(ExpatElementStream):
 
 
 class ComponentStream(XmlStream):
-    """One connection.  ``stanzas`` takes every stanza once it is set; ``heard`` says that octets arrived."""
+    """One connection.  ``stanzas`` takes every stanza once it is set; ``heard`` counts how often octets arrived."""
 
     stanzas: Callable[[Element], None] | None = None
-    heard = False
+    heard = 0
     transport: Any
 
     def _initializeStream(self) -> None:
@@ -53,7 +53,7 @@ class ComponentStream(XmlStream):
         self.stream.DocumentEndEvent = self.onDocumentEnd
 
     def dataReceived(self, data: bytes) -> None:
-        self.heard = True
+        self.heard += 1
         super().dataReceived(data)
 
     def onElement(self, element: Element) -> None:
