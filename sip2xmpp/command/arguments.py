@@ -10,6 +10,7 @@ import getpass
 import sys
 from typing import TYPE_CHECKING, Protocol
 
+from sip2xmpp.address import Address, address_from_jid, address_from_sip
 from sip2xmpp.config import Config, load
 from sip2xmpp.errors import BadInput
 
@@ -49,3 +50,26 @@ def ask_password(prompt: str = "Password: ") -> str:
     if not password:
         raise BadInput("a password is needed")
     return password
+
+
+def any_address(text: str) -> Address:
+    """The address of a person in any form an operator may paste it: bare, ``sip:``, ``sips:``, ``pres:``, ``xmpp:``."""
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() == "xmpp":
+        address, _ = address_from_jid(rest)
+    elif scheme.lower() in ("sip", "sips", "pres", "im"):
+        address = address_from_sip(text)
+    else:
+        address = Address.parse(text)
+    if not address.local:
+        raise BadInput(f"{text} names a domain and nobody in it")
+    return address
+
+
+def own_address(text: str, config: Config) -> Address:
+    """The address of one of our own users."""
+    address = any_address(text)
+    if address.domain not in config.sip.domains:
+        ours = ", ".join(config.sip.domains) or "none"
+        raise BadInput(f"{address.domain} is not a domain of ours; sip.domains: {ours}")
+    return address

@@ -21,7 +21,10 @@ BUSY_SECONDS = 5.0
 
 
 def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """A connection in autocommit mode that any one thread at a time may use; creates an empty file, mode 0600."""
+    """A connection in autocommit mode that any one thread at a time may use; creates an empty file, mode 0600.
+
+    Made by root, the file belongs to the owner of its directory.
+    """
     if not path.parent.is_dir():
         raise ConfigError(
             [f"gateway.state: the directory {path.parent} does not exist; create it for this user"]
@@ -30,7 +33,12 @@ def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connec
         raise ConfigError([f"gateway.state: {path} is a directory; name a file in it"])
     try:
         # Only ever opened here when it is new: closing any descriptor of a file drops the locks SQLite has on it.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        if os.geteuid() == 0:
+            # An operator adds users as root before the gateway, which is not root, has ever run.
+            owner = path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        os.close(descriptor)
     except FileExistsError:
         pass
     except OSError as error:

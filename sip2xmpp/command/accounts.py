@@ -1,0 +1,126 @@
+"""``sip2xmpp user``: the accounts of our own SIP domains.
+
+Works on the state file, with the gateway running or stopped; a running gateway sees a change within a second.  Of a
+password only digest hashes are kept, so it can be replaced and not shown.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+from sip2xmpp.address import Address
+from sip2xmpp.command.arguments import OK, Subparsers, any_address, ask_password, configuration, own_address
+from sip2xmpp.errors import BadInput, NoSuchPresentity
+from sip2xmpp.store.accounts import make_account, with_password
+from sip2xmpp.store.offline import OfflineStore, offline
+from sip2xmpp.store.records import Account
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``user`` with its verbs."""
+    user = subparsers.add_parser("user", help="add, list, change and remove accounts of our SIP domains")
+    verbs = user.add_subparsers(metavar="VERB", required=True)
+    for name, run, told in (
+        ("add", add, "add an account; the password is asked for, or one line of standard input"),
+        ("password", password, "set another password"),
+        ("disable", disable, "keep an account and let nobody use it"),
+        ("enable", enable, "let a disabled account be used again"),
+        ("remove", remove, "remove an account and what its owner decided about watchers"),
+    ):
+        parser = verbs.add_parser(name, help=told)
+        parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
+        parser.set_defaults(run=run)
+    parser = verbs.add_parser("list", help="list all accounts")
+    parser.add_argument("--json", action="store_true", help="print a JSON array")
+    parser.set_defaults(run=show)
+
+
+def add(arguments: argparse.Namespace) -> int:
+    """Add an account that does not exist yet."""
+    config = configuration(arguments)
+    address = own_address(arguments.address, config)
+    if ":" in address.local:
+        raise BadInput("digest has no user names with a colon")
+
+    def check(store: OfflineStore) -> None:
+        if store.accounts.get(str(address)) is not None:
+            raise BadInput(f"{address} has an account already; to set its password: user password {address}")
+
+    with offline(config.gateway.state) as store:
+        check(store)
+    account = make_account(address, ask_password(f"Password of {address}: "))
+    with offline(config.gateway.state) as store:
+        check(store)
+        store.accounts.put(account)
+    print(f"{address} added")
+    return OK
+
+
+def password(arguments: argparse.Namespace) -> int:
+    """Ask for another password."""
+    config = configuration(arguments)
+    address = own_address(arguments.address, config)
+    with offline(config.gateway.state) as store:
+        _account(store, address)
+    given = ask_password(f"New password of {address}: ")
+    with offline(config.gateway.state) as store:
+        store.accounts.put(with_password(_account(store, address), given))
+    print(f"password of {address} changed")
+    return OK
+
+
+def disable(arguments: argparse.Namespace) -> int:
+    """Let nobody use an account."""
+    return _change(arguments, lambda account: replace(account, disabled=True), "disabled")
+
+
+def enable(arguments: argparse.Namespace) -> int:
+    """Let a disabled account be used."""
+    return _change(arguments, lambda account: replace(account, disabled=False), "enabled")
+
+
+def remove(arguments: argparse.Namespace) -> int:
+    """Remove an account; the next owner of the address starts without decisions of this one."""
+    config = configuration(arguments)
+    # An account may outlive its domain in the configuration; it can still be removed.
+    address = any_address(arguments.address)
+    with offline(config.gateway.state) as store:
+        store.accounts.remove(_account(store, address).key)
+        for verdict in store.verdicts.select(str(address)):
+            store.verdicts.remove(verdict.key)
+    print(f"{address} removed")
+    return OK
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """List all accounts by address."""
+    with offline(configuration(arguments).gateway.state) as store:
+        accounts = sorted(
+            store.accounts.all(), key=lambda account: (account.address.domain, account.address.local)
+        )
+    if arguments.json:
+        print(
+            json.dumps(
+                [{"address": account.key, "disabled": account.disabled} for account in accounts], indent=2
+            )
+        )
+    for account in () if arguments.json else accounts:
+        print(f"{account.key} disabled" if account.disabled else account.key)
+    return OK
+
+
+def _change(arguments: argparse.Namespace, change: Callable[[Account], Account], told: str) -> int:
+    config = configuration(arguments)
+    address = own_address(arguments.address, config)
+    with offline(config.gateway.state) as store:
+        store.accounts.put(change(_account(store, address)))
+    print(f"{address} {told}")
+    return OK
+
+
+def _account(store: OfflineStore, address: Address) -> Account:
+    account = store.accounts.get(str(address))
+    if account is None:
+        raise NoSuchPresentity(f"{address} has no account")
+    return account
