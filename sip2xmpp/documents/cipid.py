@@ -5,9 +5,10 @@ Implements: RFC 4482 sections 3 and 4.
 
 from typing import Final
 
+from sip2xmpp.documents.namespaces import CIPID
 from sip2xmpp.documents.presence import Cipid
 from sip2xmpp.documents.uris import absolute_uri
-from sip2xmpp.documents.xml import Element, attribute, text
+from sip2xmpp.documents.xml import Element, attribute, local_name, text
 
 FIELDS: Final = {
     "card": "card",
@@ -19,6 +20,8 @@ FIELDS: Final = {
 }
 """Element name -> field of ``Cipid``."""
 
+_IN_CIPID: Final = "{" + CIPID + "}"
+
 
 def read_cipid(elements: dict[str, str]) -> Cipid | None:
     """The value from element names and their texts; None when nothing is stated."""
@@ -28,7 +31,7 @@ def read_cipid(elements: dict[str, str]) -> Cipid | None:
 
 def is_cipid(element: Element) -> bool:
     """Whether an element belongs to this vocabulary; the names are too common to take them from any namespace."""
-    return str(element.tag).startswith("{urn:ietf:params:xml:ns:pidf:cipid}")
+    return element.tag.startswith(_IN_CIPID) and local_name(element) in FIELDS
 
 
 def write_cipid(cipid: Cipid) -> str:

@@ -8,6 +8,7 @@ import quopri
 import re
 import zlib
 from base64 import b64decode
+from codecs import lookup
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,11 @@ from sip2xmpp.errors import BadDocument
 PART_LIMIT: Final = 32
 DEPTH_LIMIT: Final = 4
 SIZE_LIMIT: Final = 262_144
+
+_NO_CHARSETS: Final = frozenset(
+    ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined", "mbcs", "oem")
+)
+"""Codecs of Python that are no charsets of text."""
 
 _BLANK_LINE = re.compile(rb"\r?\n\r?\n")
 _PARAMETER = re.compile(r"""\s*;\s*([^\s=;]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*)))?""")
@@ -80,6 +86,8 @@ def text_of(part: Part) -> str:
     """A text body as text, by its charset (UTF-8 when not stated).  Raises ``BadDocument``."""
     charset = media_type(part.content_type)[1].get("charset", "utf-8") or "utf-8"
     try:
+        if lookup(charset).name in _NO_CHARSETS:
+            raise BadDocument(f"{charset} is not a charset")
         return part.body.decode(charset)
     except (UnicodeDecodeError, LookupError, ValueError):
         raise BadDocument(f"the text is not {charset}, or that is not known") from None
@@ -130,7 +138,7 @@ def _part(octets: bytes) -> Part:
         body = octets[4:] if octets.startswith(b"\r\n") else octets[2:]
     headers: dict[str, str] = {}
     last = ""
-    for line in head.decode("utf-8", "replace").splitlines():
+    for line in head.decode("utf-8", "replace").replace("\r\n", "\n").split("\n"):
         if line[:1] in (" ", "\t") and last:
             headers[last] += f" {line.strip()}"
             continue

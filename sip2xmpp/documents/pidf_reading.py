@@ -16,10 +16,10 @@ from sip2xmpp.documents import rpid
 from sip2xmpp.documents.caps import read_servcaps
 from sip2xmpp.documents.cipid import is_cipid, read_cipid
 from sip2xmpp.documents.identifiers import digest_id, fresh_id, legal_id
-from sip2xmpp.documents.namespaces import PIDF, XML_LANG
+from sip2xmpp.documents.namespaces import DATA_MODEL, PIDF, XML_LANG
 from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, Presence, Show, Tuple
 from sip2xmpp.documents.times import read_time
-from sip2xmpp.documents.xml import Element, canonical_octets, content, local_name, parse
+from sip2xmpp.documents.xml import Element, canonical_octets, content, local_name, local_part, parse
 from sip2xmpp.errors import BadDocument
 
 Fields = dict[str, Any]
@@ -55,7 +55,7 @@ class _Reading:
         extensions: list[bytes] = []
         # COMPAT: baresip and Asterisk write person or note before the tuple; the order is not looked at.
         for child in root:
-            name = local_name(child)
+            name = local_part(child.tag)
             if name == "tuple":
                 service = self._tuple(child)
                 if service is not None:
@@ -68,8 +68,8 @@ class _Reading:
                 device = self._device(child)
                 if device is not None:
                     devices.append(device)
-            elif not str(child.tag).startswith(_IN_PIDF):
-                extensions.append(canonical_octets(child))
+            else:
+                _add_extension(extensions, child)
         return Presence(
             entity=(root.get("entity") or "").strip(),
             tuples=tuple(tuples),
@@ -86,22 +86,24 @@ class _Reading:
         extensions: list[bytes] = []
         cipid: dict[str, str] = {}
         for child in element:
-            name = local_name(child)
+            name = local_part(child.tag)
             if name == "status":
                 if not self._status(child, fields, notes):
                     return None
             elif name == "note":
                 _add_note(notes, child)
             elif name == "contact":
-                fields.setdefault("contact", content(child) or None)
-                fields.setdefault("priority", _read_priority(child.get("priority")))
+                fields["contact"] = content(child) or None
+                fields["priority"] = _read_priority(child.get("priority"))
+            elif name == "timestamp":
+                fields["timestamp"] = read_time(child.text)
             elif not self._known(child, name, _TUPLE_FIELDS, fields, cipid):
                 if _must_understand(child):
                     return None
-                extensions.append(canonical_octets(child))
-        if len(notes) > 1 and fields.get("im") is not None:
-            notes = [note for note in notes if note is not fields["im"]]
-        fields.pop("im", None)
+                _add_extension(extensions, child)
+        if "im" in fields:
+            word = fields.pop("im")
+            notes = [note for note in notes if note is not word] or notes
         if cipid:
             fields["cipid"] = read_cipid(cipid)
         # COMPAT: Kamailio's pua_xmpp sends tuples without id, Asterisk ids that are no names.
@@ -113,14 +115,16 @@ class _Reading:
         """Read a status; False when it says that it must not be used."""
         extensions: list[bytes] = []
         for child in element:
-            name = local_name(child)
+            name = local_part(child.tag)
             if name == "basic":
                 # COMPAT: old phones write "Open", or blanks around it; baresip "?" for what it does not know.
-                fields.setdefault("basic", _BASIC.get(content(child).lower()))
+                words = child.text or ""
+                fields["basic"] = _BASIC.get(words) or _BASIC.get(words.strip().lower())
             elif name == "show":
-                fields.setdefault("show", _SHOW.get(content(child).lower()))
+                words = child.text or ""
+                fields["show"] = _SHOW.get(words) or _SHOW.get(words.strip().lower())
             elif name == "extended":
-                fields.setdefault("extended", content(child) or None)
+                fields["extended"] = content(child) or None
             elif name == "im":
                 # COMPAT: Snom puts the word of its state here, sometimes without a note.
                 count = len(notes)
@@ -130,9 +134,9 @@ class _Reading:
             elif not self._activities_inside(child):
                 if _must_understand(child):
                     return False
-                if not str(child.tag).startswith(_IN_PIDF):
-                    extensions.append(canonical_octets(child))
-        fields["status_extensions"] = tuple(extensions)
+                _add_extension(extensions, child)
+        if extensions:
+            fields["status_extensions"] = tuple(extensions)
         return True
 
     def _person(self, element: Element) -> Person:
@@ -142,7 +146,7 @@ class _Reading:
         cipid: dict[str, str] = {}
         activities: list[Activity] = []
         for child in element:
-            name = local_name(child)
+            name = local_part(child.tag)
             if name == "activities":
                 if self._window is None or self._window.covers(child):
                     found, note = rpid.read_activities(child)
@@ -154,8 +158,10 @@ class _Reading:
                 if "moods" not in fields and (self._window is None or self._window.covers(child)):
                     moods, fields["mood_note"] = rpid.read_moods(child)
                     fields["moods"] = tuple(moods)
+            elif name == "timestamp":
+                fields["timestamp"] = read_time(child.text)
             elif not self._known(child, name, _PERSON_FIELDS, fields, cipid):
-                extensions.append(canonical_octets(child))
+                _add_extension(extensions, child)
         if cipid:
             fields["cipid"] = read_cipid(cipid)
         # COMPAT: CUCM and Kamailio send persons without id.
@@ -172,11 +178,11 @@ class _Reading:
         notes: list[Note] = []
         extensions: list[bytes] = []
         for child in element:
-            name = local_name(child)
+            name = local_part(child.tag)
             if name == "note":
                 _add_note(notes, child)
             elif not self._known(child, name, _DEVICE_FIELDS, fields, {}):
-                extensions.append(canonical_octets(child))
+                _add_extension(extensions, child)
         if not fields.get("device_id"):
             return None
         wanted = legal_id((element.get("id") or "").strip() or digest_id(fields["device_id"]))
@@ -191,7 +197,7 @@ class _Reading:
         cipid: dict[str, str],
     ) -> bool:
         """Whether the element is understood, or outside its window; its value goes to ``fields``, the first wins."""
-        if self._window is not None and name != "timestamp" and not self._window.covers(child):
+        if self._window is not None and name != "timed-status" and not self._window.covers(child):
             return True
         entry = table.get(name)
         if entry is not None:
@@ -202,7 +208,7 @@ class _Reading:
         if is_cipid(child):
             cipid.setdefault(name, content(child))
             return True
-        return str(child.tag).startswith(_IN_PIDF) or self._activities_inside(child)
+        return self._activities_inside(child)
 
     def _activities_inside(self, element: Element) -> bool:
         """COMPAT: activities in a status (chan_sip, CUCM) or straight in a tuple are about the person all the same."""
@@ -224,16 +230,16 @@ class _Reading:
 
     def _id(self, wanted: str) -> str:
         """COMPAT: Kamailio concatenates publications, ids included; the later of two equal ids is changed."""
-        made = fresh_id(wanted, self._ids)
+        made = wanted if wanted not in self._ids else fresh_id(wanted, self._ids)
         self._ids.add(made)
         return made
 
 
 _IN_PIDF: Final = "{" + PIDF + "}"
+_OURS: Final = (_IN_PIDF, "{" + DATA_MODEL + "}")
 _BASIC: Final = {"open": Basic.OPEN, "closed": Basic.CLOSED}
 _SHOW: Final = {show.value: show for show in Show}
 _TUPLE_FIELDS: Final[dict[str, tuple[str, Callable[[Element], Any]]]] = {
-    "timestamp": ("timestamp", lambda element: read_time(element.text)),
     "deviceID": ("device_id", lambda element: content(element) or None),
     "class": ("class_", lambda element: content(element) or None),
     "user-input": ("user_input", rpid.read_user_input),
@@ -245,7 +251,6 @@ _TUPLE_FIELDS: Final[dict[str, tuple[str, Callable[[Element], Any]]]] = {
     "show": ("show", lambda element: _SHOW.get(content(element).lower())),
 }
 _PERSON_FIELDS: Final[dict[str, tuple[str, Callable[[Element], Any]]]] = {
-    "timestamp": ("timestamp", lambda element: read_time(element.text)),
     "class": ("class_", lambda element: content(element) or None),
     "place-type": ("place_types", rpid.read_place_types),
     "sphere": ("sphere", rpid.read_choice),
@@ -262,15 +267,23 @@ _DEVICE_FIELDS: Final[dict[str, tuple[str, Callable[[Element], Any]]]] = {
 
 
 def _add_note(notes: list[Note], element: Element) -> None:
-    words = content(element)
+    words = (element.text or "").strip()
     if words:  # COMPAT: many clients send an empty note for "no text"
         notes.append(Note(text=words, language=element.get(XML_LANG) or None))
 
 
+def _add_extension(extensions: list[bytes], element: Element) -> None:
+    """Keep an element of a foreign namespace; the schemas allow no others, unknown ones of their own neither."""
+    if element.tag[0] == "{" and not element.tag.startswith(_OURS):
+        extensions.append(canonical_octets(element))
+
+
 def _read_priority(words: str | None) -> float | None:
     """COMPAT: priorities such as "1.5" and ".5" are seen; clamped to 0..1 and three decimals."""
+    if not words:
+        return None
     try:
-        value = float(words) if words else math.nan
+        value = float(words)
     except ValueError:
         return None
     return None if math.isnan(value) else round(min(1.0, max(0.0, value)), 3)

@@ -14,10 +14,10 @@ def read_time(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
         if moment.tzinfo is None:
             # COMPAT: phones without a configured zone write local-looking times; taken as UTC.
-            return moment.replace(microsecond=0, tzinfo=UTC)
-        if moment.tzinfo is not UTC:
+            moment = moment.replace(tzinfo=UTC)
+        elif moment.tzinfo is not UTC:
             moment = moment.astimezone(UTC)
-        return moment.replace(microsecond=0)
+        return moment.replace(microsecond=0) if moment.microsecond else moment
     except (ValueError, OverflowError):
         return None
 

@@ -9,6 +9,7 @@ Implements: XML 1.0 (fifth edition) sections 2.2, 2.11, 3.3.3, 4.3.3; Exclusive 
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from lxml import etree
@@ -77,31 +78,26 @@ def _without_prologue(octets: bytes) -> bytes:
     return octets
 
 
-def local_name(element: Element) -> str:
-    """The name of an element without its namespace."""
-    tag = str(element.tag)
+@lru_cache(maxsize=2048)
+def local_part(tag: str) -> str:
+    """The name without its namespace, from the notation of lxml; remembered, because the vocabulary is small."""
     return tag[tag.rfind("}") + 1 :]
 
 
-def namespace(element: Element) -> str:
-    """The namespace name of an element; empty when it has none."""
-    tag = str(element.tag)
-    return tag[1 : tag.rfind("}")] if tag[0] == "{" else ""
+def local_name(element: Element) -> str:
+    """The name of an element without its namespace."""
+    return local_part(element.tag)
 
 
 def content(element: Element) -> str:
     """The text of an element before its first child, without surrounding blanks."""
-    found = element.text
-    return found.strip() if found is not None else ""
+    return (element.text or "").strip()
 
 
 def canonical_octets(element: Element) -> bytes:
     """An element as self-contained octets that mean the same under any default namespace (exclusive C14N)."""
     octets = etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
-    if (
-        any(str(inner.tag)[0] != "{" for inner in element.iter())
-        and b" xmlns=" not in octets.split(b">", 1)[0]
-    ):
+    if any(inner.tag[0] != "{" for inner in element.iter()) and b" xmlns=" not in octets.split(b">", 1)[0]:
         end = re.match(rb"<[^\s/>]+", octets)
         assert end is not None
         octets = end[0] + b' xmlns=""' + octets[end.end() :]
