@@ -433,7 +433,7 @@ def test_a_certificate_with_its_key_is_taken(file: Path, authority: Authority) -
     config = loaded(
         file,
         TLS
-        + f'certificate = "{certificate}"\nprivate_key = "{private_key}"\nauthorities = "{authority.certificate}"',
+        + f'certificate = "{certificate}"\nprivate_key = "{private_key}"\nauthorities = "{authority.file}"',
     )
     assert config.sip.certificate == certificate
     assert config.sip.private_key == private_key
@@ -451,7 +451,7 @@ def test_a_certificate_with_another_key_is_refused(file: Path, authority: Author
 @pytest.mark.parametrize("name", ["certificate", "authorities"])
 def test_a_file_without_certificates_is_refused(file: Path, authority: Authority, name: str) -> None:
     certificate, private_key = authority.issue("sip.example.org")
-    files = {"certificate": certificate, "private_key": private_key, "authorities": authority.certificate}
+    files = {"certificate": certificate, "private_key": private_key, "authorities": authority.file}
     files[name] = file.with_name("empty.pem")
     files[name].write_text("nothing")
     (fault,) = faults(file, TLS + "".join(f'{key} = "{path}"\n' for key, path in files.items()))

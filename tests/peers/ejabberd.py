@@ -19,7 +19,10 @@ _MODULES = (
 
 
 class Ejabberd(Peer):
-    """One host with users, and components; the same knobs as ``Prosody``."""
+    """One host with users, and components; the same knobs as ``Prosody``.
+
+    ``global_routes``, ejabberd's default, gives the stanzas of all components to each of their connections in turn.
+    """
 
     name = "ejabberd"
     starts_within = 60.0
@@ -33,8 +36,10 @@ class Ejabberd(Peer):
         users: Mapping[str, str] | None = None,
         components: Sequence[str] = ("sip.example.org",),
         secret: str = SECRET,
+        global_routes: bool = False,
     ) -> None:
         super().__init__(directory)
+        self.global_routes = global_routes
         self.domain = domain
         self.users = dict(users or {})
         self.components = list(components)
@@ -124,6 +129,7 @@ class Ejabberd(Peer):
             "module": "ejabberd_service",
             "access": "all",
             "shaper": "none",
+            "global_routes": self.global_routes,
             "hosts": {name: {"password": self.secret} for name in self.components},
         }
         api = {

@@ -261,10 +261,10 @@ class SipEndpoint:
             return
         response = self._response(message) if message.method and message.method != "ACK" else b""
         self._answered[transaction] = response
-        if response:
-            self._reply(response, source, transport, connection)
         with self._arrived:
+            # whoever has the answer finds the request recorded; whoever waits for the request finds it answered
             self.received.append(message)
+            self._reply(response, source, transport, connection)
             self._arrived.notify_all()
         if message.method:
             try:

@@ -120,8 +120,8 @@ def test_silence_is_told_with_what_was_said(server: SipServer, alice: SipClient)
 def test_streams_carry_both_directions(tmp_path: Path, transport: str) -> None:
     authority = Authority(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*authority.issue("127.0.0.1"))
-    trusting = ssl.create_default_context(cafile=authority.certificate)
+    context.load_cert_chain(*authority.issue("server", ips=["127.0.0.1"]))
+    trusting = ssl.create_default_context(cafile=authority.file)
     with (
         SipServer(transport=transport, tls=context) as server,
         SipClient("alice", "example.com", server.address, transport=transport, tls=trusting) as alice,
