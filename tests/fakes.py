@@ -5,15 +5,16 @@ arrive twice, as its knobs and the given random numbers say; streams are reliabl
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from sip2xmpp.errors import TransportFailed
 from sip2xmpp.sip.counters import Counters
+from sip2xmpp.sip.dns import AddressRecord, DnsFailed, Naptr, Srv
 from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
 from sip2xmpp.sip.message import Request, Response, parse_message
 from sip2xmpp.sip.transport import TransportUser
@@ -67,7 +68,7 @@ class Network:
         """Everything that was sent by UDP, lost or not."""
         self._sockets: dict[HostPort, Callable[[bytes, HostPort], None]] = {}
         self._listeners: dict[
-            tuple[Transport, HostPort], Callable[["Wire"], Callable[[bytes | None], None]]
+            tuple[Transport, HostPort], Callable[[Wire], Callable[[bytes | None], None]]
         ] = {}
         self._ports = 40_000
         self._connections = 0
@@ -383,3 +384,52 @@ class RawStreamPeer:
             answer = self.answers(request)
             if answer is not None:
                 wire.write(answer)
+
+
+class Names:
+    """A DNS in this process; a name that it does not know does not exist.
+
+    ``naptr`` rows are (order, preference, service, replacement), ``srv`` rows (priority, weight, port, target).
+    """
+
+    def __init__(
+        self,
+        *,
+        naptr: dict[str, Sequence[tuple[int, int, str, str]]] | None = None,
+        srv: dict[str, Sequence[tuple[int, int, int, str]]] | None = None,
+        addresses: dict[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.services = naptr or {}
+        self.servers = srv or {}
+        self.hosts = addresses or {}
+        self.failing: set[str] = set()
+        """Names for which every name server is dead."""
+        self.asked: list[str] = []
+
+    def naptr(self, name: str) -> "Deferred[tuple[Naptr, ...]]":
+        return self._answer(
+            f"NAPTR {name}",
+            name,
+            tuple(
+                Naptr(order=order, preference=preference, flags="s", service=service, replacement=replacement)
+                for order, preference, service, replacement in self.services.get(name, ())
+            ),
+        )
+
+    def srv(self, name: str) -> "Deferred[tuple[Srv, ...]]":
+        return self._answer(
+            f"SRV {name}",
+            name,
+            tuple(
+                Srv(priority=priority, weight=weight, port=port, target=target)
+                for priority, weight, port, target in self.servers.get(name, ())
+            ),
+        )
+
+    def addresses(self, name: str) -> "Deferred[tuple[AddressRecord, ...]]":
+        hosts = tuple(AddressRecord(host=host) for host in self.hosts.get(name, ()))
+        return self._answer(f"A {name}", name, hosts)
+
+    def _answer(self, question: str, name: str, records: Any) -> "Deferred[Any]":
+        self.asked.append(question)
+        return fail(DnsFailed(f"{question}: no server answers")) if name in self.failing else succeed(records)

@@ -18,10 +18,10 @@ __all__ = ["Hop", "reply_flow"]
 
 PLAIN: Final = re.compile(
     r" ?SIP/2\.0/([A-Z]+) (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?)"
-    r"((?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*);branch=z9hG4bK([A-Za-z0-9\-.!%*_+`'~]+)"
-    r"((?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
+    r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*);branch=z9hG4bK([A-Za-z0-9\-.!%*_+`'~]+)"
+    r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
 )
-"""A Via as it mostly is: transport, sent-by (host, port), parameters, branch, parameters."""
+"""A Via as it mostly is: transport, sent-by (host, port), parameters (names in lower case), branch, parameters."""
 
 
 class Hop:

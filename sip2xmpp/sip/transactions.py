@@ -122,12 +122,13 @@ class ClientTransactions:
         """The transaction of a response whose layout is unusual, or None."""
         try:
             response = parse_message(octets, stream=flow.transport is not UDP)
-            branch = response.via.branch or ""
+            via = response.via
             method = f" {response.cseq.method}\r"
         except BadMessage:
             self.counters.malformed += 1
             return None
-        transaction = self._pending.get(branch[len(COOKIE) :].encode("ascii", "replace"))
+        branch = (via.branch or "")[len(COOKIE) :] if via.has_cookie else ""
+        transaction = self._pending.get(branch.encode("ascii", "replace"))
         return transaction if transaction is not None and transaction.method == method.encode() else None
 
     def _new_branch(self) -> bytes:
