@@ -1,0 +1,391 @@
+"""The forwarding proxy: requests that belong to another SIP domain go there, and their responses come back.
+
+It is stateful and never forks: one server transaction, one client transaction at a time.  Who may use it is decided
+before (``events.gate``); here a request is validated, its Route put in order, and its next hop looked up.  Servers are
+tried in turn: one that is silent for ``patience`` seconds, unreachable, or answers 503 gives way to the next, so that a
+dead server is passed over while the client still waits.  A client that has given up gets nothing: neither a 408 nor a
+late response has any use for it.
+
+SUBSCRIBE and NOTIFY are record-routed, so that the dialog stays with us, with two Record-Routes if it leaves over
+another transport or address than it came in by.  Requests inside such a dialog go back over the flow that their
+recipient opened, if it can be reached only there.
+
+A loop is a request that is forwarded already with the same Route, Request-URI and dialog, and carries our Via.  That is
+what the branch hash of RFC 3261 would tell; the table of what is under way tells it without one.
+
+Implements: RFC 3261, section 16 (for requests other than INVITE); RFC 3263, section 4.3; RFC 4320, sections 3 and 4.2;
+RFC 5658 (double Record-Route); RFC 3325, section 5 (identities end at our border).
+"""
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from sip2xmpp import digest
+from sip2xmpp.errors import (
+    BadInput,
+    BadMessage,
+    NoRoute,
+    NotAuthorized,
+    Sip2XmppError,
+    TransactionTimeout,
+    TransportFailed,
+)
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.dns import Dns
+from sip2xmpp.sip.fields import Field, Headers
+from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
+from sip2xmpp.sip.headers import NameAddr
+from sip2xmpp.sip.message import STAR, Request, Response
+from sip2xmpp.sip.record_route import RecordRoutes
+from sip2xmpp.sip.resolver import ALL, locate
+from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.sip.uri import SipUri
+
+__all__ = ["ForwardingProxy"]
+
+RECORDED: Final = frozenset({"SUBSCRIBE", "NOTIFY"})
+"""Methods that make dialogs; a NOTIFY makes the subscriber's (RFC 6665, section 4.4.1)."""
+PASSED_OVER: Final = 60.0
+"""Seconds that a server which failed is tried last."""
+REMEMBERED: Final = 10_000
+OWN_HEADERS: Final = ("P-Asserted-Identity",)
+"""What is true only inside our own trust domain."""
+
+Mark = tuple[object, ...]
+
+
+class ForwardingProxy:
+    """Forwards over ``agent``.
+
+    ``is_ourselves`` knows our hosts and domains; ``permits`` says whether a server may be talked to (None: all may);
+    ``give_up`` is the time in seconds after which no client waits any more, a little less than timer F.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        agent: UserAgent,
+        dns: Dns,
+        rng: random.Random,
+        secret: bytes,
+        is_ourselves: Callable[[str], bool],
+        outbound_proxy: str | None = None,
+        permits: Callable[[Target], bool] | None = None,
+        patience: float = 8.0,
+        give_up: float = 30.0,
+    ) -> None:
+        self._agent = agent
+        self._dns = dns
+        self._rng = rng
+        self._records = RecordRoutes(secret)
+        self._is_ourselves = is_ourselves
+        self._outbound = SipUri.parse(outbound_proxy) if outbound_proxy else None
+        self._permits = permits
+        self._patience = patience
+        self._give_up = give_up
+        self._under_way: set[Mark] = set()
+        self._failed: dict[Target, float] = {}
+
+    def has_signed_route(self, request: Request) -> bool:
+        """Whether ``request`` belongs to a dialog that we have record-routed."""
+        try:
+            values = [request.uri, *(NameAddr.parse(route).uri for route in request.route[:1])]
+            return any(self._records.read(SipUri.parse(value), request) is not None for value in values)
+        except BadMessage:
+            return False
+
+    def forward(
+        self, transaction: ServerTransaction, request: Request, target: SipUri | str | None = None
+    ) -> None:
+        """Forward ``request`` and answer it on ``transaction`` with what comes back.
+
+        It goes where its Route leads, else to ``target``, else to the outbound proxy, else where its Request-URI leads.
+        """
+        try:
+            self._forward(transaction, request, SipUri.parse(target) if isinstance(target, str) else target)
+        except BadMessage as bad:
+            transaction.reply(bad.status_hint, str(bad))
+
+    def _forward(self, transaction: ServerTransaction, request: Request, target: SipUri | None) -> None:
+        """Sections 16.3 to 16.6, up to the look-up."""
+        if request.max_forwards == 0:
+            transaction.reply(483)
+            return
+        demanded = [tag for tag in request.headers.all("Proxy-Require") if tag]
+        if demanded:
+            transaction.reply(420, headers=[("Unsupported", ", ".join(demanded))])
+            return
+        leaving = Request(
+            method=request.method,
+            uri=request.uri,
+            headers=request.headers.copy(),
+            body=request.body,
+            flow=request.flow,
+        )
+        way_back = self._put_route_in_order(leaving)
+        mark = _mark_of(leaving)
+        if mark in self._under_way and any(self._is_us(via.host, via.port) for via in request.vias):
+            transaction.reply(482)
+            return
+        next_hop = self._next_hop(leaving, target)
+        self._cleanse(leaving)
+        leaving.headers.set("Max-Forwards", str(_hops_left(request)))
+        self._under_way.add(mark)
+
+        def ended(_: object) -> None:
+            self._under_way.discard(mark)
+
+        def failed(failure: Failure) -> None:
+            self.log.failure("a {method} could not be forwarded", failure, method=request.method)
+            transaction.reply(500)
+
+        Deferred.fromCoroutine(self._exchange(transaction, leaving, next_hop, way_back)).addErrback(
+            failed
+        ).addBoth(ended)
+
+    # the request
+
+    def _put_route_in_order(self, request: Request) -> Flow | None:
+        """Take ourselves out of the Route (section 16.4); the flow back to the recipient, if one is recorded."""
+        flow: Flow | None = None
+        uri = request.parsed_uri
+        recorded = self._records.read(uri, request)
+        if recorded is not None and request.route:
+            #   A strict router took our Record-Route for the Request-URI and put that last.
+            routes = request.route
+            request.uri = NameAddr.parse(routes[-1]).uri
+            _set_routes(request, routes[:-1])
+            flow = recorded.flow
+        elif (maddr := uri.param("maddr")) is not None and self._is_us(maddr, uri.port):
+            plain = uri.without_params("maddr", "transport")
+            request.uri = str(
+                SipUri(scheme=plain.scheme, user=plain.user, host=plain.host, params=plain.params)
+            )
+        while request.route:
+            first = SipUri.parse(NameAddr.parse(request.route[0]).uri)
+            recorded = self._records.read(first, request)
+            if recorded is None and not self._is_us(first.host, first.port):
+                break
+            if recorded is not None and recorded.flow is not None:
+                flow = recorded.flow
+            request.headers.pop_first("Route")
+        if flow is not None and request.flow is not None and flow.peer == request.flow.peer:
+            #   It comes over that flow, so it goes to the other side.
+            return None
+        return flow
+
+    def _next_hop(self, request: Request, target: SipUri | None) -> SipUri:
+        """Whom to look up (section 16.6, steps 6 and 7); a strict router gets its Request-URI."""
+        routes = request.route
+        if not routes:
+            return target or self._outbound or request.parsed_uri
+        address = NameAddr.parse(routes[0]).uri
+        first = SipUri.parse(address)
+        if not first.is_loose:
+            _set_routes(request, [*routes[1:], f"<{request.uri}>"])
+            request.uri = address
+        return first
+
+    def _cleanse(self, request: Request) -> None:
+        """Take out what is nobody's business outside: our identities, and credentials that we asked for."""
+        headers = request.headers
+        for name in OWN_HEADERS:
+            headers.remove(name)
+        for name in ("Authorization", "Proxy-Authorization"):
+            values = headers.all(name)
+            kept = [value for value in values if not self._is_our_realm(value)]
+            if kept != values:
+                headers.remove(name)
+                for value in kept:
+                    headers.add(name, value)
+
+    def _is_our_realm(self, credentials: str) -> bool:
+        try:
+            found = digest.digest_parameters(credentials)
+        except BadInput:
+            return True
+        return found is not None and self._is_ourselves(found.get("realm", ""))
+
+    def _recorded(self, request: Request, flow: Flow) -> Headers:
+        """The headers with which ``request`` leaves on ``flow``."""
+        came = request.flow
+        if request.method not in RECORDED or came is None:
+            return request.headers
+        transports = self._agent.transports
+        back = came if _needs_flow(request, came) else None
+        places = [(flow.transport, transports.sent_by(flow)), (came.transport, transports.sent_by(came))]
+        lines: list[Field] = [
+            ("Record-Route", " " + self._records.write(request, place, transport, back))
+            for transport, place in dict.fromkeys(places)
+        ]
+        vias = [field for field in request.headers.fields if field[0] == "Via"]
+        others = [field for field in request.headers.fields if field[0] != "Via"]
+        return Headers.from_fields([*vias, *lines, *others])
+
+    # there and back
+
+    async def _exchange(
+        self, transaction: ServerTransaction, request: Request, next_hop: SipUri, way_back: Flow | None
+    ) -> None:
+        """Send it and answer ``transaction`` (sections 16.6, step 10, to 16.9)."""
+        try:
+            response = await self._response(request, next_hop, way_back)
+            if response.status == 503:
+                #   It means that server, not us (section 16.7, step 6).
+                transaction.reply(500, f"{next_hop.host} is not available")
+            else:
+                transaction.respond(_without_our_via(response))
+        except TransactionTimeout:
+            transaction.abandon()
+        except NoRoute as error:
+            transaction.reply(480, str(error))
+        except TransportFailed as error:
+            self.log.info("{method} to {host}: {why}", method=request.method, host=next_hop.host, why=error)
+            transaction.reply(500, f"{next_hop.host} cannot be reached")
+        except NotAuthorized as error:
+            transaction.reply(403, str(error))
+        except BadMessage as error:
+            transaction.reply(502, str(error))
+
+    async def _response(self, request: Request, next_hop: SipUri, way_back: Flow | None) -> Response:
+        """The response of the first server that has one to give."""
+        end = self._agent.clock.seconds() + self._give_up
+        if way_back is not None:
+            try:
+                return await self._transaction(request, way_back, self._give_up)
+            except TransportFailed as error:
+                self.log.debug("the flow to {peer} is gone: {why}", peer=way_back.peer, why=error)
+        targets = self._by_health(await self._targets(next_hop))
+        unavailable: Response | None = None
+        failure: Sip2XmppError = NoRoute(f"no server of {next_hop.host} is known")
+        for target in targets:
+            left = end - self._agent.clock.seconds()
+            if left <= 0:
+                break
+            try:
+                flow = await self._agent.transports.open(target)
+                wait = left if target is targets[-1] else min(left, self._patience)
+                response = await self._transaction(request, flow, wait)
+            except (TransactionTimeout, TransportFailed) as error:
+                self.log.info("{method} to {target}: {why}", method=request.method, target=target, why=error)
+                failure = error
+            else:
+                if response.status != 503:
+                    self._failed.pop(target, None)
+                    return response
+                unavailable = response
+            self._pass_over(target)
+        if unavailable is not None:
+            return unavailable
+        raise failure
+
+    async def _targets(self, next_hop: SipUri) -> list[Target]:
+        transports = self._agent.transports
+        speaks = [one for one in ALL if one in transports.speaks]
+        targets = await locate(next_hop, self._dns, rng=self._rng, speaks=speaks)
+        if self._permits is not None:
+            targets = [target for target in targets if self._permits(target)]
+            if not targets:
+                raise NotAuthorized(f"{next_hop.host} may not be reached through this server")
+        others = [target for target in targets if not self._is_us(target.host, target.port)]
+        if not others:
+            raise NoRoute(f"{next_hop.host} is this server itself")
+        return others
+
+    def _transaction(self, request: Request, flow: Flow, patience: float) -> "Deferred[Response]":
+        """One client transaction; fails with TransactionTimeout after ``patience`` seconds."""
+        answer: Deferred[Response] = Deferred()
+
+        def done(result: Response | Sip2XmppError) -> None:
+            if isinstance(result, Response):
+                answer.callback(result)
+            else:
+                answer.errback(result)
+
+        def late(_: Response | Failure, seconds: float) -> Response | Failure:
+            raise TransactionTimeout(f"no final response within {seconds:g} seconds")
+
+        leaving = Request(
+            method=request.method, uri=request.uri, headers=self._recorded(request, flow), body=request.body
+        )
+        head, _, tail = leaving.to_bytes().partition(b"\r\n")
+        self._agent.send_prepared(head + b"\r\n", tail, request.method, flow, done)
+        return answer.addTimeout(patience, self._agent.clock, late)
+
+    def _by_health(self, targets: list[Target]) -> list[Target]:
+        now = self._agent.clock.seconds()
+        return sorted(targets, key=lambda target: self._failed.get(target, 0.0) > now)
+
+    def _pass_over(self, target: Target) -> None:
+        now = self._agent.clock.seconds()
+        if len(self._failed) >= REMEMBERED:
+            self._failed = {one: until for one, until in self._failed.items() if until > now}
+        if len(self._failed) < REMEMBERED:
+            self._failed[target] = now + PASSED_OVER
+
+    def _is_us(self, host: str, port: int | None) -> bool:
+        """Whether a host and port of a URI or a Via are this server's."""
+        listening = [self._agent.transports.listening(transport) for transport in Transport]
+        places = [place for place in listening if place is not None]
+        bare = host.strip("[]")
+        if not (self._is_ourselves(bare) or any(place.host == bare for place in places)):
+            return False
+        return (port or 5060) in {place.port for place in places} or (port is None and not _is_numeric(bare))
+
+
+def _mark_of(request: Request) -> Mark:
+    """What a request that loops has in common with itself (section 16.6, step 8)."""
+    return (
+        request.method,
+        request.uri,
+        tuple(request.route),
+        request.call_id,
+        request.from_.tag,
+        request.to.tag,
+        request.cseq.number,
+    )
+
+
+def _hops_left(request: Request) -> int:
+    return request.max_forwards - 1 if "Max-Forwards" in request.headers else 70
+
+
+def _needs_flow(request: Request, came: Flow) -> bool:
+    """Whether the sender of ``request`` can be reached only over the flow that it came by.
+
+    That is so for a client (there is no other hop before us) that is on a connection, or whose Contact is not the
+    address that we see, because an address translator stands between.
+    """
+    contacts = request.contacts
+    if len(request.vias) > 1 or contacts is STAR or not contacts:
+        return False
+    if came.transport is not Transport.UDP:
+        return True
+    contact = contacts[0].sip_uri
+    return HostPort(contact.host.strip("[]"), contact.port or 5060) != came.peer
+
+
+def _set_routes(request: Request, routes: list[str]) -> None:
+    request.headers.remove("Route")
+    for route in routes:
+        request.headers.add("Route", route)
+
+
+def _without_our_via(response: Response) -> Response:
+    """``response`` as it goes on to the hop before us (section 16.7, step 3)."""
+    headers = response.headers.copy()
+    headers.pop_first("Via")
+    if "Via" not in headers:
+        raise BadMessage("a response to a forwarded request without the Vias of that")
+    return Response(status=response.status, reason=response.reason, headers=headers, body=response.body)
+
+
+def _is_numeric(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
