@@ -65,7 +65,10 @@ class Table(Protocol[R]):
         """The record, or None; never one that has expired."""
 
     def select(self, group: str) -> tuple[R, ...]:
-        """Every live record of a group, in order of first insertion."""
+        """Every live record of a group, in order of first insertion.
+
+        After a restart, one that was removed and put again at the same moment may have its former place.
+        """
 
     def all(self) -> Iterable[R]:
         """Every live record; for start-up and operators, never on a request's path."""
@@ -95,7 +98,11 @@ class Store(Protocol):
     threads: Table[Thread]
 
     def committed(self) -> Deferred[None]:
-        """Fires when every change made so far survives the death of the process; fails if it cannot be stored."""
+        """Fires when every change made so far survives the death of the process.
+
+        Fails with ``StorageFailed`` if they could not be stored now: they are in force and storing them is tried
+        again, but whoever asked for them is told that they are not safe.
+        """
 
     def close(self) -> Deferred[None]:
         """Commit what is pending and release the files."""

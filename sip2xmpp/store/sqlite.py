@@ -67,16 +67,18 @@ class SqliteStore(Tables):
         self._claim = claim
         self._clock = clock
         self._threads = threads
-        try:
-            prepare(connection)
-        except sqlite3.Error as error:
-            raise ConfigError([f"gateway.state: the state file cannot be used: {error}"]) from error
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._journal = Journal(clock=clock, threads=threads, writer=self._writer, write=self._write)
         super().__init__(clock, self._journal.note_for)
-        for layout in LAYOUTS.values():
-            self._load(layout)
-        self._version = self._data_version()
+        try:
+            prepare(connection)
+            # Before anything is read: what is committed while we read will be looked for.
+            self._version = self._data_version()
+            for layout in LAYOUTS.values():
+                self._load(layout)
+        except sqlite3.Error as error:
+            self._stop()
+            raise ConfigError([f"gateway.state: the state file cannot be used: {error}"]) from error
         self._looking: IDelayedCall | None = clock.callLater(LOOK_SECONDS, self._look)
 
     def committed(self) -> Deferred[None]:
@@ -85,12 +87,15 @@ class SqliteStore(Tables):
 
     def close(self) -> Deferred[None]:
         """Commit what is pending and release the file."""
-        for table in self._live.values():
-            table.stop()
+        self._stop()
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
         return self._journal.close().addCallback(self._release)
+
+    def _stop(self) -> None:
+        for table in self._live.values():
+            table.stop()
 
     def _release(self, _: None) -> None:
         self._writer.shutdown()

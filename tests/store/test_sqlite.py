@@ -305,6 +305,32 @@ def test_closing_while_the_file_is_locked_ends_and_says_that_changes_are_lost(tm
     other.close()
 
 
+def test_closing_tries_once_more_what_failed_before(tmp_path):
+    engine = engine_with(tmp_path, busy_seconds=0.05)
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    engine.store.dialogs.put(dialog(1))
+    with pytest.raises(StorageFailed, match="locked"):
+        engine.commit()
+    other.execute("COMMIT")
+    other.close()
+    engine.close()
+    assert rows(engine) == [dialog(1).key]
+    assert engine.clock.getDelayedCalls() == []
+
+
+def test_a_damaged_file_is_a_fault_of_the_setting_and_leaves_no_timer(sqlite):
+    for number in range(300):
+        sqlite.store.dialogs.put(dialog(number))
+    sqlite.close()
+    path = Path(sqlite.url.removeprefix("sqlite:"))
+    octets = path.read_bytes()
+    path.write_bytes(octets[: len(octets) // 2] + b"\xff" * (len(octets) - len(octets) // 2))
+    with pytest.raises(ConfigError, match="the state file cannot be used: "):
+        sqlite.reopen()
+    assert sqlite.clock.getDelayedCalls() == []
+
+
 def test_a_record_that_cannot_be_stored_fails_its_turn_but_not_the_next_nor_its_neighbours(sqlite):
     wrong = replace(account(), realm=object())
     sqlite.store.accounts.put(wrong)
