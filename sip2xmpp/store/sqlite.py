@@ -10,8 +10,11 @@ The operator's command changes accounts and verdicts in the same file.  SQLite c
 becomes changes of the feed.  A key that has a change of our own under way keeps it: ours will be the later write.
 """
 
+import gc
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -74,8 +77,9 @@ class SqliteStore(Tables):
             prepare(connection)
             # Before anything is read: what is committed while we read will be looked for.
             self._version = self._data_version()
-            for layout in LAYOUTS.values():
-                self._load(layout)
+            with _without_collection():
+                for layout in LAYOUTS.values():
+                    self._load(layout)
         except sqlite3.Error as error:
             self._stop()
             raise ConfigError([f"gateway.state: the state file cannot be used: {error}"]) from error
@@ -180,6 +184,18 @@ class SqliteStore(Tables):
                         )
                         unstorable.append(name)
         return unstorable
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Nothing that is loaded is garbage, and looking for some would take half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _records(connection: sqlite3.Connection, layout: Layout[Any]) -> Any:
