@@ -22,6 +22,8 @@ PLAIN: Final = re.compile(
     r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
 )
 """A Via as it mostly is: transport, sent-by (host, port), parameters (names in lower case), branch, parameters."""
+LONGEST: Final = 256
+"""Characters that the pattern is tried on: on hostile text its time grows with the square of the length."""
 
 
 class Hop:
@@ -35,7 +37,7 @@ class Hop:
     def __init__(self, request: Request) -> None:
         self._request = request
         self._raw = raw = request.headers.raw("Via") or ""
-        self._plain = plain = PLAIN.fullmatch(raw)
+        self._plain = plain = PLAIN.fullmatch(raw) if len(raw) <= LONGEST else None
         self.branch: str | None
         if plain is not None:
             self.sent_by = plain[2]
