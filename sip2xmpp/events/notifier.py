@@ -22,17 +22,16 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import BadAddress, BadMessage, NoSuchPresentity, Refused, TooMany, Unreachable
+from sip2xmpp.errors import BadAddress, NoSuchPresentity, Refused, TooMany, Unreachable
 from sip2xmpp.events.package import EventPackage
 from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.dialog import target_of
+from sip2xmpp.sip.dialog import route_set_of, target_of
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.sip.headers import Event
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
-from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import DialogRecord
@@ -190,7 +189,7 @@ class Notifier:
         assert request.flow is not None
         record = replace(
             record,
-            remote_target=_checked_target(request) if "Contact" in request.headers else record.remote_target,
+            remote_target=target_of(request) if "Contact" in request.headers else record.remote_target,
             remote_cseq=request.cseq.number,
             flow=request.flow.to_text(),
             accept=", ".join(accept),
@@ -236,8 +235,8 @@ class Notifier:
             event=request.event_value or "",
             local_uri=request.to.uri,
             remote_uri=request.from_.uri,
-            remote_target=_checked_target(request),
-            route_set=tuple(request.record_route),
+            remote_target=target_of(request),
+            route_set=tuple(route_set_of(request)),
             cseq_ceiling=CSEQ_BLOCK,
             remote_cseq=request.cseq.number,
             flow=request.flow.to_text(),
@@ -409,16 +408,6 @@ def _is_same_event(request: Request, record: DialogRecord) -> bool:
         return True
     asked, held = request.event, Event.parse(record.event)
     return asked is not None and (asked.type.lower(), asked.id) == (held.type.lower(), held.id)
-
-
-def _checked_target(request: Request) -> str:
-    """The Contact, which NOTIFYs are sent to; ``BadMessage`` unless it is one SIP URI."""
-    target = target_of(request)
-    try:
-        SipUri.parse(target)
-    except BadMessage as bad:
-        raise BadMessage(f"the Contact cannot be used: {bad}") from bad
-    return target
 
 
 def _split(accept: str) -> list[str]:

@@ -61,9 +61,6 @@ class Dialog:
         Raises :class:`BadMessage` (400) if the request has not exactly one Contact that can be sent to, or a
         Record-Route that cannot be followed.
         """
-        route_set = request.record_route
-        if route_set:
-            _check_route(request, route_set)
         return cls(
             call_id=request.call_id,
             local_tag=local_tag,
@@ -71,7 +68,7 @@ class Dialog:
             local_uri=request.to.uri,
             remote_uri=request.from_.uri,
             remote_target=target_of(request),
-            route_set=route_set,
+            route_set=route_set_of(request),
             local_cseq=local_cseq,
             remote_cseq=request.cseq.number,
         )
@@ -83,10 +80,6 @@ class Dialog:
         ``local_cseq`` is the CSeq number of the SUBSCRIBE that it answers.
         """
         return cls.from_request(request, request.to.tag or "", local_cseq=local_cseq)
-
-    @property
-    def is_secure(self) -> bool:
-        return self.remote_target[:5].lower() == "sips:"
 
     def accept_cseq(self, number: int) -> bool:
         """Take note of the peer's CSeq; False if it is lower than an earlier one, which is answered with 500.
@@ -216,12 +209,15 @@ def target_of(request: Request) -> str:
     return target
 
 
-def _check_route(request: Request, route_set: list[str]) -> None:
+def route_set_of(request: Request) -> list[str]:
+    """The Record-Route values of a request that makes a dialog, each of which a request can be sent to."""
+    route_set = request.record_route
     try:
         for route in route_set:
             SipUri.parse(NameAddr.parse(route).uri)
     except BadMessage as bad:
         raise BadMessage(f"a Record-Route that cannot be followed: {bad}", 400, request) from None
+    return route_set
 
 
 def _tag_params(tag: str) -> Params:

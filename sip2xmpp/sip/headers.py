@@ -7,7 +7,7 @@ Implements: RFC 3261, sections 20 and 25.1; RFC 3581 (rport); RFC 6665, section 
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.sip.grammar import (
@@ -33,13 +33,10 @@ __all__ = ["CSeq", "Event", "MediaType", "NameAddr", "SubscriptionState", "Via",
 
 CSEQ_LIMIT = 2**31 - 1
 DELTA_LIMIT = 2**32 - 1
-#   The transaction identifiers of RFC 3261 begin so; those of RFC 2543 do not.
-MAGIC_COOKIE = "z9hG4bK"
 _SENT_PROTOCOL = re.compile(
     rf"({TOKEN.pattern})[ \t]*/[ \t]*({TOKEN.pattern})[ \t]*/[ \t]*({TOKEN.pattern})[ \t]+"
 )
 _DISPLAY_UNFIT = re.compile(r'[",;:<>\\\x00-\x08\x0a-\x1f\x7f]')
-_DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443, "TLS-SCTP": 5061}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +104,6 @@ class NameAddr:
         """The content of the header parameter ``name`` (lower case); empty for a flag, None if absent."""
         return param(self.params, name)
 
-    def with_tag(self, tag: str) -> "NameAddr":
-        return replace(self, params=with_param(self.params, "tag", tag))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Via:
@@ -173,15 +167,6 @@ class Via:
     def rport(self) -> str | None:
         """Empty if the sender only asks for it, digits once it is filled in, None if absent (RFC 3581)."""
         return param(self.params, "rport")
-
-    @property
-    def maddr(self) -> str | None:
-        return param(self.params, "maddr")
-
-    @property
-    def default_port(self) -> int:
-        """The port of a sent-by that names none."""
-        return _DEFAULT_PORTS.get(self.transport, 5060)
 
     def param(self, name: str) -> str | None:
         return param(self.params, name)

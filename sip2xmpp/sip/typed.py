@@ -33,10 +33,9 @@ class Message:
 
     __slots__ = ("body", "flow", "headers")
 
-    def __init__(self, *, headers: Headers, body: bytes = b"", flow: "Flow | None" = None) -> None:
-        self.headers = headers
-        self.body = body
-        self.flow = flow
+    headers: Headers
+    body: bytes
+    flow: "Flow | None"
 
     def to_bytes(self) -> bytes:
         """The message as it goes on the wire; Content-Length is always that of ``body``."""
