@@ -32,11 +32,9 @@ class SmallComponent(Peer):
 
     name = "small-component"
 
-    def __init__(
-        self, directory: Path, server: Server, *, domain: str = DOMAIN, secret: str = SECRET
-    ) -> None:
+    def __init__(self, directory: Path, server: Server, *domains: str, secret: str = SECRET) -> None:
         super().__init__(directory)
-        self._arguments = [str(server.component_port), domain, secret]
+        self._arguments = [str(server.component_port), secret, *(domains or (DOMAIN,))]
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "tests.xmpp.small_component", *self._arguments]
@@ -186,7 +184,7 @@ def test_a_wrong_secret_is_reported_once_and_tried_again(server: Server, tmp_pat
 
 
 def test_a_domain_the_server_does_not_know_is_reported(server: Server, tmp_path: Path) -> None:
-    with SmallComponent(tmp_path / "component", server, domain="unknown.example.org") as component:
+    with SmallComponent(tmp_path / "component", server, "unknown.example.org") as component:
         said = "host-unknown" if server.name == "prosody" else "not-authorized"
         eventually(lambda: component.logged(ADVICE[said]), "advice")
 
@@ -200,6 +198,21 @@ def test_a_second_gateway_is_told_of_the_first_and_takes_over_from_it(tmp_path: 
         eventually(lambda: component.logged(ADVICE["conflict"]), "advice")
         first.close()
         component.wait_for("link_up")
+
+
+@pytest.mark.parametrize("global_routes", [False, True])
+def test_components_that_ejabberd_mixes_are_told_apart(tmp_path: Path, global_routes: bool) -> None:
+    domains = ["sip.example.org", "gw.example.org"]
+    server = Ejabberd(
+        tmp_path / "server", users={"juliet": "pw"}, components=domains, global_routes=global_routes
+    )
+    with server, SmallComponent(tmp_path / "component", server, *domains) as component:
+        component.wait_for("link_up", 2)
+        with RawClient(f"{JULIET}/balcony", "pw", server.c2s) as juliet:
+            for _ in range(10):
+                for domain in domains:
+                    assert juliet.iq("get", f"<query xmlns='{INFO}'/>", domain).get("type") == "result"
+        assert len(component.logged("set global_routes to false")) == (2 if global_routes else 0)
 
 
 def test_a_link_comes_back_after_the_server_restarts_and_after_it_is_killed(

@@ -112,6 +112,7 @@ class MemoryServer:
         self.attempts: list[float] = []
         self.received: list[Element] = []
         self.is_running = True
+        self.accepts = True
         self.answers_handshake = True
         self.stream_error: str | None = None
         self.pipes: list[Pipe] = []
@@ -146,6 +147,8 @@ class MemoryServer:
         self.attempts.append(self.clock.seconds())
         if not self.is_running:
             return fail(error.ConnectionRefusedError("nobody listens"))
+        if not self.accepts:
+            return Deferred()
         theirs: Any = factory.buildProtocol(ADDRESS)
         ours: Any = self._factory.buildProtocol(ADDRESS)
         near, far = Pipe(self.clock, theirs), Pipe(self.clock, ours)

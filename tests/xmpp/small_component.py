@@ -1,10 +1,10 @@
-"""The XMPP package as a program of its own: one component link whose contacts do what users tell them by message.
+"""The XMPP package as a program of its own: component links whose contacts do what users tell them by message.
 
 It prints one JSON object a line for everything that the listeners are told.  A contact approves every subscription and
 shows itself online with its capabilities, asks back when told ``befriend``, takes any other message but an empty one as
 its new status, and says it to the sender.
 
-Run as ``python -m tests.xmpp.small_component PORT DOMAIN SECRET``.
+Run as ``python -m tests.xmpp.small_component PORT SECRET DOMAIN...``.
 """
 
 import json
@@ -21,6 +21,7 @@ from sip2xmpp.xmpp.disco import CONTACT
 from sip2xmpp.xmpp.inbound import Inbound
 from sip2xmpp.xmpp.iq import Answers
 from sip2xmpp.xmpp.link import ComponentLink, Timing
+from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.messages import ChatMessage
 from sip2xmpp.xmpp.stanzas import message_stanza, presence_stanza
 from sip2xmpp.xmpp.vcards import VCard
@@ -32,7 +33,7 @@ FAST = Timing(
     settled=1.0,
     handshake=5.0,
     keep_alive=0.5,
-    ping_timeout=1.0,
+    ping_timeout=2.0,
 )
 
 
@@ -41,10 +42,10 @@ def tell(event: str, **fields: Any) -> None:
 
 
 class Contacts:
-    """Every local part of the domain."""
+    """Every local part of every domain."""
 
-    def __init__(self, link: ComponentLink) -> None:
-        self._link = link
+    def __init__(self, links: Links) -> None:
+        self._links = links
 
     def link_up(self, domain: str) -> None:
         tell("link_up", domain=domain)
@@ -54,7 +55,7 @@ class Contacts:
 
     def subscribe(self, sender: str, recipient: str, **_: object) -> None:
         tell("subscribe", sender=sender, recipient=recipient)
-        self._link.send(presence_stanza(recipient, sender, type_="subscribed"))
+        self._links.reply(presence_stanza(recipient, sender, type_="subscribed"))
         self._show(recipient, sender, Availability())
 
     def subscribed(self, sender: str, recipient: str, **_: object) -> None:
@@ -87,17 +88,17 @@ class Contacts:
         sender = message.sender.partition("/")[0]
         contact = message.recipient.partition("/")[0]
         if message.body == "befriend":
-            self._link.send(presence_stanza(contact, sender, type_="subscribe"))
+            self._links.reply(presence_stanza(contact, sender, type_="subscribe"))
         elif message.body == "fault":
             raise KeyError("asked to")
         elif message.body == "garbage":
             dirty = "bell \x07, half \ud83d, null \x00, end"
             self._show(contact, sender, Availability(statuses=(("en", dirty),)))
-            self._link.send(
+            self._links.reply(
                 message_stanza(ChatMessage(sender=contact, recipient=sender, bodies=(("", dirty),)))
             )
-            self._link.send(f"<presence from='{contact}' to='{sender}'><status>\x01</status></presence>")
-            self._link.send(f"<presence from='bob@elsewhere.example' to='{sender}'/>")
+            self._links.reply(f"<presence from='{contact}' to='{sender}'><status>\x01</status></presence>")
+            self._links.reply(f"<presence from='bob@elsewhere.example' to='{sender}'/>")
         elif message.body:
             self._show(contact, sender, Availability(statuses=(("en", message.body),)))
 
@@ -105,7 +106,7 @@ class Contacts:
         tell("message_error", sender=message.sender, recipient=message.recipient, error=repr(message.error))
 
     def _show(self, contact: str, to: str, availability: Availability) -> None:
-        self._link.send(presence_stanza(f"{contact}/phone", to, availability, caps=CONTACT.element))
+        self._links.reply(presence_stanza(f"{contact}/phone", to, availability, caps=CONTACT.element))
 
 
 def card_of(jid: str) -> "Deferred[VCard | None]":
@@ -116,32 +117,36 @@ def log(event: LogEvent) -> None:
     tell("log", level=event["log_level"].name, text=formatEvent(event))
 
 
-def main(port: int, domain: str, secret: str) -> None:
+def main(port: int, secret: str, domains: list[str]) -> None:
     reactor: Any = installed_reactor
     globalLogBeginner.beginLoggingTo([log], redirectStandardIO=False)
-    link = ComponentLink(
-        domain=domain,
-        secret=secret,
-        endpoint=TCP4ClientEndpoint(reactor, "127.0.0.1", port, timeout=2),
-        clock=reactor,
-        timing=FAST,
+    links = Links(
+        ComponentLink(
+            domain=domain,
+            secret=secret,
+            endpoint=TCP4ClientEndpoint(reactor, "127.0.0.1", port, timeout=2),
+            clock=reactor,
+            timing=FAST,
+        )
+        for domain in domains
     )
-    contacts = Contacts(link)
-    answers = Answers(send=link.send, now=reactor.seconds, card_of=card_of)
+    contacts = Contacts(links)
+    answers = Answers(send=links.reply, now=reactor.seconds, card_of=card_of)
     inbound = Inbound(
-        send=link.send,
+        send=links.reply,
         presence=contacts,
         messages=contacts,
         answer_iq=answers.iq_received,
         now=reactor.seconds,
     )
-    link.attach(receive=inbound.stanza_received, listener=contacts)
-    service = link.service()
+    for link in links:
+        link.attach(receive=inbound.stanza_received, listener=contacts)
+    service = links.service()
     service.startService()
     reactor.addSystemEventTrigger("before", "shutdown", service.stopService)
     reactor.run()
-    tell("stopped", connected=link.counters.connected)
+    tell("stopped", connected=sum(link.counters.connected for link in links))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -322,6 +322,45 @@ def test_stopping_ends_the_stream_in_order(rig: Rig) -> None:
     assert not rig.clock.getDelayedCalls()
 
 
+def test_a_listener_that_fails_harms_neither_the_link_nor_its_end(rig: Rig, logged: list[LogEvent]) -> None:
+    class Broken:
+        def link_up(self, domain: str) -> None:
+            raise KeyError(domain)
+
+        def link_down(self, domain: str, why: str) -> None:
+            raise KeyError(why)
+
+    rig.link.attach(receive=rig.stanzas.append, listener=Broken())
+    rig.start()
+    assert rig.link.is_up
+    stopped: list[object] = []
+    rig.service.stopService().addCallback(stopped.append)
+    settle(rig.clock)
+    assert stopped == [None]
+    assert [event["log_failure"].type for event in errors_in(logged)] == [KeyError, KeyError]
+
+
+def test_stanzas_of_another_component_are_taken_and_reported_once(rig: Rig, logged: list[LogEvent]) -> None:
+    rig.start()
+    for _ in range(3):
+        rig.server.send("<presence from='juliet@jabber.example' to='bob@gw.example.org'/>", DOMAIN)
+    settle(rig.clock)
+    assert len(rig.stanzas) == 3
+    assert len([event for event in logged if "global_routes" in str(event["log_format"])]) == 1
+
+
+def test_what_the_server_says_of_the_end_is_reported(rig: Rig, logged: list[LogEvent]) -> None:
+    rig.start()
+    rig.server.send(
+        "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
+        "<text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>too fast</text></stream:error>",
+        DOMAIN,
+    )
+    settle(rig.clock)
+    (event,) = [event for event in logged if event["log_level"] is LogLevel.warn]
+    assert (event["why"], event["detail"]) == ("policy-violation", " (too fast)")
+
+
 def test_stopping_does_not_wait_for_a_server_that_does_not_read(rig: Rig) -> None:
     rig.start()
     rig.server.pipes[0].reads = False
@@ -344,7 +383,11 @@ def prepare_handshake(rig: Rig) -> None:
     rig.server.answers_handshake = False
 
 
-@pytest.mark.parametrize("prepare", [prepare_nothing, prepare_refused, prepare_handshake])
+def prepare_connecting(rig: Rig) -> None:
+    rig.server.accepts = False
+
+
+@pytest.mark.parametrize("prepare", [prepare_nothing, prepare_refused, prepare_handshake, prepare_connecting])
 def test_stopping_leaves_no_timer_whatever_the_link_was_doing(
     rig: Rig, prepare: Callable[[Rig], None]
 ) -> None:
@@ -388,7 +431,8 @@ def test_a_stanza_takes_the_link_of_its_domain(links: tuple[Links, MemoryServer]
     both, server = links
     xml = presence_stanza("bob@b.example.org", "juliet@jabber.example", type_="probe")
     assert both.send(xml, "b.example.org")
+    assert both.reply(xml) and not both.reply("<presence/>")
     assert not both.send(xml, "a.example.org")
     assert not both.send(xml, "c.example.org") and not both.is_up("c.example.org")
     settle(clock)
-    assert len(server.received) == 1
+    assert len(server.received) == 2
