@@ -16,7 +16,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from twisted.application.internet import ClientService
 from twisted.application.service import IService, Service
@@ -172,9 +172,6 @@ class ComponentLink:
 
     # What the stream manager calls (IXMPPHandler)
 
-    def setHandlerParent(self, parent: Any) -> None:
-        parent.addHandler(self)
-
     def makeConnection(self, stream: ComponentStream) -> None:
         """The transport is connected; the handshake begins."""
         self._stream = stream
@@ -225,7 +222,7 @@ class ComponentLink:
 
     def _stanza_received(self, stanza: Element) -> None:
         self.counters.received += 1
-        if not self._strays and self.domain not in stanza.attributes.get("to", ""):
+        if not self._strays and self.domain not in stanza.attributes.get("to", self.domain):
             # COMPAT: ejabberd's default, global_routes, gives all components of a listener to each connection in turn
             self._strays = True
             log.emit(
@@ -240,7 +237,7 @@ class ComponentLink:
         stream, write = self._stream, self._write
         assert stream is not None
         if write is None:
-            return
+            return  # closing
         if stream.heard == self._heard_before:
             # To our own name: the server must route it, and needs no other domain to do so.
             write(iq_stanza(self.domain, self.domain, "get", "ping", f"<ping xmlns='{ns.PING}'/>").encode())

@@ -1,8 +1,8 @@
 """Stanzas out: values and texts into strings, escaped here and nowhere else.
 
 A stanza is built as a string because that costs a fifth of an element tree.  ``from`` is always the first attribute:
-the link reads it there to refuse a stanza that is not from its own domain.  A change that goes to many contacts has one
-``presence_content``, and ``presence_to`` puts an envelope round it for each.
+the link reads it there to refuse a stanza that is not from its own domain.  A change that goes to many contacts is
+written once, because what stands inside a presence is remembered by its value.
 
 Implements: RFC 6120 section 8; RFC 6121 sections 3 to 5; XEP-0085; XEP-0107; XEP-0108; XEP-0172; XEP-0184; XEP-0203;
 XEP-0308; XEP-0319; XEP-0333; XEP-0334.
@@ -11,6 +11,7 @@ XEP-0308; XEP-0319; XEP-0333; XEP-0334.
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
 from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
@@ -29,6 +30,7 @@ class PepKind(Enum):
     NICK = ns.NICK
 
 
+@lru_cache(maxsize=256)
 def presence_content(availability: Availability, *, caps: str = "") -> str:
     """Return what stands inside the presence; ``caps`` is the prepared ``<c/>`` element (XEP-0115)."""
     parts = []
@@ -51,12 +53,6 @@ def presence_content(availability: Availability, *, caps: str = "") -> str:
             parts.append(nick_element(availability.nickname))
         parts.append(caps)
     return "".join(parts)
-
-
-def presence_to(from_: str, to: str, content: str, *, available: bool = True) -> str:
-    """Put an envelope round a prepared content."""
-    type_ = "" if available else " type='unavailable'"
-    return f"<presence from='{quote(from_)}' to='{quote(to)}'{type_}>{content}</presence>"
 
 
 def presence_stanza(

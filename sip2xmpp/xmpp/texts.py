@@ -28,11 +28,6 @@ def clean(text: str, limit: int | None = None) -> str:
     return text
 
 
-def one_line(text: str, limit: int = NAME_LIMIT) -> str:
-    """Return cleaned text with every run of white space made one space."""
-    return clean(" ".join(text.split()), limit)
-
-
 def escape(text: str) -> str:
     """Escape character data that ``clean`` has passed."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -20,7 +20,6 @@ from sip2xmpp.xmpp.stanzas import (
     message_stanza,
     presence_content,
     presence_stanza,
-    presence_to,
 )
 from sip2xmpp.xmpp.texts import STATUS_LIMIT, clean
 
@@ -129,17 +128,6 @@ def test_no_foreign_text_gets_out_of_its_place(jid: str, language: str, status: 
     again = read_availability(stanza, NOW)
     assert again.mood is not None and again.mood.value in MOODS
     assert again.activity is not None and again.activity.general in ACTIVITIES
-
-
-def test_one_content_serves_many_envelopes() -> None:
-    said = Availability(show=Show.AWAY, statuses=(("en", "Away"),))
-    content = presence_content(said, caps="<c/>")
-    assert presence_to(BOB, JULIET, content) == presence_stanza(BOB, JULIET, said, caps="<c/>")
-    gone = Availability(available=False)
-    assert (
-        parse_stanza(presence_to(BOB, JULIET, presence_content(gone), available=False))["type"]
-        == "unavailable"
-    )
 
 
 def test_an_unavailable_presence_has_neither_show_nor_priority_nor_caps() -> None:

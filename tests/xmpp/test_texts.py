@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sip2xmpp.xmpp.texts import clean, one_line, quote, text_of
+from sip2xmpp.xmpp.texts import clean, quote, text_of
 from sip2xmpp.xmpp.times import read_stamp, stamp
 
 ANYTHING = st.text(st.characters(codec=None, exclude_categories=()))
@@ -33,10 +33,6 @@ def test_clean_removes_what_xml_forbids_and_nothing_else(dirty: str, cleaned: st
 def test_a_long_text_is_cut_with_an_ellipsis() -> None:
     assert clean("x" * 10, 10) == "x" * 10
     assert clean("x" * 11, 10) == "x" * 9 + "…"
-
-
-def test_a_label_stays_on_one_line() -> None:
-    assert one_line(" Bob\r\n\tthe  Builder ") == "Bob the Builder"
 
 
 @given(ANYTHING)
