@@ -6,14 +6,14 @@ durable, and the NOTIFY follows it.  A SUBSCRIBE with a lifetime of zero outside
 its one NOTIFY and is never stored.
 
 Nothing here has a timer of its own: the store tells what has expired, and pauses and watchers whose back end says
-nothing wait in two ``Deadlines``.  ``restore`` brings every stored dialog back after a restart, a few at a time in
-random order, so that the watchers are told the current state without a storm.
+nothing wait in two ``Deadlines``.  After a restart ``restore`` takes every stored dialog up again, at a pace
+(``events.restoration``).
 
 Implements: RFC 6665 sections 4.2.1 (SUBSCRIBE), 4.4.2, 7.2 (489), 8.2.2 (Allow-Events); RFC 3261 section 12.2.2.
 """
 
 import random
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -22,12 +22,14 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import BadAddress, NoSuchPresentity, Refused, TooMany, Unreachable
+from sip2xmpp.errors import BadAddress, IntervalTooBrief, NoSuchPresentity, Refused, TooMany, Unreachable
+from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage
+from sip2xmpp.events.restoration import Restoration
 from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.dialog import route_set_of, target_of
+from sip2xmpp.sip.dialog import target_of
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.sip.headers import Event
 from sip2xmpp.sip.message import Request
@@ -41,10 +43,6 @@ PATIENCE = 2.0
 """Seconds after which a watcher is told that it is pending, if the back end has said nothing."""
 FETCH_PATIENCE = 8.0
 """Seconds after which a fetch is answered with nothing."""
-RESTORED_AT_ONCE = 100
-"""How many stored dialogs are resumed together after a restart."""
-RESTORE_INTERVAL = 0.05
-"""Seconds from one such group to the next."""
 
 UNDECIDED = Notification(standing=Standing.PENDING)
 
@@ -79,12 +77,11 @@ class Notifier:
         self.agent = agent
         self.store = store
         self.clock = clock
-        self._rng = rng
         self._packages = {package.name: package for package in packages}
         self._limits = limits
         self._subscriptions: dict[str, Subscription] = {}
         self._per_watcher: Counter[Address] = Counter()
-        self._dormant: deque[Subscription] = deque()
+        self._restoration = Restoration(clock=clock, rng=rng, resume=self._resume)
         self._silent = Deadlines(clock, self._back_end_silent)
         self._paused = Deadlines(clock, self._pause_over)
         store.dialogs.listen(self._dialog_changed)
@@ -111,15 +108,24 @@ class Notifier:
         self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
     ) -> None:
         """Answer a SUBSCRIBE of ``watcher``, whose identity is proved, for ``presentity``."""
-        event = request.event
-        # COMPAT: old Linphone writes "Presence"; the value goes back in its own spelling.
-        package = self._packages.get(event.type.lower()) if event is not None else None
+        package = self._package(request.event_value)
         if package is None:
             transaction.reply(489, headers=[("Allow-Events", self.allow_events)])
-        elif request.to.tag is None:
-            self._begin(transaction, request, watcher, presentity, package)
-        else:
-            self._go_on(transaction, request, watcher, package)
+            return
+        try:
+            if request.to.tag is None:
+                self._begin(transaction, request, watcher, presentity, package)
+            else:
+                self._go_on(transaction, request, watcher, package)
+        except IntervalTooBrief as brief:
+            transaction.reply(423, headers=too_brief(brief))
+
+    def _package(self, event: str | None) -> EventPackage | None:
+        """The package that an Event header names."""
+        if event is None:
+            return None
+        # COMPAT: old Linphone writes "Presence"; the value goes back in its own spelling.
+        return self._packages.get(event) or self._packages.get(Event.parse(event).type.lower())
 
     def _begin(
         self,
@@ -129,21 +135,41 @@ class Notifier:
         presentity: Address,
         package: EventPackage,
     ) -> None:
-        expires = self._granted(transaction, request, package)
-        if expires is None:
-            return
-        profile = package.profile(request.accept, request.user_agent, datagram=_is_datagram(request.flow))
+        """A SUBSCRIBE outside of a dialog (RFC 6665, section 4.1.2.1)."""
+        expires = self._granted(request, package)
+        flow, accept, user_agent = _flow_of(request), request.accept, request.user_agent
+        profile = package.profile(accept, user_agent, datagram=flow.transport is Transport.UDP)
         if profile is None:
             transaction.reply(406)
             return
         if expires and self._per_watcher[watcher] >= self._limits.per_watcher:
             transaction.reply(403, "Too Many Subscriptions")
             return
-        fetch = expires == 0
-        record = self._record(transaction.local_tag, request, watcher, presentity, expires)
-        subscription = Subscription(
-            self, package=package, profile=profile, record=record, flow=request.flow, fetch=fetch
+        sender = request.from_
+        record = DialogRecord(
+            role=ROLE,
+            call_id=request.call_id,
+            local_tag=transaction.local_tag,
+            remote_tag=sender.tag or "",
+            watcher=watcher,
+            presentity=presentity,
+            event=request.event_value or "",
+            local_uri=request.to.uri,
+            remote_uri=sender.uri,
+            remote_target=target_of(request),
+            route_set=tuple(request.record_route),
+            cseq_ceiling=CSEQ_BLOCK,
+            remote_cseq=request.cseq.number,
+            flow=flow.to_text(),
+            accept=", ".join(accept),
+            user_agent=user_agent,
+            expires_at=self.clock.seconds() + expires,
         )
+        fetch = expires == 0
+        subscription = Subscription(
+            self, package=package, profile=profile, record=record, flow=flow, fetch=fetch
+        )
+        subscription.prepare()
         try:
             subscription.watch = package.watch(presentity, subscription, fetch=fetch)
         except (NoSuchPresentity, BadAddress) as refused:
@@ -156,7 +182,7 @@ class Notifier:
             self._add(subscription)
             if not fetch:
                 self.store.dialogs.put(record)
-            self._answer(transaction, request, subscription, expires, "" if fetch else "created")
+            self._answer(transaction, subscription, expires, "" if fetch else "created")
 
     def _go_on(
         self, transaction: ServerTransaction, request: Request, watcher: Address, package: EventPackage
@@ -173,32 +199,29 @@ class Notifier:
         if request.cseq.number < record.remote_cseq:
             transaction.reply(500, "CSeq out of order")
             return
-        expires = self._granted(transaction, request, package)
-        if expires is None:
-            return
+        expires = self._granted(request, package)
         if expires == 0:
             subscription.unsubscribed()
-            self._answer(transaction, request, subscription, 0, "")
+            self._answer(transaction, subscription, 0, "")
             return
-        accept = request.accept or _split(record.accept)
+        flow, accept = _flow_of(request), request.accept or _split(record.accept)
         user_agent = request.user_agent or record.user_agent
-        profile = package.profile(accept, user_agent, datagram=_is_datagram(request.flow))
+        profile = package.profile(accept, user_agent, datagram=flow.transport is Transport.UDP)
         if profile is None:
             transaction.reply(406)
             return
-        assert request.flow is not None
         record = replace(
             record,
             remote_target=target_of(request) if "Contact" in request.headers else record.remote_target,
             remote_cseq=request.cseq.number,
-            flow=request.flow.to_text(),
+            flow=flow.to_text(),
             accept=", ".join(accept),
             user_agent=user_agent,
             expires_at=self.clock.seconds() + expires,
         )
-        subscription.refreshed(record, request.flow, profile)
+        subscription.refreshed(record, flow, profile)
         self.store.dialogs.put(record)
-        self._answer(transaction, request, subscription, expires, "refreshed")
+        self._answer(transaction, subscription, expires, "refreshed")
 
     def _named(self, request: Request) -> Subscription | None:
         """The subscription whose dialog ``request`` belongs to."""
@@ -210,75 +233,38 @@ class Notifier:
             return None
         return subscription
 
-    def _granted(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> int | None:
-        """The lifetime in seconds, never longer than asked for; None when 423 has been sent."""
-        asked = request.expires
-        if asked is None:
-            return package.default_expires
-        least = self._limits.min_expires
-        if 0 < asked < least and asked < 3600:
-            transaction.reply(423, headers=[("Min-Expires", str(least))])
-            return None
-        return min(asked, self._limits.max_expires)
-
-    def _record(
-        self, local_tag: str, request: Request, watcher: Address, presentity: Address, expires: int
-    ) -> DialogRecord:
-        assert request.flow is not None
-        return DialogRecord(
-            role=ROLE,
-            call_id=request.call_id,
-            local_tag=local_tag,
-            remote_tag=request.from_.tag or "",
-            watcher=watcher,
-            presentity=presentity,
-            event=request.event_value or "",
-            local_uri=request.to.uri,
-            remote_uri=request.from_.uri,
-            remote_target=target_of(request),
-            route_set=tuple(route_set_of(request)),
-            cseq_ceiling=CSEQ_BLOCK,
-            remote_cseq=request.cseq.number,
-            flow=request.flow.to_text(),
-            accept=", ".join(request.accept),
-            user_agent=request.user_agent,
-            expires_at=self.clock.seconds() + expires,
+    def _granted(self, request: Request, package: EventPackage) -> int:
+        limits = self._limits
+        return granted(
+            request.expires,
+            default=package.default_expires,
+            least=limits.min_expires,
+            most=limits.max_expires,
         )
 
     # The answer, when it is durable
 
     def _answer(
-        self,
-        transaction: ServerTransaction,
-        request: Request,
-        subscription: Subscription,
-        expires: int,
-        what: str,
+        self, transaction: ServerTransaction, subscription: Subscription, expires: int, what: str
     ) -> None:
         if subscription.fetch:
-            self._accept(transaction, request, subscription, 0, what)
+            self._accept(transaction, subscription, expires, what)
             return
         self.store.committed().addCallbacks(
-            lambda _: self._accept(transaction, request, subscription, expires, what),
+            lambda _: self._accept(transaction, subscription, expires, what),
             lambda failure: self._not_stored(transaction, subscription, failure),
         ).addErrback(lambda failure: self.log.failure("a SUBSCRIBE was not answered", failure))
 
     def _accept(
-        self,
-        transaction: ServerTransaction,
-        request: Request,
-        subscription: Subscription,
-        expires: int,
-        what: str,
+        self, transaction: ServerTransaction, subscription: Subscription, expires: int, what: str
     ) -> None:
         if what == "refreshed" and subscription.over:
             transaction.reply(481)
             return
-        assert request.flow is not None
-        headers = [("Expires", str(expires)), ("Contact", self.agent.contact_uri(request.flow))]
+        request, record = transaction.request, subscription.record
+        headers = [("Expires", str(expires)), ("Contact", self.agent.contact_uri(_flow_of(request)))]
         headers += [("Record-Route", route) for route in request.record_route]
         transaction.reply(200, headers=headers)
-        record = subscription.record
         if what:
             self.log.info(
                 "subscription {what}: {watcher} -> {presentity} ({event}, {expires} s)",
@@ -289,10 +275,10 @@ class Notifier:
                 expires=expires,
             )
         subscription.answered()
-        if what == "refreshed" and subscription.watch is not None:
-            subscription.watch.refresh()
-        elif not subscription.over and subscription.watch is None:
+        if subscription.watch is None:
             self._resume(subscription)
+        elif what == "refreshed":
+            subscription.watch.refresh()
         if subscription.is_silent:
             patience = FETCH_PATIENCE if subscription.fetch else PATIENCE
             self._silent.add(record.local_tag, self.clock.seconds() + patience)
@@ -351,47 +337,43 @@ class Notifier:
 
     def restore(self) -> None:
         """Take up every stored dialog again; to be called once, before requests are served."""
+        dormant = []
         for record in self.store.dialogs.all():
             if record.role == ROLE:
-                self._restore(record)
-        self._rng.shuffle(self._dormant)
-        if self._dormant:
-            self.log.info("{count} subscriptions are taken up again", count=len(self._dormant))
-            self.clock.callLater(0, self._resume_some)
+                subscription = self._restored(record)
+                if subscription is None:
+                    self.store.dialogs.remove(record.key)
+                else:
+                    self._add(subscription)
+                    dormant.append(subscription)
+        self._restoration.begin(dormant)
 
-    def _restore(self, record: DialogRecord) -> None:
-        package = self._packages.get(Event.parse(record.event).type.lower())
+    def _restored(self, record: DialogRecord) -> Subscription | None:
+        """The subscription of a stored dialog, not watching yet; None if its package is gone."""
+        package = self._package(record.event)
+        if package is None:
+            return None
         flow = Flow.from_text(record.flow)
-        profile = None
-        if package is not None:
-            accept = _split(record.accept)
-            profile = package.profile(accept, record.user_agent, datagram=_is_datagram(flow))
-        if package is None or profile is None:
-            self.store.dialogs.remove(record.key)
-            return
+        is_datagram = flow.transport is Transport.UDP
+        profile = package.profile(_split(record.accept), record.user_agent, datagram=is_datagram)
+        if profile is None:
+            return None
         subscription = Subscription(
             self,
             package=package,
             profile=profile,
             record=record,
             # A connection did not survive; the watcher is found by the route of the dialog.
-            flow=flow if _is_datagram(flow) else None,
+            flow=flow if is_datagram else None,
             first_cseq=record.cseq_ceiling,
         )
         subscription.answered()
-        self._add(subscription)
-        self._dormant.append(subscription)
-
-    def _resume_some(self) -> None:
-        for _ in range(min(RESTORED_AT_ONCE, len(self._dormant))):
-            subscription = self._dormant.popleft()
-            if subscription.watch is None and not subscription.over:
-                self._resume(subscription)
-        if self._dormant:
-            self.clock.callLater(RESTORE_INTERVAL, self._resume_some)
+        return subscription
 
     def _resume(self, subscription: Subscription) -> None:
-        """Watch again for a restored subscription."""
+        """Watch for a restored subscription, unless it has been brought back by a SUBSCRIBE, or is over."""
+        if subscription.watch is not None or subscription.over:
+            return
         try:
             subscription.watch = subscription.package.watch(subscription.record.presentity, subscription)
         except (NoSuchPresentity, BadAddress):
@@ -410,9 +392,10 @@ def _is_same_event(request: Request, record: DialogRecord) -> bool:
     return asked is not None and (asked.type.lower(), asked.id) == (held.type.lower(), held.id)
 
 
+def _flow_of(request: Request) -> Flow:
+    assert request.flow is not None, "a request that was received has a flow"
+    return request.flow
+
+
 def _split(accept: str) -> list[str]:
     return accept.split(", ") if accept else []
-
-
-def _is_datagram(flow: Flow | None) -> bool:
-    return flow is not None and flow.transport is Transport.UDP

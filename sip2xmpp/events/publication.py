@@ -22,7 +22,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import BadDocument
+from sip2xmpp.errors import BadDocument, IntervalTooBrief
+from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage
 from sip2xmpp.sip.message import STAR, Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
@@ -93,8 +94,16 @@ class Publications:
             if old is None:
                 transaction.reply(412)
                 return
-        expires = self._granted(transaction, request, package)
-        if expires is None:
+        limits = self._limits
+        try:
+            expires = granted(
+                request.expires,
+                default=package.default_expires,
+                least=limits.min_expires,
+                most=limits.max_expires,
+            )
+        except IntervalTooBrief as brief:
+            transaction.reply(423, headers=too_brief(brief))
             return
         if old is not None and expires == 0:
             self._change(transaction, None, [old], 0)
@@ -110,16 +119,6 @@ class Publications:
         if found is None or found.presentity != presentity or found.package != package.name:
             return None
         return found
-
-    def _granted(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> int | None:
-        asked = request.expires
-        if asked is None:
-            return package.default_expires
-        least = self._limits.min_expires
-        if 0 < asked < least and asked < 3600:
-            transaction.reply(423, headers=[("Min-Expires", str(least))])
-            return None
-        return min(asked, self._limits.max_expires)
 
     def _is_body_right(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> bool:
         """Whether the body can be published; if not, the transaction has been answered."""

@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadAddress, BadMessage, IntervalTooBrief, Refused, TooMany
+from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.sip.grammar import format_params
 from sip2xmpp.sip.headers import NameAddr, seconds
 from sip2xmpp.sip.message import STAR, Request
@@ -94,7 +95,7 @@ class Registrar:
         try:
             changes = changes_of(request, aor, live, self._clock.seconds(), self._limits)
         except IntervalTooBrief as brief:
-            transaction.reply(423, headers=[("Min-Expires", str(brief.minimum))])
+            transaction.reply(423, headers=too_brief(brief))
         except TooMany as many:
             transaction.reply(403, str(many))
         except OutOfOrder as late:
@@ -170,13 +171,12 @@ def changes_of(
 def _lifetime(request: Request, contact: NameAddr, limits: RegistrationLimits) -> int:
     """Seconds granted to one contact; 0 removes it."""
     asked = seconds(contact.param("expires"))
-    if asked is None:
-        asked = request.expires
-    if asked is None:
-        asked = limits.default_expires
-    if 0 < asked < limits.min_expires and asked < 3600:
-        raise IntervalTooBrief(limits.min_expires)
-    return min(asked, limits.max_expires)
+    return granted(
+        request.expires if asked is None else asked,
+        default=limits.default_expires,
+        least=limits.min_expires,
+        most=limits.max_expires,
+    )
 
 
 def _check_order(request: Request, binding: Binding) -> None:

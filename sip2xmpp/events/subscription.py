@@ -221,6 +221,11 @@ class Subscription:
 
     # What to send
 
+    def prepare(self) -> Prepared:
+        """Write what is the same in all NOTIFYs.  Raises ``BadMessage`` when the dialog has no usable way back."""
+        self._prepared = self._dialog().prepare("NOTIFY", self._headers())
+        return self._prepared
+
     def _proceed(self) -> None:
         if self._busy or not self._ready:
             return
@@ -230,11 +235,14 @@ class Subscription:
             self._send(self._newest)
 
     def _is_news(self, notification: Notification) -> bool:
+        """Whether the watcher would see anything new: what is compared is what it is sent."""
         told = self._told
-        return told is not notification and (
+        if told is notification:
+            return False
+        return (
             told is None
             or told.standing is not notification.standing
-            or told.document != notification.document
+            or self._content(told) != self._content(notification)
         )
 
     def _send(self, notification: Notification) -> None:
@@ -251,49 +259,48 @@ class Subscription:
             self._by_route = True
             self._send_by_route(notification)
             return
-        prepared = self._prepared
-        if prepared is None:
-            prepared = self._prepared = self._dialog().prepare("NOTIFY", self._headers())
-        head, tail = prepared.render(number, self._state(notification).encode("ascii"), self._content())
+        prepared = self._prepared or self.prepare()
+        content = NO_BODY if self._newest is None else self._content(self._newest)
+        head, tail = prepared.render(number, self._state(notification), content)
         self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
 
     def _send_by_route(self, notification: Notification) -> None:
         """The slow way: by the route set and target of the dialog, with whatever credentials the way asks for."""
-        body = self._body()
+        body = self._body(self._newest)
         request = self._dialog().next_request(
             "NOTIFY",
-            headers=[*self._headers(), ("Subscription-State", self._state(notification))],
+            headers=[*self._headers(), ("Subscription-State", self._state(notification).decode("ascii"))],
             body=b"" if body is None else body.octets,
             content_type=None if body is None else body.content_type,
         )
         answer = self.owner.agent.request(request)
         answer.addErrback(_as_outcome).addCallback(self._sent).addErrback(self._broken)
 
-    def _state(self, notification: Notification) -> str:
+    def _state(self, notification: Notification) -> bytes:
         """The Subscription-State header (RFC 6665, section 8.2.3)."""
         if notification.standing is not Standing.TERMINATED:
             left = max(ceil(self.record.expires_at - self.owner.clock.seconds()), 1)
-            return f"{'active' if notification.standing is Standing.ACTIVE else 'pending'};expires={left}"
+            word = b"active" if notification.standing is Standing.ACTIVE else b"pending"
+            return b"%b;expires=%d" % (word, left)
         reason = "" if notification.reason is None else f";reason={notification.reason.value}"
         retry = "" if notification.retry_after is None else f";retry-after={notification.retry_after}"
-        return f"terminated{reason}{retry}"
+        return f"terminated{reason}{retry}".encode("ascii")
 
-    def _content(self) -> bytes:
+    def _content(self, notification: Notification) -> bytes:
         """Content-Type, Content-Length and body, written once for all watchers who get the same."""
-        newest = self._newest
-        if newest is None or newest.document is None:
+        if notification.document is None:
             return NO_BODY
-        content = newest.renderings.get(self._rendering)
+        content = notification.renderings.get(self._rendering)
         if content is None:
-            body = self._body()
+            body = self._body(notification)
             content = NO_BODY if body is None else body_block(body.content_type, body.octets)
-            newest.renderings[self._rendering] = content
+            notification.renderings[self._rendering] = content
         return content
 
-    def _body(self) -> Body | None:
-        if self._newest is None:
+    def _body(self, notification: Notification | None) -> Body | None:
+        if notification is None:
             return None
-        return self.package.body(self._newest, entity_of(self.record.local_uri), self.profile)
+        return self.package.body(notification, entity_of(self.record.local_uri), self.profile)
 
     def _headers(self) -> list[tuple[str, str]]:
         way = self.flow or Transport(self.record.flow.partition(" ")[0])

@@ -320,13 +320,12 @@ class PresenceAgent:
         return sources
 
     def _document(self, publication: Publication) -> Presence | None:
+        """The document of a publication; None if it cannot be read, although it could when it was published."""
         try:
             return self._parse(publication)
-        except BadDocument as bad:
-            self.log.error(
-                "a publication of {presentity} cannot be read: {why}",
-                presentity=publication.presentity,
-                why=bad,
+        except BadDocument:
+            self.log.failure(
+                "a publication of {presentity} cannot be read", presentity=publication.presentity
             )
             return None
 
