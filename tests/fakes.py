@@ -64,6 +64,8 @@ class Network:
         self.duplication = duplication
         self.drops: Callable[[bytes, HostPort, HostPort], bool] = lambda octets, source, goal: False
         """A test's own loss: asked for every datagram."""
+        self.swallowed: set[tuple[Transport, HostPort]] = set()
+        """Places from which an attempt to connect never hears anything."""
         self.datagrams: list[tuple[bytes, HostPort, HostPort]] = []
         """Everything that was sent by UDP, lost or not."""
         self._sockets: dict[HostPort, Callable[[bytes, HostPort], None]] = {}
@@ -150,6 +152,8 @@ class Network:
 
         def arrive() -> None:
             accepted = self._listeners.get((transport, goal))
+            if (transport, goal) in self.swallowed:
+                return
             if accepted is None:
                 answer.errback(TransportFailed(f"the connection to {goal} was refused"))
                 return

@@ -63,6 +63,7 @@ class Streams:
         self._limit = max(16, min(limit, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED))
         self._connections: dict[int, Connection] = {}
         self._ways: dict[Way, Connection] = {}
+        self._peers: dict[tuple[Transport, HostPort], Connection] = {}
         self._opening: dict[Way, list[Deferred[Flow]]] = {}
         self._hosts: Counter[str] = Counter()
         self._ports: list[IListeningPort] = []
@@ -102,7 +103,7 @@ class Streams:
         if flow.connection is not None:
             connection = self._connections.get(flow.connection)
         else:
-            connection = self._any_to(flow.transport, flow.peer)
+            connection = self._peers.get((flow.transport, flow.peer))
         if connection is None:
             raise TransportFailed(f"the connection to {flow.transport.value}:{flow.peer} is gone")
         connection.write(octets)
@@ -145,6 +146,7 @@ class Streams:
         assert flow is not None
         way = (flow.transport, flow.peer, connection.tls_name)
         self._ways[way] = connection
+        self._peers[way[:2]] = connection
         if connection.ours:
             for waiting in self._opening.pop(way, ()):
                 waiting.callback(flow)
@@ -172,6 +174,8 @@ class Streams:
             way = (flow.transport, flow.peer, connection.tls_name)
             if self._ways.get(way) is connection:
                 del self._ways[way]
+            if self._peers.get(way[:2]) is connection:
+                del self._peers[way[:2]]
             self.log.debug("the connection to {peer} ended: {why}", peer=flow.peer, why=why)
             self._user.lost(flow)
         self._look_whether_ended()
@@ -218,12 +222,6 @@ class Streams:
         if way is not None:
             for waiting in self._opening.pop(way, ()):
                 waiting.errback(TransportFailed(f"no connection to {way[0].value}:{way[1]}: {why}"))
-
-    def _any_to(self, transport: Transport, peer: HostPort) -> Connection | None:
-        for (kind, place, _), connection in self._ways.items():
-            if kind is transport and place == peer:
-                return connection
-        return None
 
     def _make_room(self) -> bool:
         """Whether one more connection may be; the most silent one is closed for it if it has been so for long."""
