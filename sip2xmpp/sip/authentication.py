@@ -12,6 +12,7 @@ A nonce is bound to the source address, so that nobody can use up another's atte
 Implements: RFC 3261 section 22; RFC 7616 section 3.4 to 3.6; RFC 8760 section 2.
 """
 
+import re
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -99,6 +100,11 @@ class Throttle:
 STORED: Final = (Algorithm.SHA256, Algorithm.MD5)
 """The algorithms of which accounts have HA1, strongest first."""
 
+# COMPAT: baresip before 2.0 gives up on every challenge of an answer when one of them is not MD5 (measured with 1.0.0:
+# "Function not implemented"), although RFC 8760 asks it to take the first that it knows.
+_MD5_ONLY = re.compile(r"baresip v?[01]\.", re.IGNORECASE)
+"""User-Agents that are offered MD5 alone."""
+
 
 class DigestServer:
     """Checks requests.  ``realm_of`` says in which realm a request is asked for credentials.
@@ -137,20 +143,20 @@ class DigestServer:
         except BadInput as bad:
             return Rejected(status=400, reason=str(bad))
         if credentials is None:
-            return self._challenge(realm, scope, proxy=proxy)
+            return self._challenge(request, realm, scope, proxy=proxy)
         if not _is_same_resource(credentials.uri, request):
             return Rejected(status=400, reason="The credentials are for another URI")
         minted = self._nonces.fresh_since(credentials.nonce, scope)
         if minted is None:
-            return self._challenge(realm, scope, proxy=proxy, stale=True)
+            return self._challenge(request, realm, scope, proxy=proxy, stale=True)
         if self._throttle.is_closed(source, credentials.username):
             return Rejected(status=403, reason="Too many wrong passwords, try again in a minute")
         if not self._is_right(credentials, request.method, realm):
             self._throttle.failed(source, credentials.username)
-            return self._challenge(realm, scope, proxy=proxy)
+            return self._challenge(request, realm, scope, proxy=proxy)
         self._throttle.succeeded(source, credentials.username)
         if not self._nonces.accept(credentials.nonce, minted, credentials.count):
-            return self._challenge(realm, scope, proxy=proxy, stale=True)
+            return self._challenge(request, realm, scope, proxy=proxy, stale=True)
         local, at, _ = credentials.username.rpartition("@")
         return Verified(username=local if at else credentials.username, realm=realm)
 
@@ -190,8 +196,13 @@ class DigestServer:
         right = credentials.is_right(method, ha1 or self._nobody[index])
         return right and bool(ha1)
 
-    def _challenge(self, realm: str, scope: str, *, proxy: bool, stale: bool = False) -> Challenge:
+    def _challenge(
+        self, request: Request, realm: str, scope: str, *, proxy: bool, stale: bool = False
+    ) -> Challenge:
         nonce = self._nonces.mint(scope)
+        algorithms = self._algorithms
+        if Algorithm.MD5 in algorithms and _MD5_ONLY.match(request.user_agent):
+            algorithms = (Algorithm.MD5,)
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"
         return Challenge(
             status=407 if proxy else 401,
@@ -202,7 +213,7 @@ class DigestServer:
                         DigestChallenge(realm=realm, nonce=nonce, algorithm=a.value, qop=(AUTH,), stale=stale)
                     ),
                 )
-                for a in self._algorithms
+                for a in algorithms
             ),
             stale=stale,
         )

@@ -513,3 +513,19 @@ def test_the_strongest_algorithm_is_chosen_whatever_the_order():
     again = client().answer(subscribe(), response_to(subscribe(), 401, *asked))
     assert again is not None
     assert credentials_in(again)[0].algorithm == "SHA-512-256"
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "algorithms"),
+    [
+        ("baresip v1.0.0 (x86_64/linux)", ["MD5"]),
+        ("baresip v2.11.0 (x86_64/linux)", ["SHA-256", "MD5"]),
+        ("Linphonec/5.1.65", ["SHA-256", "MD5"]),
+    ],
+)
+def test_a_client_that_stumbles_over_sha_256_is_offered_md5_alone(user_agent: str, algorithms: list[str]) -> None:
+    request = subscribe()
+    request.headers.add("User-Agent", user_agent)
+    verdict = server(Clock()).check(request)
+    assert isinstance(verdict, Challenge)
+    assert [challenge_of(verdict, index).algorithm for index in range(len(verdict.headers))] == algorithms
