@@ -114,8 +114,11 @@ class Connection(StreamProtocol):
         self._tcp.write(octets)
 
     def close(self) -> None:
-        """Close when everything written has gone out."""
+        """Close when everything written has gone out, or the peer does not take it."""
+        if self._closing:
+            return
         self._closing = True
+        self._restart_timer(CHOKED)
         # TLS does not say goodbye while somebody is registered to write more
         self._tcp.unregisterProducer()
         self._tcp.loseConnection()
@@ -220,11 +223,10 @@ class Connection(StreamProtocol):
             self._abort("the peer does not read")
         elif self.flow is None or not self._greeted:
             self._abort("nothing was said")
-        elif now - self.last_used >= IDLE:
-            self.close()
-            self._restart_timer(CHOKED)
         elif self._closing:
             self._abort("the peer does not hang up")
+        elif now - self.last_used >= IDLE:
+            self.close()
         else:
             self._restart_timer(self.last_used + IDLE - now)
 
