@@ -10,21 +10,12 @@ from random import Random
 from secrets import token_bytes
 from typing import Any
 
-from twisted.internet.endpoints import HostnameEndpoint
 from twisted.logger import Logger
 
 from sip2xmpp import __version__
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.contacts import Contacts, Realm
-from sip2xmpp.bridge.conversations import Conversations
-from sip2xmpp.bridge.correspondence import Correspondence
-from sip2xmpp.bridge.delivery import Delivery
-from sip2xmpp.bridge.messages import Messages
-from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
-from sip2xmpp.bridge.presentities import XmppPresentities
-from sip2xmpp.bridge.watchers import JabberWatchers
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Presence
@@ -40,23 +31,19 @@ from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.watching import BackEnd
-from sip2xmpp.settings import Authentication, XmppConfig
+from sip2xmpp.settings import Authentication
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.authentication import DigestClient, DigestServer
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.name_servers import open_dns
-from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.sip.proxy import ForwardingProxy
+from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.transport import Transports
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
-from sip2xmpp.store.records import Publication
-from sip2xmpp.xmpp.disco import CONTACT
-from sip2xmpp.xmpp.inbound import Inbound
-from sip2xmpp.xmpp.iq import Answers
-from sip2xmpp.xmpp.link import ComponentLink
-from sip2xmpp.xmpp.links import Links
-from sip2xmpp.xmpp.messages import MessageType
+from sip2xmpp.store.records import Publication, Secret
+from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
 
@@ -76,16 +63,6 @@ class Addresses:
             return True
         account = self._accounts.get(str(address))
         return account is not None and not account.disabled
-
-
-@dataclass(slots=True, kw_only=True)
-class XmppSide:
-    """What speaks XMPP."""
-
-    links: Links
-    contacts: Contacts
-    watchers: JabberWatchers
-    messages: Messages
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,7 +118,7 @@ class Parts:
     async def close(self) -> None:
         """Stop the machinery and commit."""
         self.agent.stop()
-        self.transports.close()
+        await self.transports.close()
         await self.store.close()
 
 
@@ -149,7 +126,9 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     """Build and join everything; nothing is sent or received yet."""
     addresses = Addresses(config, store)
     xmpp = config.xmpp
-    addressing = Addressing(xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings)
+    addressing = Addressing(
+        xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings
+    )
     dns = open_dns(reactor, config.dns.servers)
     directory = Directory(
         own_domains=addresses.domains,
@@ -157,7 +136,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         discover=lambda domain: discover(dns, domain),
         clock=reactor,
     )
-    transports = Transports(reactor)
+    transports = Transports(reactor, tls=_tls(config), connections=config.limits.connections)
     agent = UserAgent(
         transports=transports,
         clock=reactor,
@@ -166,6 +145,15 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         server_name=f"sip2xmpp/{__version__}",
         t1=config.sip.t1,
         credentials=_credentials(config),
+        outbound_proxy=config.sip.outbound_proxy,
+    )
+    is_ourselves = _ourselves(config)
+    proxy = ForwardingProxy(
+        agent=agent,
+        dns=dns,
+        rng=rng,
+        secret=_secret(store, "record-route"),
+        is_ourselves=lambda host: host in addresses.domains or is_ourselves(host),
         outbound_proxy=config.sip.outbound_proxy,
     )
     policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
@@ -183,10 +171,10 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     legs: dict[Leg, BackEnd] = {Leg.OWN: own, Leg.SIP: remote}
     pace = Pace(reactor)
-    registered = RegisteredUsers(store, None)
+    registered = RegisteredUsers(store, proxy)
     side = None
     if xmpp is not None:
-        side = _xmpp_side(
+        side = xmpp_side(
             xmpp,
             store,
             reactor,
@@ -212,7 +200,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     gate = Gate(
         own_domains=addresses.domains,
-        is_ourselves=_ourselves(config),
+        is_ourselves=is_ourselves,
         directory=directory,
         address_of_uri=addressing.address_of_uri,
         digest=_digest(config, store, reactor, addressing),
@@ -244,8 +232,9 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         ),
         notifications=remote,
         messages=side.messages if side is not None else None,
-        proxy=None,
+        proxy=proxy,
     )
+    agent.look_first(gate)
     for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):
         agent.serve(method, gate)
     return Parts(
@@ -257,115 +246,6 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         pace=pace,
         xmpp=side,
     )
-
-
-def _xmpp_side(
-    xmpp: XmppConfig,
-    store: Store,
-    reactor: Any,
-    rng: Random,
-    *,
-    addressing: Addressing,
-    directory: Directory,
-    legs: dict[Leg, BackEnd],
-    agent: UserAgent,
-    pace: Pace,
-    to_own_user: Callable[[ServerTransaction, Request, Address], None],
-) -> XmppSide:
-    """The component links with everything behind them; puts the Jabber back end among ``legs``."""
-    domains = dict.fromkeys([*xmpp.domains, *([xmpp.gateway_domain] if xmpp.gateway_domain else [])])
-    links = Links(
-        ComponentLink(
-            domain=domain,
-            secret=xmpp.secret,
-            endpoint=HostnameEndpoint(reactor, xmpp.server.host, xmpp.server.port),
-            clock=reactor,
-            jitter=rng.random,
-        )
-        for domain in domains
-    )
-    outbox = Outbox(links, store, CONTACT.element)
-    presentities = XmppPresentities(store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace)
-    legs[Leg.XMPP] = presentities
-    # A Jabber id is not watched through the gateway by another Jabber user: that leg is missing here on purpose.
-    others: dict[Leg, BackEnd] = {leg: back_end for leg, back_end in legs.items() if leg is not Leg.XMPP}
-    watchers = JabberWatchers(
-        store=store,
-        outbox=outbox,
-        back_end=DirectoryView(directory, others, Leg.XMPP),
-        clock=reactor,
-        pace=pace,
-    )
-    realm = Realm(xmpp.allowed_domains, addressing)
-    contacts = Contacts(
-        store=store, realm=realm, addressing=addressing, watchers=watchers, presentities=presentities
-    )
-    messages = _messages(
-        xmpp,
-        store,
-        reactor,
-        rng,
-        links=links,
-        addressing=addressing,
-        directory=directory,
-        realm=realm,
-        agent=agent,
-        to_own_user=to_own_user,
-    )
-    for link in links:
-        answers = Answers(send=links.reply, now=reactor.seconds)
-        inbound = Inbound(
-            send=links.reply,
-            presence=contacts,
-            messages=messages,
-            answer_iq=answers.iq_received,
-            now=reactor.seconds,
-        )
-        link.attach(receive=inbound.stanza_received, listener=contacts)
-    return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=messages)
-
-
-def _messages(
-    xmpp: XmppConfig,
-    store: Store,
-    reactor: Any,
-    rng: Random,
-    *,
-    links: Links,
-    addressing: Addressing,
-    directory: Directory,
-    realm: Realm,
-    agent: UserAgent,
-    to_own_user: Callable[[ServerTransaction, Request, Address], None],
-) -> Messages:
-    """The two directions of messages; what one learns of a pair, the other uses."""
-    conversations = Conversations(store, reactor, rng)
-    correspondence = Correspondence(reactor)
-    delivery = Delivery(
-        agent=agent,
-        store=store,
-        directory=directory,
-        addressing=addressing,
-        conversations=conversations,
-        correspondence=correspondence,
-        clock=reactor,
-        rng=rng,
-        say=lambda message: messages.say(message),  # noqa: PLW0108 - made below
-    )
-    messages = Messages(
-        links=links,
-        addressing=addressing,
-        realm=realm,
-        conversations=conversations,
-        correspondence=correspondence,
-        delivery=delivery,
-        to_own_user=to_own_user,
-        message_type=MessageType(xmpp.message_type.value),
-        clock=reactor,
-        rng=rng,
-    )
-    correspondence.on_silence(messages.stopped_typing)
-    return messages
 
 
 def read_publication(publication: Publication) -> Presence:
@@ -382,7 +262,7 @@ def _next_hop(directory: Directory, domain: str) -> SipUri | None:
 
 
 def _digest(config: Config, store: Store, reactor: Any, addressing: Addressing) -> DigestServer | None:
-    """Who proves our own users; None where nothing has to be proved.  Nonces do not outlive the process."""
+    """Who proves our own users; None where nothing has to be proved."""
     if config.sip.authentication is Authentication.NONE:
         return None
 
@@ -393,7 +273,22 @@ def _digest(config: Config, store: Store, reactor: Any, addressing: Addressing) 
     def account_of(username: str, realm: str) -> tuple[str, str] | None:
         return hashes_of(store.accounts, username, realm)
 
-    return DigestServer(realm_of, account_of, token_bytes(32), reactor)
+    return DigestServer(realm_of, account_of, _secret(store, "nonce"), reactor)
+
+
+def _secret(store: Store, name: str) -> bytes:
+    """A stored key, made at its first use."""
+    held = store.secrets.get(name)
+    if held is None:
+        held = Secret(name=name, value=token_bytes(32))
+        store.secrets.put(held)
+    return held.value
+
+
+def _tls(config: Config) -> Tls | None:
+    """What TLS connections need.  Raises ``ConfigError`` for a certificate that is no good."""
+    sip = config.sip
+    return Tls(certificate=sip.certificate, private_key=sip.private_key, authorities=sip.authorities)
 
 
 def _credentials(config: Config) -> DigestClient:

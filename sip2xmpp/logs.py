@@ -6,11 +6,12 @@ and ``event``, plus every field that the event was formatted with, as text.  A f
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from twisted.logger import FilteringLogObserver, LogLevelFilterPredicate, formatEvent
+from twisted.logger import FilteringLogObserver, ILogObserver, LogLevelFilterPredicate, formatEvent
+from zope.interface import provider
 
 from sip2xmpp.settings import LogConfig, LogFormat
 
@@ -18,18 +19,16 @@ OWN = "sip2xmpp."
 Event = Mapping[str, Any]
 
 
-def observer(config: LogConfig, stream: TextIO) -> Callable[[Event], None]:
+def observer(config: LogConfig, stream: TextIO) -> ILogObserver:
     """Return the observer that writes events of at least the configured level to ``stream``."""
     write = as_json if config.format is LogFormat.JSON else as_text
 
+    @provider(ILogObserver)
     def to_stream(event: Event) -> None:
         stream.write(write(event) + "\n")
         stream.flush()
 
-    observe: Callable[[Event], None] = FilteringLogObserver(
-        to_stream, [LogLevelFilterPredicate(defaultLogLevel=config.level)]
-    )
-    return observe
+    return FilteringLogObserver(to_stream, [LogLevelFilterPredicate(defaultLogLevel=config.level)])
 
 
 def as_text(event: Event) -> str:
@@ -75,4 +74,11 @@ def _what(event: Event) -> str:
 
 
 def _is_field(name: str) -> bool:
-    return not name.startswith("log_") and name not in {"time", "system", "format", "isError", "message", "failure"}
+    return not name.startswith("log_") and name not in {
+        "time",
+        "system",
+        "format",
+        "isError",
+        "message",
+        "failure",
+    }

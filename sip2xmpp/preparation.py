@@ -27,7 +27,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _ASCII_FORBIDDEN_IN_NODE = re.compile(r"""[\x00-\x20\x7f"&'/:<>@]""")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 
-_unescaped_nodeprep: Final = tables.Profile(
+_unescaped_nodeprep: Final = tables.Profile(  # type: ignore[no-untyped-call]
     mappings=[tables.B_1, tables.B_2],
     prohibiteds=[
         tables.C_12,

@@ -94,7 +94,9 @@ class Gateway(MultiService):
                 place = parts.transports.listen(listener.transport, listener.interface, listener.port)
             except (OSError, CannotListenError) as error:
                 raise ConfigError([f"sip.listen[{index}]: {listener}: {error}"]) from None
-            self.log.info("SIP: listening on {transport}:{place}", transport=listener.transport.value, place=place)
+            self.log.info(
+                "SIP: listening on {transport}:{place}", transport=listener.transport.value, place=place
+            )
         if config.http is not None:
             place = config.http.listen
             try:

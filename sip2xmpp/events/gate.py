@@ -51,7 +51,9 @@ class Publications(Protocol):
 class Registrations(Protocol):
     """The registrar."""
 
-    def register_received(self, transaction: ServerTransaction, request: Request, sender: Address) -> None: ...
+    def register_received(
+        self, transaction: ServerTransaction, request: Request, sender: Address
+    ) -> None: ...
 
 
 class Notifications(Protocol):
@@ -71,7 +73,9 @@ class Messages(Protocol):
 class Proxy(Protocol):
     """The way to other SIP domains."""
 
-    def forward(self, transaction: ServerTransaction, request: Request, target: str | None = None) -> None: ...
+    def forward(
+        self, transaction: ServerTransaction, request: Request, target: str | None = None
+    ) -> None: ...
 
     def has_signed_route(self, request: Request) -> bool: ...
 
@@ -110,14 +114,33 @@ class Gate:
         self._messages = messages
         self._proxy = proxy
 
+    def takes(self, transaction: ServerTransaction, request: Request) -> bool:
+        """Take what belongs to another SIP domain, of whatever method, before it is looked at as a request for us."""
+        if self._proxy is None or request.method in ("REGISTER", "OPTIONS"):
+            return False
+        if request.to.tag is not None:
+            if self._proxy.has_signed_route(request):
+                self._proxy.forward(transaction, request)
+                return True
+            return False
+        try:
+            domain = self._address_of_uri(request.uri).domain
+        except BadAddress:
+            return False
+        if domain in self._own_domains or self._means_us(domain, request):
+            return False
+        finding = self._directory.find(domain, Leg.SIP)
+        if finding is None or finding.leg is not Leg.SIP:
+            return False
+        if self._sender(transaction, request) is not None:
+            self._to_other_domain(transaction, request, finding)
+        return True
+
     def request_received(self, transaction: ServerTransaction, request: Request) -> None:
         """Answer the three questions; every way through here ends in a response."""
         method = request.method
         ours = self._notifications
         if method == "NOTIFY" and ours is not None and ours.notify_received(transaction, request):
-            return
-        if request.to.tag is not None and self._proxy is not None and self._proxy.has_signed_route(request):
-            self._proxy.forward(transaction, request)
             return
         if method == "NOTIFY":
             transaction.reply(481)
@@ -172,9 +195,16 @@ class Gate:
 
     # Whose is it, and who acts?
 
+    def _means_us(self, host: str, request: Request) -> bool:
+        """Whether a host part is this server's: configured, or the very address that the request came to."""
+        flow = request.flow
+        return self._is_ourselves(host) or (flow is not None and host.strip("[]") == flow.local.host)
+
     def _in_dialog(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
         if request.method == "SUBSCRIBE":
-            self._subscriptions.subscribe_received(transaction, request, sender, self._address_of_uri(request.to.uri))
+            self._subscriptions.subscribe_received(
+                transaction, request, sender, self._address_of_uri(request.to.uri)
+            )
         elif request.method == "MESSAGE":
             self._by_address(transaction, request, sender)
         else:
@@ -184,9 +214,11 @@ class Gate:
         try:
             presentity = self._address_of_uri(request.uri)
         except BadAddress as bad:
-            transaction.reply(404 if request.uri[:4].lower() in ("sip:", "pres", "tel:", "im:") else 416, str(bad))
+            transaction.reply(
+                404 if request.uri[:4].lower() in ("sip:", "pres", "tel:", "im:") else 416, str(bad)
+            )
             return
-        if self._is_ourselves(presentity.domain) and presentity.domain not in self._own_domains:
+        if presentity.domain not in self._own_domains and self._means_us(presentity.domain, request):
             presentity = self._address_of_uri(request.to.uri)
         finding = self._directory.find(presentity.domain, Leg.SIP)
         if finding is not None:
@@ -203,7 +235,12 @@ class Gate:
         self._dispatch(transaction, request, sender, presentity, finding)
 
     def _dispatch(
-        self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address, finding: Finding
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        sender: Address,
+        presentity: Address,
+        finding: Finding,
     ) -> None:
         method, leg = request.method, finding.leg
         if leg is None:

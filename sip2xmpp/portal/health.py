@@ -32,7 +32,7 @@ class Health(Resource):
         legs: Callable[[], Mapping[str, Report]],
         counts: Callable[[], Mapping[str, Any]],
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._clock = clock
         self._legs = legs
         self._counts = counts
@@ -56,8 +56,8 @@ class Health(Resource):
     def render_GET(self, request: Request) -> bytes:
         """Twisted's name for answering GET; HEAD follows from it."""
         request.setResponseCode(200 if self.phase == "serving" else 503)
-        request.setHeader(b"content-type", b"application/json")
-        request.setHeader(b"cache-control", b"no-store")
+        request.setHeader(b"content-type", b"application/json")  # type: ignore[no-untyped-call]
+        request.setHeader(b"cache-control", b"no-store")  # type: ignore[no-untyped-call]
         return json.dumps(self.report(), indent=2).encode() + b"\n"
 
 
@@ -65,10 +65,10 @@ class Root(Resource):
     """The port's root: nothing but ``/health`` yet."""
 
     def __init__(self, health: Health) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.putChild(b"health", health)
 
 
 def site(health: Health) -> Site:
     """The HTTP server's factory, with limits for strangers: an idle connection is closed after a minute."""
-    return Site(Root(health), timeout=60)
+    return Site(Root(health), timeout=60)  # type: ignore[no-untyped-call]

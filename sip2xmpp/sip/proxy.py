@@ -18,7 +18,7 @@ RFC 5658 (double Record-Route); RFC 3325, section 5 (identities end at our borde
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -113,7 +113,35 @@ class ForwardingProxy:
         except BadMessage as bad:
             transaction.reply(bad.status_hint, str(bad))
 
-    def _forward(self, transaction: ServerTransaction, request: Request, target: SipUri | None) -> None:
+    def forward_to_contact(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        contact: str,
+        path: Sequence[str] = (),
+        flow: Flow | None = None,
+    ) -> None:
+        """Forward ``request`` to a registered contact: along its Path, or over the flow that it registered on."""
+        leaving = Request(
+            method=request.method,
+            uri=contact,
+            headers=request.headers.copy(),
+            body=request.body,
+            flow=request.flow,
+        )
+        _set_routes(leaving, list(path))
+        try:
+            self._forward(transaction, leaving, None, flow)
+        except BadMessage as bad:
+            transaction.reply(bad.status_hint, str(bad))
+
+    def _forward(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        target: SipUri | None,
+        contact_flow: Flow | None = None,
+    ) -> None:
         """Sections 16.3 to 16.6, up to the look-up."""
         if request.max_forwards == 0:
             transaction.reply(483)
@@ -129,7 +157,7 @@ class ForwardingProxy:
             body=request.body,
             flow=request.flow,
         )
-        way_back = self._put_route_in_order(leaving)
+        way_back = contact_flow or self._put_route_in_order(leaving)
         mark = _mark_of(leaving)
         if mark in self._under_way and any(self._is_us(via.host, via.port) for via in request.vias):
             transaction.reply(482)

@@ -16,7 +16,7 @@ from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.layer import TransportLayer, TransportUser
-from sip2xmpp.sip.streams import Streams
+from sip2xmpp.sip.streams import LIMIT, Streams
 from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.udp import UdpPort, local_address_toward
 
@@ -27,15 +27,20 @@ ANYWHERE: Final = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # noqa: S104 - 
 
 
 class Transports:
-    """The sockets of this process; ``tls`` is what TLS needs, if it is spoken.  ``reactor`` is a real one."""
+    """The sockets of this process, with at most so many ``connections``.
 
-    def __init__(self, reactor: Any, *, tls: Tls | None = None, counters: Counters | None = None) -> None:
+    ``tls`` is what TLS needs, if it is spoken.  ``reactor`` is a real one.
+    """
+
+    def __init__(
+        self, reactor: Any, *, tls: Tls | None = None, counters: Counters | None = None, connections: int = LIMIT
+    ) -> None:
         self.counters = counters or Counters()
         self._reactor = reactor
         self._user: TransportUser | None = None
         self._udp: dict[HostPort, UdpPort] = {}
         self._ports: list[UdpPort] = []
-        self._streams = Streams(reactor, self, self.counters, tls)
+        self._streams = Streams(reactor, self, self.counters, tls, limit=connections)
 
     def attach(self, user: TransportUser) -> None:
         self._user = user

@@ -21,6 +21,7 @@ from sip2xmpp.store.records import (
     Binding,
     DialogRecord,
     Publication,
+    Secret,
     Spelling,
     Thread,
     Verdict,
@@ -96,6 +97,7 @@ class Store(Protocol):
     verdicts: Table[Verdict]
     spellings: Table[Spelling]
     threads: Table[Thread]
+    secrets: Table[Secret]
 
     def committed(self) -> Deferred[None]:
         """Fires when every change made so far survives the death of the process.

@@ -205,6 +205,23 @@ class Spelling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A key that has to outlive the process: what was signed with it before a restart is believed after it."""
+
+    name: str
+    value: bytes
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return self.name
+
+    @property
+    def group(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
     """A conversation: an XMPP thread and the SIP Call-ID it is carried in (RFC 7572, section 4)."""
 

@@ -33,6 +33,7 @@ from sip2xmpp.store.records import (
     Binding,
     DialogRecord,
     Publication,
+    Secret,
     Spelling,
     Thread,
     Verdict,
@@ -206,6 +207,7 @@ LAYOUTS: dict[str, Layout[Any]] = {
         Layout("verdicts", Verdict),
         Layout("spellings", Spelling),
         Layout("threads", Thread),
+        Layout("secrets", Secret),
     )
 }
 

@@ -27,6 +27,7 @@ from sip2xmpp.store.records import (
     Binding,
     DialogRecord,
     Publication,
+    Secret,
     Spelling,
     Thread,
     Verdict,
@@ -177,7 +178,7 @@ class LiveTable(Generic[R]):
 
 
 class Tables:
-    """The eight tables of a ``Store``; ``note_for`` gives each its note by name."""
+    """The nine tables of a ``Store``; ``note_for`` gives each its note by name."""
 
     def __init__(
         self, clock: IReactorTime, note_for: Callable[[str], Callable[..., None] | None] = lambda _: None
@@ -190,6 +191,7 @@ class Tables:
         verdicts = LiveTable[Verdict](clock, note_for("verdicts"))
         spellings = LiveTable[Spelling](clock, note_for("spellings"))
         threads = LiveTable[Thread](clock, note_for("threads"))
+        secrets = LiveTable[Secret](clock, note_for("secrets"))
         self.accounts: Table[Account] = accounts
         self.publications: Table[Publication] = publications
         self.dialogs: Table[DialogRecord] = dialogs
@@ -198,6 +200,7 @@ class Tables:
         self.verdicts: Table[Verdict] = verdicts
         self.spellings: Table[Spelling] = spellings
         self.threads: Table[Thread] = threads
+        self.secrets: Table[Secret] = secrets
         self._live: dict[str, LiveTable[Any]] = {
             "accounts": accounts,
             "publications": publications,
@@ -207,4 +210,5 @@ class Tables:
             "verdicts": verdicts,
             "spellings": spellings,
             "threads": threads,
+            "secrets": secrets,
         }

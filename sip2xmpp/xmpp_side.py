@@ -1,0 +1,157 @@
+"""What speaks XMPP, built and joined: the part of the composition root behind the component links.
+
+Implements: nothing; see ``assembly``.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from twisted.internet.endpoints import HostnameEndpoint
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.contacts import Contacts, Realm
+from sip2xmpp.bridge.conversations import Conversations
+from sip2xmpp.bridge.correspondence import Correspondence
+from sip2xmpp.bridge.delivery import Delivery
+from sip2xmpp.bridge.messages import Messages
+from sip2xmpp.bridge.outbox import Outbox
+from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.presentities import XmppPresentities
+from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
+from sip2xmpp.presence.watching import BackEnd
+from sip2xmpp.settings import XmppConfig
+from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.message import Request
+from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.store.interface import Store
+from sip2xmpp.xmpp.disco import CONTACT
+from sip2xmpp.xmpp.inbound import Inbound
+from sip2xmpp.xmpp.iq import Answers
+from sip2xmpp.xmpp.link import ComponentLink
+from sip2xmpp.xmpp.links import Links
+from sip2xmpp.xmpp.messages import MessageType
+
+
+@dataclass(slots=True, kw_only=True)
+class XmppSide:
+    """What speaks XMPP."""
+
+    links: Links
+    contacts: Contacts
+    watchers: JabberWatchers
+    messages: Messages
+
+
+def xmpp_side(
+    xmpp: XmppConfig,
+    store: Store,
+    reactor: Any,
+    rng: Random,
+    *,
+    addressing: Addressing,
+    directory: Directory,
+    legs: dict[Leg, BackEnd],
+    agent: UserAgent,
+    pace: Pace,
+    to_own_user: Callable[[ServerTransaction, Request, Address], None],
+) -> XmppSide:
+    """The component links with everything behind them; puts the Jabber back end among ``legs``."""
+    domains = dict.fromkeys([*xmpp.domains, *([xmpp.gateway_domain] if xmpp.gateway_domain else [])])
+    links = Links(
+        ComponentLink(
+            domain=domain,
+            secret=xmpp.secret,
+            endpoint=HostnameEndpoint(reactor, xmpp.server.host, xmpp.server.port),
+            clock=reactor,
+            jitter=rng.random,
+        )
+        for domain in domains
+    )
+    outbox = Outbox(links, store, CONTACT.element)
+    presentities = XmppPresentities(
+        store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace
+    )
+    legs[Leg.XMPP] = presentities
+    # A Jabber id is not watched through the gateway by another Jabber user: that leg is missing here on purpose.
+    others: dict[Leg, BackEnd] = {leg: back_end for leg, back_end in legs.items() if leg is not Leg.XMPP}
+    watchers = JabberWatchers(
+        store=store,
+        outbox=outbox,
+        back_end=DirectoryView(directory, others, Leg.XMPP),
+        clock=reactor,
+        pace=pace,
+    )
+    realm = Realm(xmpp.allowed_domains, addressing)
+    contacts = Contacts(
+        store=store, realm=realm, addressing=addressing, watchers=watchers, presentities=presentities
+    )
+    messages = _messages(
+        xmpp,
+        store,
+        reactor,
+        rng,
+        links=links,
+        addressing=addressing,
+        directory=directory,
+        realm=realm,
+        agent=agent,
+        to_own_user=to_own_user,
+    )
+    for link in links:
+        answers = Answers(send=links.reply, now=reactor.seconds)
+        inbound = Inbound(
+            send=links.reply,
+            presence=contacts,
+            messages=messages,
+            answer_iq=answers.iq_received,
+            now=reactor.seconds,
+        )
+        link.attach(receive=inbound.stanza_received, listener=contacts)
+    return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=messages)
+
+
+def _messages(
+    xmpp: XmppConfig,
+    store: Store,
+    reactor: Any,
+    rng: Random,
+    *,
+    links: Links,
+    addressing: Addressing,
+    directory: Directory,
+    realm: Realm,
+    agent: UserAgent,
+    to_own_user: Callable[[ServerTransaction, Request, Address], None],
+) -> Messages:
+    """The two directions of messages; what one learns of a pair, the other uses."""
+    conversations = Conversations(store, reactor, rng)
+    correspondence = Correspondence(reactor)
+    delivery = Delivery(
+        agent=agent,
+        store=store,
+        directory=directory,
+        addressing=addressing,
+        conversations=conversations,
+        correspondence=correspondence,
+        clock=reactor,
+        rng=rng,
+        say=lambda message: messages.say(message),  # noqa: PLW0108 - made below
+    )
+    messages = Messages(
+        links=links,
+        addressing=addressing,
+        realm=realm,
+        conversations=conversations,
+        correspondence=correspondence,
+        delivery=delivery,
+        to_own_user=to_own_user,
+        message_type=MessageType(xmpp.message_type.value),
+        clock=reactor,
+        rng=rng,
+    )
+    correspondence.on_silence(messages.stopped_typing)
+    return messages
