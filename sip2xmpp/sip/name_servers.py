@@ -140,10 +140,23 @@ class NameServers:
         return live or sorted(self._servers, key=lambda server: server.dead_until)[:1]
 
     def _twisted_resolver(self, place: HostPort) -> Resolver:
-        resolver: Resolver = client.Resolver(  # type: ignore[no-untyped-call]
+        return _OneServer(  # type: ignore[no-untyped-call]
             servers=[(place.host, place.port)], reactor=self._reactor
         )
-        return resolver
+
+
+class _OneServer(client.Resolver):
+    """Twisted's resolver, which would keep a TCP connection for ever, and trust it for as long."""
+
+    def queryTCP(self, queries: Any, timeout: int = 10) -> "defer.Deferred[Any]":
+        answer: defer.Deferred[Any] = super().queryTCP(queries, timeout)  # type: ignore[no-untyped-call]
+        return answer.addBoth(self._hang_up)
+
+    def _hang_up(self, result: Any) -> Any:
+        for connection in self.connections:
+            if not connection.liveMessages:
+                connection.transport.loseConnection()
+        return result
 
 
 class _WatchedFile:
