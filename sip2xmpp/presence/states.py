@@ -286,11 +286,11 @@ def _from_extended(best: Tuple | None, activities: Sequence[Activity], words: Se
     if word == "away":
         return State.XA if finer is State.XA else State.AWAY
     if word == "busy":
-        if any(one in _DND_WORDS for one in words):
-            return State.DND
-        if best.show is Show.DND and finer in (None, State.AWAY, State.XA):
+        if finer in (State.DND, State.ON_THE_PHONE):
+            return finer
+        if best.show is Show.DND and finer is not State.BUSY:
             return State.DND  # an XMPP resource, which has no other word for busy
-        return finer if finer in (State.DND, State.ON_THE_PHONE) else State.BUSY
+        return State.DND if any(one in _DND_WORDS for one in words) else State.BUSY
     return None
 
 

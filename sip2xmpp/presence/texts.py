@@ -13,6 +13,7 @@ from typing import Final
 from sip2xmpp.documents.presence import Activity, Note, Presence
 from sip2xmpp.documents.xml import clean
 from sip2xmpp.presence.states import (
+    ABSENT,
     AVAILABLE,
     DEFAULT_TEXT,
     NOTE_WORDS,
@@ -20,6 +21,7 @@ from sip2xmpp.presence.states import (
     State,
     best_tuple,
     notes_in_order,
+    severity,
 )
 
 NOTE_LIMIT: Final = 255
@@ -49,6 +51,9 @@ _GUARDED: Final[dict[str, frozenset[State]]] = {
     "dnd": frozenset((State.DND,)),
 }
 """Status words, and the states they do not contradict."""
+
+_SAYS_MORE: Final = frozenset(("in a meeting", "lunch", "out to lunch", "on hold", "be right back"))
+"""Words that mean a state and say more than it."""
 
 _ACTIVITY_WORDS: Final = {
     "looking-for-work": "Looking for work",
@@ -82,15 +87,10 @@ def is_default_text(text: str, state: State) -> bool:
     if word == DEFAULT_TEXT[state].lower():
         return True
     meant = NOTE_WORDS.get(word)
-    if meant is None:
+    if meant is None or word in _SAYS_MORE:
         return False
-    return meant is state or (
-        SHOW_OF[meant] is SHOW_OF[state] and word != "in a meeting" and _alike(meant, state)
-    )
-
-
-def _alike(meant: State, state: State) -> bool:
-    return (meant in AVAILABLE) is (state in AVAILABLE)
+    alike = SHOW_OF[meant] is SHOW_OF[state] and (meant in ABSENT) is (state in ABSENT)
+    return meant is state or (alike and severity(meant) < severity(state))
 
 
 def distinct(notes: Iterable[Note]) -> tuple[Note, ...]:
