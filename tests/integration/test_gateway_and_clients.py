@@ -51,10 +51,10 @@ def test_softphones_show_a_sip_user(gateway: Gateway, bob: SipClient, tmp_path: 
     bob.publish(pidf(bob.uri, "open", "busy", "on-the-phone"))
     with (
         Linphone(
-            tmp_path / "l", "linda", "sip.example.org", gateway.sip, friends=[("Bob", bob.uri)]
+            tmp_path / "l", "alice", "sip.example.org", gateway.sip, friends=[("Bob", bob.uri)]
         ) as linphone,
         Baresip(
-            tmp_path / "b", "barry", "sip.example.org", gateway.sip, contacts=[("Bob", bob.uri)]
+            tmp_path / "b", "romeo", "sip.example.org", gateway.sip, contacts=[("Bob", bob.uri)]
         ) as baresip,
     ):
         linphone.wait_for_state(bob.uri, "On the phone")
