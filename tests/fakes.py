@@ -68,6 +68,9 @@ class Network:
         """Places from which an attempt to connect never hears anything."""
         self.datagrams: list[tuple[bytes, HostPort, HostPort]] = []
         """Everything that was sent by UDP, lost or not."""
+        self.tells = False
+        """Whether hosts hear of datagrams that found no socket, as ICMP tells them."""
+        self._told: dict[HostPort, Callable[[bytes], None]] = {}
         self._sockets: dict[HostPort, Callable[[bytes, HostPort], None]] = {}
         self._listeners: dict[
             tuple[Transport, HostPort], Callable[[Wire], Callable[[bytes | None], None]]
@@ -104,9 +107,15 @@ class Network:
 
     # datagrams
 
-    def bind(self, place: HostPort, receive: Callable[[bytes, HostPort], None]) -> None:
+    def bind(
+        self,
+        place: HostPort,
+        receive: Callable[[bytes, HostPort], None],
+        told: Callable[[bytes], None] = lambda octets: None,
+    ) -> None:
         assert place not in self._sockets, f"{place} is taken"
         self._sockets[place] = receive
+        self._told[place] = told
 
     def unbind(self, place: HostPort) -> None:
         self._sockets.pop(place, None)
@@ -123,6 +132,8 @@ class Network:
         receive = self._sockets.get(goal)
         if receive is not None:
             receive(octets, source)
+        elif self.tells and source in self._told:
+            self.clock.callLater(self.latency, self._told[source], octets[:548])
 
     # streams
 
@@ -216,7 +227,7 @@ class Host:
         self._wires: dict[int, tuple[Wire, Flow]] = {}
         for transport, place in self.places.items():
             if transport is UDP:
-                network.bind(place, self._datagram)
+                network.bind(place, self._datagram, self._unreachable)
             else:
                 network.accept(transport, place, lambda wire, kind=transport: self._accepted(kind, wire))
 
@@ -271,6 +282,10 @@ class Host:
             else:
                 self.network.refuse(transport, place)
         self._user = None
+
+    def _unreachable(self, octets: bytes) -> None:
+        if self._user is not None:
+            self._user.unreachable(octets, "Connection refused")
 
     def _datagram(self, octets: bytes, source: HostPort) -> None:
         self._deliver(octets, Flow(transport=UDP, local=self.places[UDP], peer=source))

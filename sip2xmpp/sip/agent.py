@@ -169,6 +169,10 @@ class UserAgent:
             Hop(request).stamp(flow)
             self._reply_statelessly(request, flow, error.status_hint, str(error))
 
+    def unreachable(self, octets: bytes, why: str) -> None:
+        """A datagram of ours found nobody."""
+        self._clients.unreachable(octets, why)
+
     def lost(self, flow: Flow) -> None:
         """A stream has ended."""
         self._clients.lost(flow)

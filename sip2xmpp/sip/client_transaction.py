@@ -52,9 +52,12 @@ class TimerValues:
 
 
 class ClientTransaction(Timer):
-    """One request in flight; made by ``ClientTransactions.start``."""
+    """One request in flight; made by ``ClientTransactions.start``.
 
-    __slots__ = ("_interval", "branch", "deadline", "done", "flow", "method", "octets", "table")
+    It is ``fragile`` if an ICMP error shall end it, because the request can go elsewhere.
+    """
+
+    __slots__ = ("_interval", "branch", "deadline", "done", "flow", "fragile", "method", "octets", "table")
 
     def __init__(  # noqa: PLR0917 - keywords would cost on the path of every NOTIFY
         self,
@@ -74,6 +77,7 @@ class ClientTransaction(Timer):
         self.flow = flow
         self.done = done
         self.deadline = deadline
+        self.fragile = False
         self._interval = table.t1
 
     def provisional(self) -> None:

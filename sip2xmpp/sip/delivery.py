@@ -120,13 +120,13 @@ class Delivery:
         self, request: Request, flow: Flow | None, next_hop: SipUri | None
     ) -> tuple[Response, Flow]:
         if flow is not None:
-            return await self._exchange(request, flow), flow
+            return await self._exchange(request, flow, fragile=False), flow
         failure: Sip2XmppError = NoRoute(f"no server of {request.uri} is known")
         unavailable: tuple[Response, Flow] | None = None
         for target in self._by_health(await self._targets(request, next_hop)):
             try:
                 reached = await self._transports.open(target)
-                response = await self._exchange(request, reached)
+                response = await self._exchange(request, reached, fragile=True)
             except (TransactionTimeout, TransportFailed) as error:
                 self.log.info("{method} to {target}: {why}", method=request.method, target=target, why=error)
                 failure = error
@@ -152,7 +152,7 @@ class Delivery:
         now = self._clock.seconds()
         return sorted(targets, key=lambda target: self._failed.get(target, 0.0) > now)
 
-    async def _exchange(self, request: Request, flow: Flow) -> Response:
+    async def _exchange(self, request: Request, flow: Flow, *, fragile: bool) -> Response:
         """One transaction on ``flow``, or on a stream in its place when the size demands one."""
         head, _, tail = request.to_bytes().partition(b"\r\n")
         head += b"\r\n"
@@ -160,11 +160,13 @@ class Delivery:
             try:
                 stream = await self._stream_to(flow.peer)
                 return await self._transaction(
-                    head, self._of_ours(request, stream) + tail, request.method, stream
+                    head, self._of_ours(request, stream) + tail, request.method, stream, fragile
                 )
             except TransportFailed as error:
                 self._give_up_streams(flow.peer, error)
-        return await self._transaction(head, self._of_ours(request, flow) + tail, request.method, flow)
+        return await self._transaction(
+            head, self._of_ours(request, flow) + tail, request.method, flow, fragile
+        )
 
     def _of_ours(self, request: Request, flow: Flow) -> bytes:
         """What a request says of us and does not say yet; the Contact depends on the way it takes."""
@@ -173,7 +175,9 @@ class Delivery:
             added += f"Contact: {self._contact_uri(flow)}\r\n".encode()
         return added
 
-    async def _transaction(self, head: bytes, tail: bytes, method: str, flow: Flow) -> Response:
+    async def _transaction(
+        self, head: bytes, tail: bytes, method: str, flow: Flow, fragile: bool
+    ) -> Response:
         started: list[ClientTransaction] = []
         answer: Deferred[Response] = Deferred(lambda _: started[0].abandon())
 
@@ -184,6 +188,7 @@ class Delivery:
                 answer.errback(result)
 
         started.append(self._start(head, tail, method, flow, done))
+        started[0].fragile = fragile
         response = await answer
         response.headers  # noqa: B018 - a response that cannot be read is found out here
         return response

@@ -26,6 +26,9 @@ class TransportUser(Protocol):
     def malformed(self, error: BadMessage, flow: Flow) -> None:
         """Octets of a stream that are no message; the connection will be closed."""
 
+    def unreachable(self, octets: bytes, why: str) -> None:
+        """A datagram found nobody; ``octets`` is the beginning of what was sent, as far as the network quoted it."""
+
     def lost(self, flow: Flow) -> None:
         """A stream has ended; nothing more can be sent on this flow."""
 

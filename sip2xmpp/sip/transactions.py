@@ -110,6 +110,17 @@ class ClientTransactions:
         transaction.abandon()
         transaction.done(response)
 
+    def unreachable(self, octets: bytes, why: str) -> None:
+        """A datagram that begins with ``octets`` found nobody: that fails what can go elsewhere (section 18.4).
+
+        Whoever can go nowhere else is better served by patience: a phone that restarts is back before timer F.  An
+        error that quotes no branch of ours may be anybody's invention.
+        """
+        at = octets.find(COOKIE) + 7
+        transaction = self._pending.get(octets[at : at + DIGITS])
+        if transaction is not None and transaction.fragile:
+            transaction.fail(TransportFailed(f"udp:{transaction.flow.peer}: {why}"))
+
     def lost(self, flow: Flow) -> None:
         """A stream has ended: what waits on it fails (RFC 3261, section 17.1.4)."""
         for transaction in [one for one in self._pending.values() if one.flow.connection == flow.connection]:

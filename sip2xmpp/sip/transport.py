@@ -33,7 +33,12 @@ class Transports:
     """
 
     def __init__(
-        self, reactor: Any, *, tls: Tls | None = None, counters: Counters | None = None, connections: int = LIMIT
+        self,
+        reactor: Any,
+        *,
+        tls: Tls | None = None,
+        counters: Counters | None = None,
+        connections: int = LIMIT,
     ) -> None:
         self.counters = counters or Counters()
         self._reactor = reactor
@@ -49,7 +54,7 @@ class Transports:
         """Listen; port 0 lets the system choose.  Returns the place; raises OSError, or ConfigError for TLS."""
         if transport is not UDP:
             return self._streams.listen(transport, interface, port)
-        opened = UdpPort(self._reactor, interface, port, self.received, self.counters)
+        opened = UdpPort(self._reactor, interface, port, self, self.counters)
         self._ports.append(opened)
         self._udp[opened.local] = opened
         return opened.local
@@ -114,6 +119,10 @@ class Transports:
         self.counters.received += 1
         if self._user is not None:
             self._user.malformed(error, flow)
+
+    def unreachable(self, octets: bytes, why: str) -> None:
+        if self._user is not None:
+            self._user.unreachable(octets, why)
 
     def lost(self, flow: Flow) -> None:
         if self._user is not None:

@@ -7,12 +7,16 @@ it they are dropped, as a router would, and the retransmission timers repair it.
 Keep-alive datagrams end here: blank ones are swallowed, STUN binding requests are answered.  Flows are made once per
 peer and remembered, because making one costs more than looking one up.
 
-Implements: RFC 3261 section 18; RFC 5626 section 8 (STUN keep-alive); RFC 3581 section 4 (answered from where it came).
+ICMP errors about what was sent come from the socket's error queue, with the beginning of the datagram they are about.
+
+Implements: RFC 3261 sections 18 and 18.4 (ICMP errors); RFC 5626 section 8 (STUN keep-alive); RFC 3581 section 4 (answered from where it came).
 """
 
+import contextlib
+import os
 import socket
+import struct
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReactorFDSet, IReadDescriptor, IWriteDescriptor
@@ -24,6 +28,7 @@ from sip2xmpp.errors import TransportFailed
 from sip2xmpp.sip import stun
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow, HostPort, Transport
+from sip2xmpp.sip.layer import TransportUser
 
 __all__ = ["UdpPort", "local_address_toward"]
 
@@ -42,7 +47,13 @@ FIRST_LETTER: Final = 0x21
 SO_RCVBUFFORCE: Final = 33
 SO_SNDBUFFORCE: Final = 32
 
-Receiver = Callable[[bytes, Flow], None]
+IP_RECVERR: Final = 11
+IPV6_RECVERR: Final = 25
+MSG_ERRQUEUE: Final = 0x2000
+QUOTE: Final = 1024
+"""Octets of a datagram that are wanted back with its error: enough for its Via."""
+ERROR_FORM: Final = struct.Struct("=I")
+"""What an extended error begins with: its errno (ip(7), struct sock_extended_err)."""
 
 
 def local_address_toward(peer: str) -> str:
@@ -56,15 +67,16 @@ def local_address_toward(peer: str) -> str:
 
 @implementer(IReadDescriptor, IWriteDescriptor)
 class UdpPort:
-    """A bound UDP socket; ``received`` gets every datagram that is not a keep-alive."""
+    """A bound UDP socket; ``user`` gets every datagram that is not a keep-alive."""
 
     log = Logger()
 
     def __init__(
-        self, reactor: IReactorFDSet, interface: str, port: int, received: Receiver, counters: Counters
+        self, reactor: IReactorFDSet, interface: str, port: int, user: TransportUser, counters: Counters
     ) -> None:
         self._reactor = reactor
-        self._received = received
+        self._user = user
+        self._received = user.received
         self._counters = counters
         self._flows: dict[Any, Flow] = {}
         self._waiting: deque[tuple[bytes, HostPort]] = deque()
@@ -82,8 +94,14 @@ class UdpPort:
                 return
             except BlockingIOError:
                 self._reactor.addWriter(self)
-            except OSError as error:
-                raise TransportFailed(f"cannot send to udp:{peer}: {error.strerror or error}") from error
+            except OSError:
+                # it may be about an earlier datagram to somebody else: the second attempt tells
+                self._drain_errors()
+                try:
+                    self._socket.sendto(octets, peer)
+                    return
+                except OSError as error:
+                    raise TransportFailed(f"cannot send to udp:{peer}: {error.strerror or error}") from error
         if len(self._waiting) < QUEUE:
             self._waiting.append((octets, peer))
         else:
@@ -123,7 +141,8 @@ class UdpPort:
             except BlockingIOError:
                 return
             except OSError:
-                # an ICMP error about something sent earlier; the queue behind it is still good
+                # an ICMP error about something sent earlier; what was received is still behind it
+                self._drain_errors()
                 continue
             try:
                 flow = flows.get(address)
@@ -150,9 +169,23 @@ class UdpPort:
         self._reactor.removeWriter(self)
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002 - the reactor gives it
-        """Keep reading: epoll reports ICMP errors as a hang-up, and a UDP socket has none."""
+        """Keep reading: epoll reports a waiting ICMP error as a hang-up, and a UDP socket has none."""
         if self._socket.fileno() >= 0:
+            self._drain_errors()
             self._reactor.addReader(self)
+            if self._waiting:
+                self._reactor.addWriter(self)
+
+    def _drain_errors(self) -> None:
+        """Pass on which datagrams found nobody."""
+        for _ in range(DRAIN):
+            try:
+                octets, ancillary, _, _ = self._socket.recvmsg(QUOTE, 512, MSG_ERRQUEUE)
+            except OSError:
+                return
+            for _, kind, data in ancillary:
+                if kind in {IP_RECVERR, IPV6_RECVERR} and len(data) >= ERROR_FORM.size:
+                    self._user.unreachable(octets, os.strerror(*ERROR_FORM.unpack_from(data)))
 
     def _blank(self, octets: bytes, flow: Flow) -> None:
         """Not a start line: a keep-alive, or a message behind line ends (RFC 3261, section 7.5)."""
@@ -186,6 +219,12 @@ def _bound_socket(interface: str, port: int) -> socket.socket:
             except OSError:
                 # only the superuser may pass the system's limit; up to the limit everybody may
                 bound.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        with contextlib.suppress(OSError):
+            # without it, a dead peer is found out by its silence
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+            else:
+                bound.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         bound.bind((interface, port))
     except OSError:
         bound.close()

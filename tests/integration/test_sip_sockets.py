@@ -23,6 +23,7 @@ from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.transport import Transports
 from tests.certificates import Authority
+from tests.fakes import Names
 
 reactor: Any = _reactor
 UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
@@ -192,6 +193,26 @@ class UdpTest(SocketsCase):
         flow = await self.flow(ours, theirs, UDP)
         old = Flow.from_text(flow.to_text().replace(str(flow.local.port), "1"))
         assert (await ours.request(message(), flow=old)).status == 200
+
+    async def test_a_server_that_is_not_there_is_found_out_at_once(self) -> None:
+        ours, _ = self.agent(UDP)
+        theirs, echo = self.agent(UDP)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((LOOPBACK, 0))
+            dead = probe.getsockname()[1]
+        place = theirs.transports.listening(UDP)
+        assert place is not None
+        names = Names(
+            srv={"_sip._udp.example.com": [(1, 0, dead, "a.example"), (2, 0, place.port, "a.example")]},
+            addresses={"a.example": [LOOPBACK]},
+        )
+        asking = UserAgent(transports=ours.transports, dns=names, clock=reactor, rng=random.Random())
+        request = message()
+        request.uri = "sip:bob@example.com"
+        started = reactor.seconds()
+        assert (await asking.request(request)).status == 200
+        assert reactor.seconds() - started < 2 and len(echo.requests) == 1
+        asking.stop()
 
     async def test_many_prepared_requests_are_all_answered(self) -> None:
         ours, _ = self.agent(UDP)

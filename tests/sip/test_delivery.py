@@ -102,6 +102,26 @@ def test_if_none_answers_that_is_the_failure(
     assert a.arrived and b.arrived
 
 
+def test_a_dead_server_is_passed_at_once_where_the_network_tells(
+    network: Network, agent: UserAgent, b: RawPeer
+) -> None:
+    network.tells = True
+    answering(b, 200)
+    answer = agent.request(our_request(uri=URI))
+    network.drive(0.1)
+    assert result_of(answer).status == 200
+
+
+def test_a_peer_that_can_only_be_reached_one_way_is_waited_for(network: Network, agent: UserAgent) -> None:
+    network.tells = True
+    answer = agent.request(our_request(), flow=TO_BOB)
+    network.drive(10)
+    assert not answer.called
+    answering(network.peer(BOB.host), 200)
+    network.drive(4)
+    assert result_of(answer).status == 200
+
+
 def test_if_there_is_no_server_there_is_no_route(network: Network, agent: UserAgent) -> None:
     with pytest.raises(NoRoute):
         result_of(agent.request(our_request(uri="sip:bob@nowhere.example")))

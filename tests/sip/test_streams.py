@@ -25,6 +25,7 @@ class User:
         self.got.append(flow)
 
     def malformed(self, error: BadMessage, flow: Flow) -> None: ...
+    def unreachable(self, octets: bytes, why: str) -> None: ...
 
     def lost(self, flow: Flow) -> None:
         self.lost_flows.append(flow)
