@@ -27,6 +27,7 @@ from sip2xmpp.events.publication import PublicationLimits, Publications
 from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.events.registrar import Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
+from sip2xmpp.keys import host_port
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.policy import Policy
@@ -34,6 +35,7 @@ from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.authentication import DigestClient, DigestServer
+from sip2xmpp.sip.flow import HostPort
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.name_servers import open_dns
 from sip2xmpp.sip.proxy import ForwardingProxy
@@ -86,12 +88,12 @@ class Parts:
         }
         if self.xmpp is not None:
             links = {
-                link.domain: {
+                f"{link.domain} #{number}" if number >= len(self.xmpp.links.domains) else link.domain: {
                     "state": "up" if link.is_up else "down",
                     **({} if link.is_up else {"why": link.why_down}),
                     "counters": asdict(link.counters),
                 }
-                for link in self.xmpp.links
+                for number, link in enumerate(self.xmpp.links)
             }
             up = all(link["state"] == "up" for link in links.values())
             legs["xmpp"] = {"state": "up" if up else "down", "links": links}
@@ -185,6 +187,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             agent=agent,
             pace=pace,
             to_own_user=registered.message_received,
+            servers=_servers(config),
         )
     package = PresencePackage(DirectoryView(directory, legs, Leg.SIP), pidf.read)
     limits = config.limits
@@ -274,6 +277,15 @@ def _digest(config: Config, store: Store, reactor: Any, addressing: Addressing) 
         return hashes_of(store.accounts, username, realm)
 
     return DigestServer(realm_of, account_of, _secret(store, "nonce"), reactor)
+
+
+def _servers(config: Config) -> dict[str, HostPort]:
+    """The component ports that are configured for single Jabber domains."""
+    return {
+        domain: host_port(value)
+        for domain, value in config.dns.domains.items()
+        if ":" in value and not value.lower().startswith(("sip:", "sips:"))
+    }
 
 
 def _secret(store: Store, name: str) -> bytes:

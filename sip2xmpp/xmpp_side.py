@@ -3,7 +3,7 @@
 Implements: nothing; see ``assembly``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -25,6 +25,7 @@ from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import XmppConfig
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.flow import HostPort
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
@@ -58,19 +59,13 @@ def xmpp_side(
     agent: UserAgent,
     pace: Pace,
     to_own_user: Callable[[ServerTransaction, Request, Address], None],
+    servers: Mapping[str, HostPort],
 ) -> XmppSide:
-    """The component links with everything behind them; puts the Jabber back end among ``legs``."""
-    domains = dict.fromkeys([*xmpp.domains, *([xmpp.gateway_domain] if xmpp.gateway_domain else [])])
-    links = Links(
-        ComponentLink(
-            domain=domain,
-            secret=xmpp.secret,
-            endpoint=HostnameEndpoint(reactor, xmpp.server.host, xmpp.server.port),
-            clock=reactor,
-            jitter=rng.random,
-        )
-        for domain in domains
-    )
+    """The component links with everything behind them; puts the Jabber back end among ``legs``.
+
+    ``servers`` are the component ports of Jabber domains that have one of their own.
+    """
+    links = _links(xmpp, servers, reactor, rng)
     outbox = Outbox(links, store, CONTACT.element)
     presentities = XmppPresentities(
         store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace
@@ -112,6 +107,26 @@ def xmpp_side(
         )
         link.attach(receive=inbound.stanza_received, listener=contacts)
     return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=messages)
+
+
+def _links(xmpp: XmppConfig, servers: Mapping[str, HostPort], reactor: Any, rng: Random) -> Links:
+    """A link for each component domain, to the one server and to every other that was named."""
+    domains = dict.fromkeys([*xmpp.domains, *([xmpp.gateway_domain] if xmpp.gateway_domain else [])])
+
+    def to(server: HostPort) -> list[ComponentLink]:
+        return [
+            ComponentLink(
+                domain=domain,
+                secret=xmpp.secret,
+                endpoint=HostnameEndpoint(reactor, server.host, server.port),
+                clock=reactor,
+                jitter=rng.random,
+            )
+            for domain in domains
+        ]
+
+    others = {server: Links(to(server)) for server in set(servers.values())}
+    return Links(to(xmpp.server), {domain: others[server] for domain, server in servers.items()})
 
 
 def _messages(

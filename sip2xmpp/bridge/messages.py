@@ -97,7 +97,7 @@ class Messages:
         except BadAddress as bad:
             transaction.reply(404, str(bad))
             return
-        if not self._links.is_up(domain_of(contact_jid)):
+        if not self._links.is_up(domain_of(contact_jid), recipient.domain):
             transaction.reply(480, "The XMPP side is down", headers=[("Retry-After", str(LINK_RETRY))])
             return
         try:

@@ -1,12 +1,14 @@
 """A Jabber user watches SIP users: our own through the presence agent, others through their domain's server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
 
 from tests.journeys.conftest import GATEWAY_DOMAIN, SIP_DOMAIN, World
-from tests.peers.rawxmpp import any_presence, child, condition, presence, text
+from tests.peers.prosody import Prosody
+from tests.peers.rawxmpp import RawClient, any_presence, child, condition, presence, text
 from tests.peers.sipclient import pidf
 from tests.peers.sipendpoint import Answer
 from tests.peers.sipmessage import SipMessage
@@ -208,3 +210,26 @@ def test_a_jabber_address_cannot_be_watched_through_the_gateway(prosody_world: W
     answer = romeo.wait(any_presence(jid), "an answer")
     assert answer.get("type") == "error"
     assert condition(answer) == "item-not-found"
+
+
+def test_a_jabber_domain_may_have_a_server_of_its_own(prosody_world: World, tmp_path: Path) -> None:
+    gateway, bob = prosody_world.gateway, prosody_world.phone("bob")
+    other = Prosody(
+        tmp_path / "other",
+        domain="example.net",
+        users={"juliet": "capulet"},
+        components=[SIP_DOMAIN, GATEWAY_DOMAIN],
+    )
+    host, port = other.component
+    gateway.settings["dns"]["domains"]["example.net"] = f"{host}:{port}"
+    with other:
+        gateway.restart()
+        gateway.wait_for_leg("xmpp", "up")
+        bob.publish(pidf(bob.uri, "open", "away"))
+        romeo = prosody_world.jabber("romeo")
+        with RawClient("juliet@example.net/balcony", "capulet", other.c2s) as juliet:
+            juliet.roster()
+            juliet.available()
+            for client in (romeo, juliet):
+                client.befriend(BOB)
+                client.wait(presence(sender=BOB, show="away"), "away")
