@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadAddress, IntervalTooBrief, NoSuchPresentity, Refused, TooMany, Unreachable
 from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.events.package import EventPackage
+from sip2xmpp.events.package import EventPackage, package_of
 from sip2xmpp.events.restoration import Restoration
 from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
 from sip2xmpp.presence.watching import Notification, Reason, Standing
@@ -108,7 +108,7 @@ class Notifier:
         self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
     ) -> None:
         """Answer a SUBSCRIBE of ``watcher``, whose identity is proved, for ``presentity``."""
-        package = self._package(request.event_value)
+        package = package_of(request, self._packages)
         if package is None:
             transaction.reply(489, headers=[("Allow-Events", self.allow_events)])
             return
@@ -119,13 +119,6 @@ class Notifier:
                 self._go_on(transaction, request, watcher, package)
         except IntervalTooBrief as brief:
             transaction.reply(423, headers=too_brief(brief))
-
-    def _package(self, event: str | None) -> EventPackage | None:
-        """The package that an Event header names."""
-        if event is None:
-            return None
-        # COMPAT: old Linphone writes "Presence"; the value goes back in its own spelling.
-        return self._packages.get(event) or self._packages.get(Event.parse(event).type.lower())
 
     def _begin(
         self,
@@ -350,7 +343,7 @@ class Notifier:
 
     def _restored(self, record: DialogRecord) -> Subscription | None:
         """The subscription of a stored dialog, not watching yet; None if its package is gone."""
-        package = self._package(record.event)
+        package = self._packages.get(Event.parse(record.event).type.lower())
         if package is None:
             return None
         flow = Flow.from_text(record.flow)

@@ -8,7 +8,7 @@ Implements: RFC 6665 section 5.4 (event package definition); RFC 3856 section 6 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -19,6 +19,7 @@ from sip2xmpp.errors import BadMessage
 from sip2xmpp.events.renderings import profile_for, render
 from sip2xmpp.presence.profiles import Profile
 from sip2xmpp.presence.watching import BackEnd, Notification, Watch, Watcher
+from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.uri import SipUri
 
 _TUPLE_ID = re.compile(rb"<(?:[A-Za-z0-9_.-]+:)?tuple\s[^>]{0,200}?\bid\s*=\s*[\"']([^\"'<]{1,200})")
@@ -94,6 +95,16 @@ class PresencePackage:
         """The id of the first tuple; many clients use one id for ever, others invent one a document."""
         found = _TUPLE_ID.search(body, 0, 2048)
         return "" if found is None else found[1].decode("utf-8", "replace")
+
+
+def package_of(request: Request, packages: Mapping[str, EventPackage]) -> EventPackage | None:
+    """The package, of those given by name, that a request's Event names."""
+    value = request.event_value
+    if value is None or value in packages:
+        return packages.get(value or "")
+    event = request.event
+    # COMPAT: old Linphone writes "Presence"; a NOTIFY has it back in its own spelling.
+    return packages.get(event.type.lower()) if event is not None else None
 
 
 @lru_cache(maxsize=4096)

@@ -24,7 +24,7 @@ from twisted.python.failure import Failure
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadDocument, IntervalTooBrief
 from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.events.package import EventPackage
+from sip2xmpp.events.package import EventPackage, package_of
 from sip2xmpp.sip.message import STAR, Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
@@ -81,9 +81,7 @@ class Publications:
         if not self._exists(presentity):
             transaction.reply(404)
             return
-        event = request.event
-        # COMPAT: old Linphone writes "Presence".
-        package = self._packages.get(event.type.lower()) if event is not None else None
+        package = package_of(request, self._packages)
         if package is None:
             transaction.reply(489, headers=[("Allow-Events", ", ".join(self._packages))])
             return
@@ -129,8 +127,7 @@ class Publications:
             transaction.reply(413)
             return False
         accept = ("Accept", ", ".join(package.accepts))
-        media = request.content_type
-        if media is None or media.type not in package.accepts:
+        if not _is_accepted(request, package):
             transaction.reply(415, headers=[accept])
             return False
         encoding = request.headers.get("Content-Encoding")
@@ -231,6 +228,13 @@ class Publications:
         """An entity tag that no publication has or had, in this run of the process or another."""
         self._tags_made += 1
         return f"{self._tag_prefix}.{self._tags_made:x}"
+
+
+def _is_accepted(request: Request, package: EventPackage) -> bool:
+    if request.headers.get("Content-Type") in package.accepts:
+        return True
+    media = request.content_type
+    return media is not None and media.type in package.accepts
 
 
 def source_of(request: Request, package: EventPackage) -> str:
