@@ -131,20 +131,26 @@ class Dialog:
         ``fixed_headers`` are Contact, Event, User-Agent and the like.  It is stale once the remote target changes.
         """
         uri, routes = self._way()
-        request = make_request(
-            method,
-            uri,
-            from_=self._local(),
-            to=self._remote(),
-            call_id=self.call_id,
-            cseq=0,
-            headers=[*(("Route", route) for route in routes), *fixed_headers],
-        )
-        request.headers.remove("CSeq")
-        lines = "".join([f"{name}:{value}\r\n" for name, value in request.headers.fields])
+        lines = [
+            f"{method} {uri} SIP/2.0",
+            "Max-Forwards: 70",
+            f"From: {self._local()}",
+            f"To: {self._remote()}",
+            f"Call-ID: {self.call_id}",
+            *[f"Route: {route}" for route in routes],
+            *[f"{name}: {value}" for name, value in fixed_headers],
+        ]
+        # Every notification is made of this, so it is written as text; one look at the whole replaces one at each part.
+        head, *rest = written = "\n".join(lines).split("\n")
+        if (
+            len(written) != len(lines)
+            or head.count(" ") != 2
+            or any("\r" in line or "\0" in line for line in lines)
+        ):
+            raise ValueError(f"a line of a {method} to {uri!r} would break it")
         return Prepared(
-            f"{request.start_line}\r\n".encode("utf-8", "surrogateescape"),
-            lines.encode("utf-8", "surrogateescape"),
+            f"{head}\r\n".encode("utf-8", "surrogateescape"),
+            "".join([f"{line}\r\n" for line in rest]).encode("utf-8", "surrogateescape"),
         )
 
     def _local(self) -> NameAddr:
