@@ -27,6 +27,9 @@ from sip2xmpp.xmpp.availability import Availability
 RETRY_SECONDS = 60
 """How long to wait before a watch that ended for a passing reason begins anew, if no other time was named."""
 
+GRACE_SECONDS = 60
+"""How long a contact whose watch ended for a passing reason is shown as it was: long enough for a restart."""
+
 FINAL = frozenset({Reason.REJECTED, Reason.NORESOURCE})
 """Ends that withdraw the authorization; every other one is transient (RFC 8048, section 4.4)."""
 
@@ -43,9 +46,11 @@ class _JabberWatcher:
     shown: dict[str, Availability] = field(default_factory=dict)
     watch: Watch | None = None
     retry: IDelayedCall | None = None
+    fading: IDelayedCall | None = None
     told_trouble: bool = False
     told_anything: bool = False
     approving: bool = False
+    unsaid: bool = False
 
     @property
     def key(self) -> str:
@@ -154,15 +159,17 @@ class JabberWatchers:
                 self._hide(held)
         else:
             held.told_trouble = False
-            if record.state is Kind.PENDING:
-                held.approving = True
+            self._stay(held)
+            approved = record.state is Kind.PENDING
+            held.approving |= approved
+            self._show(held, notification)
+            if approved:
                 now = self._clock.seconds()
                 self._store.authorizations.put(replace(record, state=Kind.AUTHORIZED, decided_at=now))
                 self.log.info(
                     "{contact} allows {watcher} to watch", contact=held.contact, watcher=held.address
                 )
                 self._outbox.after_commit(lambda: self._approved(held))
-            self._show(held, notification)
 
     def link_up(self, domain: str) -> None:
         """The XMPP server may have lost everything we said: begin every watch, and say every presence again."""
@@ -182,11 +189,13 @@ class JabberWatchers:
         if self._store.authorizations.get(record.key) is None:
             return
         held = self._watchers.get(record.key) or self._adopt(record)
-        if held.watch is None:
-            self._begin(held)
-        elif record.state is Kind.AUTHORIZED:
+        if held.unsaid:
+            self._approved(held)
+        elif record.state is Kind.AUTHORIZED and not held.approving:
             for name, said in held.shown.items():
                 self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+        if held.watch is None:
+            self._begin(held)
 
     def _adopt(self, record: Authorization) -> _JabberWatcher:
         held = _JabberWatcher(self, record.watcher, record.contact, record.watcher_jid, record.contact_jid)
@@ -194,18 +203,21 @@ class JabberWatchers:
         return held
 
     def _begin(self, held: _JabberWatcher) -> None:
+        if held.retry is not None and held.retry.active():
+            held.retry.cancel()
         held.retry = None
         try:
             held.watch = self._back_end.watch(held.contact, held)
         except Refused as refused:
             reason = Reason.NORESOURCE if isinstance(refused, NoSuchPresentity) else Reason.REJECTED
             notification = Notification(standing=Standing.TERMINATED, reason=reason)
-            self._clock.callLater(0, self.notified, held, notification)
+            held.retry = self._clock.callLater(0, self.notified, held, notification)
 
     def _approved(self, held: _JabberWatcher) -> None:
-        """The approval is stored: say it, and only then what C is."""
+        """The approval is stored: say it, and only then what C is.  With the link down, it is said when that is up."""
         held.approving = False
-        self._outbox.subscription("subscribed", held.contact_jid, held.watcher_jid)
+        held.told_anything = True
+        held.unsaid = not self._outbox.subscription("subscribed", held.contact_jid, held.watcher_jid)
         for name, said in held.shown.items():
             self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
         if not held.shown:
@@ -225,7 +237,14 @@ class JabberWatchers:
             self._outbox.unavailable(held.contact_jid, held.watcher_jid)
         held.told_anything = True
 
+    def _stay(self, held: _JabberWatcher) -> None:
+        """What is shown is true, or is gone already."""
+        if held.fading is not None and held.fading.active():
+            held.fading.cancel()
+        held.fading = None
+
     def _hide(self, held: _JabberWatcher) -> None:
+        self._stay(held)
         for name, said in held.shown.items():
             if said.available:
                 self._outbox.available(
@@ -235,9 +254,9 @@ class JabberWatchers:
 
     def _ended(self, held: _JabberWatcher, record: Authorization, notification: Notification) -> None:
         held.watch = None
-        self._hide(held)
         reason = notification.reason
         if reason is not None and reason in FINAL:
+            self._hide(held)
             self._store.authorizations.remove(held.key)
             self._watchers.pop(held.key, None)
             self.log.info(
@@ -256,6 +275,8 @@ class JabberWatchers:
         delay = notification.retry_after
         if delay is None:
             delay = 0 if notification.reason in (Reason.TIMEOUT, Reason.DEACTIVATED) else RETRY_SECONDS
+        if held.fading is None and held.shown:
+            held.fading = self._clock.callLater(GRACE_SECONDS, self._hide, held)
         held.retry = self._clock.callLater(delay, self._begin, held)
 
     def _refused(self, held: _JabberWatcher, *, missing: bool) -> None:
