@@ -6,6 +6,7 @@ is read.  Stopping goes the other way round: Jabber users are told that contacts
 store commits last.
 """
 
+import gc
 import sys
 from collections.abc import Mapping
 from random import SystemRandom
@@ -27,8 +28,10 @@ from sip2xmpp.logs import observer
 from sip2xmpp.portal.health import Health, site
 from sip2xmpp.store.opening import open_store
 
-SETTLE_SECONDS = 2.0
-"""How long stopping waits for the last stanzas and NOTIFYs to leave."""
+COLLECTION = (20_000, 20, 50)
+"""Thresholds of the garbage collector.  What requests make is freed without it; what it would look through again and again
+is live: subscriptions, publications, answers that may be asked for once more.  Python's own thresholds double the cost of a
+subscription."""
 
 
 class Options(usage.Options):
@@ -109,6 +112,10 @@ class Gateway(MultiService):
             parts.xmpp.links.service().setServiceParent(self)  # type: ignore[no-untyped-call]
         else:
             self.log.info("XMPP: off, because there is no [xmpp] table")
+        # Modules, configuration and what was restored stay: they are never looked through.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*COLLECTION)
         self._health.phase = "serving"
         self.log.info("sip2xmpp {version} is serving", version=__version__)
 
