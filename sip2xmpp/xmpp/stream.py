@@ -10,7 +10,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.interfaces import IProtocol, IProtocolFactory, IPushProducer, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IProtocol,
+    IProtocolFactory,
+    IPushProducer,
+    IStreamClientEndpoint,
+    ITCPTransport,
+)
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.xmlstream import XmlStream
 from twisted.words.xish.domish import Element, ExpatElementStream, ParserError
@@ -51,6 +57,12 @@ class ComponentStream(XmlStream):
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
+
+    def connectionMade(self) -> None:
+        if ITCPTransport.providedBy(self.transport):
+            # a stanza must not wait until the server has acknowledged the one before, which takes 40 ms
+            self.transport.setTcpNoDelay(True)
+        super().connectionMade()
 
     def dataReceived(self, data: bytes) -> None:
         self.heard += 1
