@@ -15,6 +15,7 @@ Implements: RFC 8048 section 6; RFC 4480 and XEP-0108, XEP-0107, XEP-0319, XEP-0
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from typing import Final
 
 from sip2xmpp.address import Address
@@ -111,7 +112,8 @@ def _document(entity: str, contact: Address, resources: Mapping[str, Availabilit
 def _rank(item: tuple[str, Availability]) -> tuple[int, int, float, str]:
     """The order of resources: who speaks for the contact comes first."""
     name, said = item
-    newest_first = -as_utc(said.stamp).timestamp() if said.stamp is not None else 0.0
+    # what bears no stamp was not delayed: it was said while we listened, after all that a probe brought
+    newest_first = -as_utc(said.stamp).timestamp() if said.stamp is not None else -inf
     return (-said.priority, _MOST_AVAILABLE_FIRST.index(said.show), newest_first, name)
 
 

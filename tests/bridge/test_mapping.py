@@ -169,6 +169,7 @@ ORDER = [
                                  "c": at(1, Show.CHAT)}, "codwx"),
     ("do not disturb before a newer away", {"w": at(9, Show.AWAY), "d": at(1, Show.DND)}, "dw"),
     ("then the newest", {"a": at(1, None), "b": at(2, None)}, "ba"),
+    ("what was not delayed is the newest", {"a": at(1, None), "b": Availability()}, "ba"),
     ("then by name", {"b": at(1, None), "a": at(1, None)}, "ab"),
     ("negative last", {"a": at(2, Show.CHAT, -1), "b": at(1, Show.XA)}, "ba"),
 ]  # fmt: skip

@@ -172,13 +172,13 @@ class SipClient(SipEndpoint):
         event: str = "presence",
         content_type: str = PIDF,
         headers: Headers = (),
+        within: float = 10.0,
     ) -> SipMessage:
         """Publish a document, or refresh (no body) or remove (``expires`` 0) the one that ``etag`` names (RFC 3903)."""
         named = [("SIP-If-Match", etag)] if etag else []
         typed = [("Content-Type", content_type)] if body else []
-        return self.request(
-            "PUBLISH", self.uri, [("Event", event), ("Expires", str(expires)), *named, *typed, *headers], body
-        )
+        fields = [("Event", event), ("Expires", str(expires)), *named, *typed, *headers]
+        return self.request("PUBLISH", self.uri, fields, body, within=within)
 
     def subscribe(
         self,
@@ -188,10 +188,11 @@ class SipClient(SipEndpoint):
         expires: int = 600,
         accept: str = PIDF,
         headers: Headers = (),
+        within: float = 10.0,
     ) -> "Subscription":
         """Watch somebody; with ``expires`` 0 ask once (RFC 6665)."""
         subscription = Subscription(self, uri, event=event, accept=accept)
-        subscription.send(expires, headers)
+        subscription.send(expires, headers, within=within)
         return subscription
 
 
@@ -221,7 +222,7 @@ class Subscription:
         """The NOTIFYs so far, in the order in which they came."""
         return [message for message in self.client.requests("NOTIFY") if self._is_ours(message)]
 
-    def send(self, expires: int, headers: Headers = ()) -> SipMessage:
+    def send(self, expires: int, headers: Headers = (), *, within: float = 10.0) -> SipMessage:
         """SUBSCRIBE, first or again."""
         to = f"<{self.uri}>" + (f";tag={self.remote_tag}" if self.remote_tag else "")
         mine = [
@@ -238,7 +239,7 @@ class Subscription:
         uri = self.target or self.uri
         where = self.client.next_hop(self.routes[0] if self.routes else uri, self.client.server)
         where = where if self.target else self.client.server
-        response = self.client.transact_as("SUBSCRIBE", uri, mine, b"", where)
+        response = self.client.transact_as("SUBSCRIBE", uri, mine, b"", where, within=within)
         self.responses.append(response)
         if 200 <= response.status < 300:
             self.remote_tag = response.to_tag
