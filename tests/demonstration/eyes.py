@@ -1,0 +1,73 @@
+"""What a user's client makes of what arrived: state, text and activity, from a presence stanza or from a PIDF document."""
+
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, fromstring
+
+from tests.peers.rawxmpp import child, local, text
+
+SHOWS = {
+    None: "online",
+    "chat": "free for chat",
+    "away": "away",
+    "xa": "extended away",
+    "dnd": "do not disturb",
+}
+"""What clients call the values of show."""
+
+ACTIVITY_STATES = ("on-the-phone", "busy", "away")
+"""RPID activities that are states of their own, the most telling first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody sees of somebody else."""
+
+    state: str
+    text: str = ""
+    activity: str = ""
+
+
+NOTHING = Sight("")
+
+
+def sight_of_stanza(stanza: Element) -> Sight:
+    """What a Jabber client shows for a presence stanza."""
+    status = text(stanza, "status") or ""
+    kind = stanza.get("type")
+    if kind is not None:
+        return Sight("offline" if kind == "unavailable" else kind, status)
+    activity = child(stanza, "activity")
+    words = []
+    if activity is not None:
+        general = next(iter(activity), None)
+        if general is not None:
+            specific = next(iter(general), None)
+            words.append(local(specific if specific is not None else general).replace("_", " "))
+    return Sight(SHOWS[text(stanza, "show")], status, ", ".join(words))
+
+
+def sight_of_document(document: bytes) -> Sight:
+    """What a SIP client shows for a PIDF document; nothing for no document."""
+    if not document:
+        return NOTHING
+    root = fromstring(document)
+    best = child(root, "tuple")
+    person = child(root, "person")
+    notes = [
+        each.text or ""
+        for place in (root, best, person)
+        if place is not None
+        for each in place
+        if local(each) == "note"
+    ]
+    note = notes[0] if notes else ""
+    basic = next((each.text for each in root.iter() if local(each) == "basic"), None)
+    if basic != "open":
+        return Sight("offline", note)
+    activities = next((each for each in root.iter() if local(each) == "activities"), None)
+    names = list(dict.fromkeys(local(each) for each in activities)) if activities is not None else []
+    show = next((each.text for each in root.iter() if local(each) == "show"), None)
+    state = next((name for name in ACTIVITY_STATES if name in names), "online")
+    if show is not None and state != "on-the-phone":
+        state = SHOWS[show]
+    return Sight(state.replace("-", " "), note, ", ".join(names).replace("-", " "))

@@ -1,0 +1,337 @@
+"""What romeo and bob do, in order, and what must then be seen by whom."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from xml.etree.ElementTree import Element
+
+from tests.demonstration.eyes import Sight, sight_of_document, sight_of_stanza
+from tests.demonstration.scene import BOB, ROMEO_URI, SECONDS, Scene
+from tests.peers.rawxmpp import any_presence, child, text
+from tests.peers.sipclient import pidf
+from tests.peers.sipmessage import SipMessage, token
+
+ACTIVITY = "http://jabber.org/protocol/activity"
+CHAT_STATES = "http://jabber.org/protocol/chatstates"
+RECEIPTS = "urn:xmpp:receipts"
+TYPING = "application/im-iscomposing+xml"
+CPIM = "message/cpim"
+
+
+class Who(Enum):
+    """The two users."""
+
+    ROMEO = "romeo"
+    BOB = "bob"
+
+
+Look = Callable[[Scene, Sight, float], Sight]
+"""Waits so many seconds for what has to be seen, and returns it; AssertionError when it does not come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing done, and the sight it has to make.  ``lasting`` sights are states, the others are moments."""
+
+    actor: Who
+    does: str
+    act: Callable[[Scene], object]
+    viewer: Who
+    expected: Sight
+    look: Look
+    lasting: bool = field(default=True)
+
+
+def romeo_looks(scene: Scene, expected: Sight, within: float) -> Sight:
+    """Romeo's client shows this of bob."""
+    return sight_of_stanza(
+        scene.romeo.wait(
+            lambda stanza: any_presence(BOB)(stanza) and sight_of_stanza(stanza) == expected, timeout=within
+        )
+    )
+
+
+def bob_looks(scene: Scene, expected: Sight, within: float) -> Sight:
+    """Bob's phone shows this of romeo."""
+    notify = scene.bob.wait_for(
+        lambda message: (
+            message.method == "NOTIFY"
+            and message.call_id == scene.watch.call_id
+            and sight_of_document(message.body) == expected
+        ),
+        "the state",
+        within=within,
+        after=scene.heard,
+    )
+    return sight_of_document(notify.body)
+
+
+def romeo_gets(wanted: Callable[[Element], bool]) -> Look:
+    """Romeo gets a message stanza of bob's like this."""
+
+    def look(scene: Scene, expected: Sight, within: float) -> Sight:
+        stanza = scene.romeo.wait(
+            lambda stanza: stanza.get("from", "").startswith(BOB) and wanted(stanza), timeout=within
+        )
+        if child(stanza, "request") is not None:
+            scene.asked_for = stanza.get("id", "")
+        return expected
+
+    return look
+
+
+def bob_gets(wanted: Callable[[SipMessage], bool]) -> Look:
+    """Bob gets a MESSAGE of romeo's like this."""
+
+    def look(scene: Scene, expected: Sight, within: float) -> Sight:
+        message = scene.bob.wait_for(
+            lambda message: message.method == "MESSAGE" and wanted(message),
+            "the message",
+            within=within,
+            after=scene.heard,
+        )
+        found = re.search(r"(?im)^(?:\w+\.)?Message-ID:\s*(\S+)", message.text)
+        scene.asked_for = found[1] if found else ""
+        return expected
+
+    return look
+
+
+# what they do
+
+
+def _publishes(does: str, expected: Sight, *activities: str, note: str = "") -> Step:
+    """Bob's phone publishes a document."""
+    return Step(
+        actor=Who.BOB,
+        does=does,
+        act=lambda scene: scene.publish(pidf(scene.bob.uri, "open", *activities, note=note)),
+        viewer=Who.ROMEO,
+        expected=expected,
+        look=romeo_looks,
+    )
+
+
+def _shows(does: str, expected: Sight, show: str | None = None, status: str | None = None) -> Step:
+    """Romeo's client sends presence."""
+    return Step(
+        actor=Who.ROMEO,
+        does=does,
+        act=lambda scene: scene.romeo.available(show, status),
+        viewer=Who.BOB,
+        expected=expected,
+        look=bob_looks,
+    )
+
+
+def _ask(scene: Scene) -> None:
+    scene.watch = scene.bob.subscribe(ROMEO_URI, expires=SECONDS)
+    assert scene.watch.response.status == 200, f"SUBSCRIBE is answered {scene.watch.response.start}"
+
+
+def _call(scene: Scene, *, ends: bool = False) -> None:
+    """Romeo's client tells of a call (XEP-0108), or of its end."""
+    inside = "" if ends else "<talking><on_the_phone/></talking><text>With Juliet</text>"
+    scene.romeo.publish(ACTIVITY, f"<activity xmlns='{ACTIVITY}'>{inside}</activity>")
+
+
+def _write_to_romeo(scene: Scene, words: str) -> None:
+    """Bob writes in an envelope that asks for a notification of delivery (RFC 5438)."""
+    envelope = (
+        f"From: <{scene.bob.uri}>\r\nTo: <{ROMEO_URI}>\r\nDateTime: 2026-01-01T12:00:00Z\r\n"
+        f"NS: imdn <urn:ietf:params:imdn>\r\nimdn.Message-ID: {token()}\r\n"
+        f"imdn.Disposition-Notification: positive-delivery\r\n\r\n"
+        f"Content-Type: text/plain;charset=UTF-8\r\n\r\n{words}"
+    )
+    scene.bob.message(ROMEO_URI, envelope, CPIM)
+
+
+def _confirm_to_romeo(scene: Scene) -> None:
+    """Bob's phone notifies of the delivery of the message that asked for it."""
+    document = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<imdn xmlns="urn:ietf:params:xml:ns:imdn">'
+        f"<message-id>{scene.asked_for}</message-id><datetime>2026-01-01T12:00:00Z</datetime>"
+        "<delivery-notification><status><delivered/></status></delivery-notification></imdn>"
+    )
+    envelope = (
+        f"From: <{scene.bob.uri}>\r\nTo: <{ROMEO_URI}>\r\nNS: imdn <urn:ietf:params:imdn>\r\n"
+        f"imdn.Message-ID: {token()}\r\n\r\n"
+        f"Content-Type: message/imdn+xml\r\nContent-Disposition: notification\r\n\r\n{document}"
+    )
+    scene.bob.message(ROMEO_URI, envelope, CPIM)
+
+
+def _type_to_romeo(scene: Scene) -> None:
+    scene.bob.message(
+        ROMEO_URI,
+        '<?xml version="1.0"?><isComposing xmlns="urn:ietf:params:xml:ns:im-iscomposing"><state>active</state>'
+        "<contenttype>text/plain</contenttype><refresh>60</refresh></isComposing>",
+        TYPING,
+    )
+
+
+def _said_to_romeo(words: str) -> Step:
+    return Step(
+        actor=Who.BOB,
+        does="writes",
+        act=lambda scene: _write_to_romeo(scene, words),
+        viewer=Who.ROMEO,
+        expected=Sight("message", words),
+        look=romeo_gets(lambda stanza: text(stanza, "body") == words),
+        lasting=False,
+    )
+
+
+def _said_to_bob(words: str) -> Step:
+    return Step(
+        actor=Who.ROMEO,
+        does="writes",
+        act=lambda scene: scene.romeo.message(BOB, words, more=f"<request xmlns='{RECEIPTS}'/>"),
+        viewer=Who.BOB,
+        expected=Sight("message", words),
+        look=bob_gets(lambda message: words in message.text),
+        lasting=False,
+    )
+
+
+ACQUAINTANCE: Sequence[Step] = (
+    Step(
+        actor=Who.BOB,
+        does="asks to watch",
+        act=_ask,
+        viewer=Who.ROMEO,
+        expected=Sight("asks to watch"),
+        look=lambda scene, expected, within: (
+            scene.romeo.wait(
+                lambda stanza: any_presence(BOB)(stanza) and stanza.get("type") == "subscribe", timeout=within
+            ),
+            expected,
+        )[1],
+        lasting=False,
+    ),
+    Step(
+        actor=Who.ROMEO,
+        does="approves",
+        act=lambda scene: scene.romeo.subscribed(BOB),
+        viewer=Who.BOB,
+        expected=Sight("online"),
+        look=bob_looks,
+    ),
+    Step(
+        actor=Who.ROMEO,
+        does="asks to watch",
+        act=lambda scene: scene.romeo.subscribe(BOB),
+        viewer=Who.ROMEO,
+        expected=Sight("approved"),
+        look=lambda scene, expected, within: (
+            scene.romeo.wait(
+                lambda stanza: any_presence(BOB)(stanza) and stanza.get("type") == "subscribed",
+                timeout=within,
+            ),
+            expected,
+        )[1],
+        lasting=False,
+    ),
+)
+"""Done once: both ask, both approve."""
+
+DAY: Sequence[Step] = (
+    _publishes("comes online", Sight("online")),
+    _shows("comes online", Sight("online", "Good morning"), None, "Good morning"),
+    _publishes("wants to chat", Sight("free for chat"), note="Free for chat"),
+    _shows("wants to chat", Sight("free for chat", "Free for chat"), "chat"),
+    _publishes("goes away", Sight("away", "Gone fishing"), "away", note="Gone fishing"),
+    _shows("goes away", Sight("away", "Lunch break", "away"), "away", "Lunch break"),
+    _publishes(
+        "leaves for long",
+        Sight("extended away", "At the seaside", "on vacation"),
+        "vacation",
+        note="At the seaside",
+    ),
+    _shows("leaves for long", Sight("extended away", "In Mantua", "away"), "xa", "In Mantua"),
+    _publishes("is busy", Sight("do not disturb", "Deadline"), "busy", note="Deadline"),
+    _shows("is busy", Sight("do not disturb", "In a duel", "busy"), "dnd", "In a duel"),
+    _publishes(
+        "takes a call",
+        Sight("do not disturb", "Sales call", "on the phone"),
+        "on-the-phone",
+        note="Sales call",
+    ),
+    Step(
+        actor=Who.ROMEO,
+        does="takes a call",
+        act=_call,
+        viewer=Who.BOB,
+        expected=Sight("on the phone", "In a duel", "busy, on the phone"),
+        look=bob_looks,
+    ),
+    Step(
+        actor=Who.ROMEO,
+        does="hangs up",
+        act=lambda scene: _call(scene, ends=True),
+        viewer=Who.BOB,
+        expected=Sight("do not disturb", "In a duel", "busy"),
+        look=bob_looks,
+    ),
+    Step(
+        actor=Who.BOB,
+        does="goes offline",
+        act=lambda scene: scene.publish(),
+        viewer=Who.ROMEO,
+        expected=Sight("offline"),
+        look=romeo_looks,
+    ),
+    _publishes("is back", Sight("online", "Back again"), note="Back again"),
+    Step(
+        actor=Who.ROMEO,
+        does="goes offline",
+        act=lambda scene: scene.romeo.unavailable("Good night"),
+        viewer=Who.BOB,
+        expected=Sight("offline", "Good night"),
+        look=bob_looks,
+    ),
+    _shows("is back", Sight("online", "Back again"), None, "Back again"),
+    _said_to_romeo("Are you there?"),
+    Step(
+        actor=Who.ROMEO,
+        does="confirms",
+        act=lambda scene: scene.romeo.message(
+            BOB, more=f"<received xmlns='{RECEIPTS}' id='{scene.asked_for}'/>"
+        ),
+        viewer=Who.BOB,
+        expected=Sight("receipt", "delivered"),
+        look=bob_gets(lambda message: "<delivered/>" in message.text),
+        lasting=False,
+    ),
+    Step(
+        actor=Who.ROMEO,
+        does="types",
+        act=lambda scene: scene.romeo.message(BOB, more=f"<composing xmlns='{CHAT_STATES}'/>"),
+        viewer=Who.BOB,
+        expected=Sight("typing"),
+        look=bob_gets(lambda message: "<state>active</state>" in message.text),
+        lasting=False,
+    ),
+    _said_to_bob("Yes. Dinner?"),
+    Step(
+        actor=Who.BOB,
+        does="confirms",
+        act=_confirm_to_romeo,
+        viewer=Who.ROMEO,
+        expected=Sight("receipt", "delivered"),
+        look=romeo_gets(lambda stanza: child(stanza, "received") is not None),
+        lasting=False,
+    ),
+    Step(
+        actor=Who.BOB,
+        does="types",
+        act=_type_to_romeo,
+        viewer=Who.ROMEO,
+        expected=Sight("typing"),
+        look=romeo_gets(lambda stanza: child(stanza, "composing") is not None),
+        lasting=False,
+    ),
+    _said_to_romeo("See you there"),
+)
+"""Done again and again: through every state and back, then a conversation."""
