@@ -121,6 +121,7 @@ class Contacts:
 
     def link_down(self, domain: str, why: str) -> None:
         """What SIP watchers were shown stands: the XMPP server was lost, not its users."""
+        self._presentities.link_down(domain)
 
     def _contact(self, recipient: str) -> Address:
         return self._addressing.address_of_jid(bare(recipient))

@@ -138,15 +138,15 @@ class XmppPresentities:
         record = self._store.authorizations.get(pair.key)
         if record is not None and record.state is Kind.DENIED:
             raise NotAuthorized(f"{presentity} has denied {watcher.address}")
-        if record is None and not fetch:
-            self._ask(pair)
-        elif record is not None and record.state is Kind.PENDING and not fetch and self._is_stale(record):
+        unasked = record is None or (record.state is Kind.PENDING and self._is_stale(record))
+        if unasked and not fetch:
             self._ask(pair)
         watch = _Watch(pair, watcher, fetch)
         pair.watches.append(watch)
         self._pairs[pair.key] = pair
         if record is not None and record.state is Kind.AUTHORIZED and not pair.known:
-            self._probe(pair)
+            if pair.probe_ends is None:
+                self._probe(pair)
             if fetch:
                 watch.waiting = self._clock.callLater(FETCH_SECONDS, self._tell, watch)
                 return watch
@@ -170,7 +170,7 @@ class XmppPresentities:
         pair = watch.pair
         if self._state(pair) is Kind.AUTHORIZED:
             stale = self._clock.seconds() - pair.probed_at >= GHOST_SECONDS
-            if stale or not pair.known:
+            if (stale or not pair.known) and pair.probe_ends is None:
                 self._probe(pair)
         if watch.waiting is None or not watch.waiting.active():
             watch.waiting = self._clock.callLater(0, self._tell, watch)
@@ -231,8 +231,9 @@ class XmppPresentities:
         if self._state(pair) is not Kind.AUTHORIZED:
             return
         if resource:
-            pair.resources.pop(resource, None)
             pair.unconfirmed.discard(resource)
+            if pair.resources.pop(resource, None) is None and pair.resources:
+                return
         else:
             pair.resources.clear()
             pair.unconfirmed.clear()
@@ -278,6 +279,14 @@ class XmppPresentities:
         """After a reconnect the cache is hearsay: ask again for every pair that somebody watches."""
         for pair in [pair for pair in self._pairs.values() if pair.watcher_jid.endswith("@" + domain)]:
             self._pace.run(lambda pair=pair: self._revive(pair))  # type: ignore[misc]
+
+    def link_down(self, domain: str) -> None:
+        """Answers to a probe will not come: what is known stands."""
+        for pair in self._pairs.values():
+            if pair.probe_ends is not None and pair.watcher_jid.endswith("@" + domain):
+                pair.probe_ends.cancel()
+                pair.probe_ends = None
+                pair.unconfirmed.clear()
 
     # Inside
 
@@ -328,9 +337,15 @@ class XmppPresentities:
             )
         )
         self.log.info("{watcher} asks to watch {contact}", watcher=pair.watcher, contact=pair.contact)
-        self._outbox.after_commit(
-            lambda: self._outbox.subscription("subscribe", pair.watcher_jid, pair.contact_jid)
-        )
+        self._outbox.after_commit(lambda: self._say_asked(pair))
+
+    def _say_asked(self, pair: _Pair) -> None:
+        """The request is stored: make it, or note that it was not made, so that the next watch makes it."""
+        if self._outbox.subscription("subscribe", pair.watcher_jid, pair.contact_jid):
+            return
+        record = self._store.authorizations.get(pair.key)
+        if record is not None and record.state is Kind.PENDING:
+            self._store.authorizations.put(replace(record, asked_at=0.0))
 
     def _probe(self, pair: _Pair) -> None:
         if not self._outbox.subscription("probe", pair.watcher_jid, pair.contact_jid):

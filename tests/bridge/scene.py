@@ -61,12 +61,12 @@ class Wire:
         self.up = True
         self.xml: list[str] = []
 
-    def send(self, xml: str, from_domain: str) -> bool:
+    def send(self, xml: str, from_domain: str, to_domain: str = "") -> bool:
         if self.up:
             self.xml.append(xml)
         return self.up
 
-    def is_up(self, domain: str) -> bool:
+    def is_up(self, domain: str, to_domain: str = "") -> bool:
         return self.up
 
     def take(self) -> list[Said]:
