@@ -189,7 +189,11 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             to_own_user=registered.message_received,
             servers=_servers(config),
         )
-    package = PresencePackage(DirectoryView(directory, legs, Leg.SIP), pidf.read)
+    package = PresencePackage(
+        DirectoryView(directory, legs, Leg.SIP),
+        default=config.presence.profile,
+        quirks=config.presence.quirks,
+    )
     limits = config.limits
     notifier = Notifier(
         agent=agent,

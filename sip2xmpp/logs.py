@@ -33,8 +33,7 @@ def observer(config: LogConfig, stream: TextIO) -> ILogObserver:
             stream.write(write(event) + "\n")
             stream.flush()
 
-    observe: ILogObserver = to_stream
-    return observe
+    return cast(ILogObserver, to_stream)
 
 
 def as_text(event: Event) -> str:

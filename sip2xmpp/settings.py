@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.logger import LogLevel
 
+from sip2xmpp.events.renderings import QUIRKS
 from sip2xmpp.keys import (
     Listener,
     Wrong,
@@ -34,6 +35,7 @@ from sip2xmpp.keys import (
     whole,
 )
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.profiles import INTEROP, RFC, Profile
 from sip2xmpp.sip.flow import HostPort, Transport
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -138,9 +140,11 @@ class XmppConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceConfig:
-    """``[presence]``: what a watcher gets about whom its owner decided nothing."""
+    """``[presence]``: what a watcher gets about whom its owner decided nothing, and in which form documents are written."""
 
     default: Handling = key(one_of(_HANDLINGS), Handling.CONFIRM)
+    profile: Profile = key(one_of({"interop": INTEROP, "rfc": RFC}), INTEROP)
+    quirks: tuple[str, ...] = key(many(one_of({name: name for name in QUIRKS})), ())
     domains: Mapping[str, Handling] = key(mapping(domain, one_of(_HANDLINGS)), NOTHING)
 
 

@@ -44,6 +44,16 @@ UNDER_WAY = 10_000
 """Stanzas whose bounce can still be matched."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Who writes to whom: a SIP user, as a Jabber contact too, and a Jabber user."""
+
+    sip: Address
+    contact_jid: str
+    jabber: Address
+    jid: str
+
+
 @dataclass(slots=True)
 class _UnderWay:
     """A stanza that was just sent for a SIP MESSAGE."""
@@ -93,11 +103,11 @@ class Messages:
             self._to_own_user(transaction, request, recipient)
             return
         try:
-            contact_jid, jid = self._addressing.jid_of(sender), recipient.jid()
+            pair = _Pair(sender, self._addressing.jid_of(sender), recipient, recipient.jid())
         except BadAddress as bad:
             transaction.reply(404, str(bad))
             return
-        if not self._links.is_up(domain_of(contact_jid), recipient.domain):
+        if not self._links.is_up(domain_of(pair.contact_jid), recipient.domain):
             transaction.reply(480, "The XMPP side is down", headers=[("Retry-After", str(LINK_RETRY))])
             return
         try:
@@ -116,26 +126,23 @@ class Messages:
             transaction.reply(200)
         elif incoming.composing is not None:
             self._correspondence.learned(sender, COMPOSING)
-            self._composing(contact_jid, jid, sender, recipient, incoming)
+            self._composing(pair, incoming)
             transaction.reply(200)
         else:
-            self._text(transaction, request, contact_jid, jid, sender, recipient, incoming)
+            self._text(transaction, request, pair, incoming)
 
     def _text(
         self,
         transaction: ServerTransaction,
         request: Request,
-        contact_jid: str,
-        jid: str,
-        sender: Address,
-        recipient: Address,
+        pair: _Pair,
         incoming: Incoming,
     ) -> None:
         resource = resource_of(request.from_.uri)
         subject = request.headers.get("Subject") or incoming.subject
         stanza_id = f"{self._rng.getrandbits(64):016x}"
         kind = MessageType.NORMAL if subject else self._message_type
-        self._correspondence.ended_typing(sender, recipient)
+        self._correspondence.ended_typing(pair.sip, pair.jabber)
         if incoming.wanted:
             asked = Asked(
                 message_id=incoming.message_id,
@@ -144,16 +151,16 @@ class Messages:
                 sip_uri=request.from_.uri,
                 jabber_uri=request.to.uri,
             )
-            self._correspondence.asks(sender, stanza_id, asked)
+            self._correspondence.asks(pair.sip, stanza_id, asked)
         message = ChatMessage(
-            sender=f"{contact_jid}/{resource}" if resource else contact_jid,
-            recipient=jid,
+            sender=f"{pair.contact_jid}/{resource}" if resource else pair.contact_jid,
+            recipient=pair.jid,
             id=stanza_id,
             type=kind,
             language=incoming.language,
             bodies=(("", incoming.text),),
             subjects=(("", subject),) if subject else (),
-            thread=self._conversations.toward_jabber(jid, sender, request.call_id),
+            thread=self._conversations.toward_jabber(pair.jid, pair.sip, request.call_id),
             chat_state=ChatState.ACTIVE if kind is MessageType.CHAT else None,
             receipt_requested=imdn.Asked.POSITIVE_DELIVERY in incoming.wanted,
             markable=imdn.Asked.DISPLAY in incoming.wanted,
@@ -170,16 +177,14 @@ class Messages:
     def _accepted(self, stanza_id: str) -> None:
         self._under_way.pop(stanza_id).transaction.reply(200)
 
-    def _composing(
-        self, contact_jid: str, jid: str, sender: Address, recipient: Address, incoming: Incoming
-    ) -> None:
-        if self._conversations.latest(jid, sender) is None:
+    def _composing(self, pair: _Pair, incoming: Incoming) -> None:
+        if self._conversations.latest(pair.jid, pair.sip) is None:
             return
         if incoming.composing:
-            self._correspondence.typing_toward_jabber(sender, recipient, incoming.refresh)
-            self._chat_state(contact_jid, jid, ChatState.COMPOSING)
-        elif self._correspondence.ended_typing(sender, recipient):
-            self._chat_state(contact_jid, jid, ChatState.PAUSED)
+            self._correspondence.typing_toward_jabber(pair.sip, pair.jabber, incoming.refresh)
+            self._chat_state(pair.contact_jid, pair.jid, ChatState.COMPOSING)
+        elif self._correspondence.ended_typing(pair.sip, pair.jabber):
+            self._chat_state(pair.contact_jid, pair.jid, ChatState.PAUSED)
 
     def stopped_typing(self, sender: Address, recipient: Address) -> None:
         """A SIP user's composing notice was not renewed."""

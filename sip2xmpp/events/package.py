@@ -17,7 +17,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.pidf import CONTENT_TYPE, well_formed
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.events.renderings import profile_for, render
-from sip2xmpp.presence.profiles import Profile
+from sip2xmpp.presence.profiles import INTEROP, Profile
 from sip2xmpp.presence.watching import BackEnd, Notification, Watch, Watcher
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.uri import SipUri
@@ -65,22 +65,36 @@ class EventPackage(Protocol):
 class PresencePackage:
     """Package ``presence``: PIDF in, and PIDF or one of its dialects out.
 
-    ``check`` raises ``BadDocument`` for a body that may not be published.
+    ``check`` raises ``BadDocument`` for a body that may not be published.  ``default`` is the profile for clients of which
+    nothing is known, ``quirks`` name the rows of the table in ``renderings`` that the operator switches on.
     """
 
     name = "presence"
     default_expires = 3600
     accepts = (CONTENT_TYPE,)
 
-    def __init__(self, back_end: BackEnd, check: Callable[[bytes], object] = well_formed) -> None:
+    def __init__(
+        self,
+        back_end: BackEnd,
+        check: Callable[[bytes], object] = well_formed,
+        *,
+        default: Profile = INTEROP,
+        quirks: Sequence[str] = (),
+    ) -> None:
         self._back_end = back_end
         self._check = check
+
+        @lru_cache(maxsize=4096)
+        def chosen(accept: tuple[str, ...], user_agent: str, datagram: bool) -> Profile | None:
+            return profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
+
+        self._chosen = chosen
 
     def watch(self, resource: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
         return self._back_end.watch(resource, watcher, fetch=fetch)
 
     def profile(self, accept: Sequence[str], user_agent: str, *, datagram: bool) -> Profile | None:
-        return _profile(tuple(accept), user_agent, datagram)
+        return self._chosen(tuple(accept), user_agent, datagram)
 
     def body(self, notification: Notification, entity: str, profile: Profile) -> Body | None:
         if notification.document is None:
@@ -105,11 +119,6 @@ def package_of(request: Request, packages: Mapping[str, EventPackage]) -> EventP
     event = request.event
     # COMPAT: old Linphone writes "Presence"; a NOTIFY has it back in its own spelling.
     return packages.get(event.type.lower()) if event is not None else None
-
-
-@lru_cache(maxsize=4096)
-def _profile(accept: tuple[str, ...], user_agent: str, datagram: bool) -> Profile | None:
-    return profile_for(accept, user_agent, datagram=datagram)
 
 
 @lru_cache(maxsize=4096)

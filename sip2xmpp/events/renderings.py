@@ -40,6 +40,9 @@ _QUIRKS: Final[tuple[tuple[str, re.Pattern[str], Profile], ...]] = (
 )
 """Options of the operator -> User-Agent and profile; they stand before the table above when they are on."""
 
+QUIRKS: Final = tuple(name for name, _, _ in _QUIRKS)
+"""Their names."""
+
 _POLYCOM: Final = re.compile("poly", re.IGNORECASE)
 _GATEWAY: Final = re.compile(r"sip2xmpp|sylkserver|kamailio|opensips", re.IGNORECASE)
 """Watchers that read the XMPP ``show`` inside a document."""
