@@ -29,7 +29,7 @@ from sip2xmpp.events.restoration import Restoration
 from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.dialog import target_of
+from sip2xmpp.sip.dialog import route_set_of, target_of
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.sip.headers import Event
 from sip2xmpp.sip.message import Request
@@ -150,7 +150,7 @@ class Notifier:
             local_uri=request.to.uri,
             remote_uri=sender.uri,
             remote_target=target_of(request),
-            route_set=tuple(request.record_route),
+            route_set=tuple(route_set_of(request)),
             cseq_ceiling=CSEQ_BLOCK,
             remote_cseq=request.cseq.number,
             flow=flow.to_text(),
@@ -162,7 +162,6 @@ class Notifier:
         subscription = Subscription(
             self, package=package, profile=profile, record=record, flow=flow, fetch=fetch
         )
-        subscription.prepare()
         try:
             subscription.watch = package.watch(presentity, subscription, fetch=fetch)
         except (NoSuchPresentity, BadAddress) as refused:
@@ -245,7 +244,7 @@ class Notifier:
             return
         self.store.committed().addCallbacks(
             lambda _: self._accept(transaction, subscription, expires, what),
-            lambda failure: self._not_stored(transaction, subscription, failure),
+            lambda failure: self._not_stored(transaction, subscription, what, failure),
         ).addErrback(lambda failure: self.log.failure("a SUBSCRIBE was not answered", failure))
 
     def _accept(
@@ -277,17 +276,21 @@ class Notifier:
             self._silent.add(record.local_tag, self.clock.seconds() + patience)
 
     def _not_stored(
-        self, transaction: ServerTransaction, subscription: Subscription, failure: Failure
+        self, transaction: ServerTransaction, subscription: Subscription, what: str, failure: Failure
     ) -> None:
+        """A subscription that was there before goes on as it was, or ends as its watcher wants."""
         self.log.failure("a subscription could not be stored", failure)
         transaction.reply(500)
-        subscription.withdraw()
+        if what == "created":
+            subscription.withdraw()
+        elif subscription.over:
+            subscription.answered()
 
     # What subscriptions need
 
-    def pause(self, subscription: Subscription, delay: float) -> None:
-        """Call ``resumed`` after ``delay`` seconds."""
-        self._paused.add(subscription.record.local_tag, self.clock.seconds() + delay)
+    def pause(self, subscription: Subscription, until: float) -> None:
+        """Call ``resumed`` at ``until``, Unix time."""
+        self._paused.add(subscription.record.local_tag, until)
 
     def ended(self, subscription: Subscription, why: str) -> None:
         """Forget a subscription; its last NOTIFY may still be under way."""

@@ -74,8 +74,8 @@ class Owner(Protocol):
     store: Store
     clock: IReactorTime
 
-    def pause(self, subscription: "Subscription", delay: float) -> None:
-        """Call ``resumed`` after ``delay`` seconds."""
+    def pause(self, subscription: "Subscription", until: float) -> None:
+        """Call ``resumed`` at ``until``, Unix time."""
 
     def ended(self, subscription: "Subscription", why: str) -> None:
         """The subscription takes no more SUBSCRIBEs; a final NOTIFY may still be under way."""
@@ -92,7 +92,7 @@ class Subscription:
         "_failures",
         "_newest",
         "_owed",
-        "_paused",
+        "_paused_until",
         "_prepared",
         "_ready",
         "_rendering",
@@ -134,7 +134,7 @@ class Subscription:
         self._owed = False
         self._ready = False
         self._busy = False
-        self._paused = False
+        self._paused_until = 0.0
         self._by_route = False
         self._failures = 0
         self._ending: Notification | None = None
@@ -179,7 +179,7 @@ class Subscription:
         """A 2xx to a SUBSCRIBE has left: a NOTIFY must follow it."""
         self._ready = True
         self._owed = True
-        self._paused = False
+        self._paused_until = 0.0
         self._proceed()
 
     def refreshed(self, record: DialogRecord, flow: Flow | None, profile: Profile) -> None:
@@ -215,23 +215,20 @@ class Subscription:
 
     def resumed(self) -> None:
         """A pause is over."""
-        if self._paused:
-            self._paused = False
+        if 0.0 < self._paused_until <= self.owner.clock.seconds():
+            self._paused_until = 0.0
             self._proceed()
 
     # What to send
-
-    def prepare(self) -> Prepared:
-        """Write what is the same in all NOTIFYs.  Raises ``BadMessage`` when the dialog has no usable way back."""
-        self._prepared = self._dialog().prepare("NOTIFY", self._headers())
-        return self._prepared
 
     def _proceed(self) -> None:
         if self._busy or not self._ready:
             return
         if self._ending is not None:
             self._send(self._ending)
-        elif self._newest is not None and not self._paused and (self._owed or self._is_news(self._newest)):
+        elif self._newest is None or self._paused_until:
+            return
+        elif self._owed or self._is_news(self._newest):
             self._send(self._newest)
 
     def _is_news(self, notification: Notification) -> bool:
@@ -259,7 +256,9 @@ class Subscription:
             self._by_route = True
             self._send_by_route(notification)
             return
-        prepared = self._prepared or self.prepare()
+        prepared = self._prepared
+        if prepared is None:
+            prepared = self._prepared = self._dialog().prepare("NOTIFY", self._headers())
         content = NO_BODY if self._newest is None else self._content(self._newest)
         head, tail = prepared.render(number, self._state(notification), content)
         self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
@@ -375,8 +374,9 @@ class Subscription:
 
     def _pause(self, delay: float) -> None:
         if not self.over:
-            self._owed = self._paused = True
-            self.owner.pause(self, delay)
+            self._owed = True
+            self._paused_until = self.owner.clock.seconds() + delay
+            self.owner.pause(self, self._paused_until)
 
     def _gone(self, why: str) -> None:
         """The watcher has no such subscription, so nothing is said to it."""

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import NoSuchPresentity, NotAuthorized, TooMany, Unreachable
@@ -138,6 +139,13 @@ def test_record_route_comes_back_and_makes_the_route_of_the_notify(bob: Phone, n
     network.drive(0.5)
     assert ", ".join(line.response.all("Record-Route")) == "<sip:192.0.2.20;lr;a=1>, <sip:192.0.2.99:5070;lr>"
     assert ", ".join(line.last.all("Route")) == "<sip:192.0.2.20;lr;a=1>, <sip:192.0.2.99:5070;lr>"
+
+
+@pytest.mark.parametrize("route", ["nonsense", "<sip:>", "<tel:1>", "<sip:192.0.2.9;lr>, <"])
+def test_a_route_that_no_notify_could_follow_is_400(bob: Phone, network: Network, route: str) -> None:
+    line = bob.subscribe(ALICE, headers=f"Record-Route: {route}\r\n")
+    network.drive(0.5)
+    assert line.status == 400 and not line.notifies
 
 
 def test_a_watcher_may_not_have_more_subscriptions_than_the_limit(network: Network) -> None:
@@ -421,6 +429,21 @@ def test_retry_after_is_respected_and_then_the_newest_state_sent(
     assert len(line.notifies) == 3 and b"busy" in line.last.body
 
 
+def test_a_second_pause_is_not_cut_short_by_the_first(bob: Phone, alice: Phone, network: Network) -> None:
+    line = subscribed(bob)
+    line.answer = lambda notify: "503 Busy\r\nRetry-After: 20"
+    alice.publish(document("away"))
+    network.drive(10)
+    line.answer = lambda notify: "503 Busy\r\nRetry-After: 100"
+    line.send(600)
+    network.drive(1)
+    line.answer = lambda notify: "200 OK"
+    network.drive(80)
+    assert len(line.notifies) == 3
+    network.drive(20)
+    assert len(line.notifies) == 4
+
+
 def test_a_refresh_ends_a_pause(bob: Phone, alice: Phone, network: Network) -> None:
     line = subscribed(bob)
     line.answer = lambda notify: "503 Busy\r\nRetry-After: 300"
@@ -642,3 +665,50 @@ def test_a_lost_answer_and_a_lost_notify_are_repeated_and_seen_once(
     assert lost == [b"SIP/2.0", b"NOTIFY "]
     assert line.status == 200 and [notify.cseq for notify in line.notifies] == [1]
     assert len(gateway.notifier) == 1
+
+
+# Many watchers
+
+
+def test_a_large_fan_out_does_not_delay_the_watchers_of_somebody_else(
+    network: Network, gateway: Gateway, alice: Phone
+) -> None:
+    crowd = [Phone(network, f"10.0.{n // 250}.{n % 250}", BOB) for n in range(900)]
+    lines = [phone.subscribe(ALICE) for phone in crowd]
+    carol = Phone(network, "192.0.2.70", "sip:carol@sip.example.org")
+    lone = Phone(network, "192.0.2.71", BOB).subscribe("sip:carol@sip.example.org")
+    network.drive(1)
+    network.datagrams.clear()
+    alice.publish(document("away"))
+    carol.publish(document("busy"))
+    network.drive(2)
+    order = [Text(octets)["Call-ID"] for octets in sent_by_gateway(network, b"NOTIFY")]
+    assert len(order) == 901 and order.index(lone.call_id) < 60
+    assert all(b"rpid:away" in line.last.body for line in lines) and b"rpid:busy" in lone.last.body
+
+
+# The log
+
+
+def test_each_change_of_a_subscription_is_one_line_without_the_state(
+    network: Network, gateway: Gateway, bob: Phone, alice: Phone
+) -> None:
+    written: list[str] = []
+    observer = lambda event: written.append(str(formatEvent(event)))  # noqa: E731
+    globalLogPublisher.addObserver(observer)
+    try:
+        alice.publish(document("away"))
+        line = subscribed(bob)
+        line.send(300)
+        network.drive(1)
+        line.unsubscribe()
+        network.drive(1)
+    finally:
+        globalLogPublisher.removeObserver(observer)
+    pair = "bob@sip.example.org -> alice@sip.example.org (presence"
+    assert [text for text in written if text.startswith("subscription ")] == [
+        f"subscription created: {pair}, 600 s)",
+        f"subscription refreshed: {pair}, 300 s)",
+        f"subscription ended: {pair}), timeout",
+    ]
+    assert not any("away" in text for text in written)
