@@ -18,7 +18,7 @@ from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.layer import TransportLayer, TransportUser
 from sip2xmpp.sip.streams import LIMIT, Streams
 from sip2xmpp.sip.tls import Tls
-from sip2xmpp.sip.udp import UdpPort, local_address_toward
+from sip2xmpp.sip.udp import UdpPort, bound_socket, local_address_toward
 
 __all__ = ["TransportLayer", "TransportUser", "Transports"]
 
@@ -54,7 +54,7 @@ class Transports:
         """Listen; port 0 lets the system choose.  Returns the place; raises OSError, or ConfigError for TLS."""
         if transport is not UDP:
             return self._streams.listen(transport, interface, port)
-        opened = UdpPort(self._reactor, interface, port, self, self.counters)
+        opened = UdpPort(self._reactor, bound_socket(interface, port), self, self.counters)
         self._ports.append(opened)
         self._udp[opened.local] = opened
         return opened.local

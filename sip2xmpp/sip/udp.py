@@ -30,7 +30,7 @@ from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow, HostPort, Transport
 from sip2xmpp.sip.layer import TransportUser
 
-__all__ = ["UdpPort", "local_address_toward"]
+__all__ = ["UdpPort", "bound_socket", "local_address_toward"]
 
 LARGEST: Final = 65_536
 """A datagram is never longer, so one that fills it is whole (RFC 3261, section 18.1.1 wants 65,535)."""
@@ -72,7 +72,7 @@ class UdpPort:
     log = Logger()
 
     def __init__(
-        self, reactor: IReactorFDSet, interface: str, port: int, user: TransportUser, counters: Counters
+        self, reactor: IReactorFDSet, bound: socket.socket, user: TransportUser, counters: Counters
     ) -> None:
         self._reactor = reactor
         self._user = user
@@ -80,7 +80,7 @@ class UdpPort:
         self._counters = counters
         self._flows: dict[Any, Flow] = {}
         self._waiting: deque[tuple[bytes, HostPort]] = deque()
-        self._socket = _bound_socket(interface, port)
+        self._socket = bound
         self.local = HostPort(*self._socket.getsockname()[:2])
         self.is_ipv6 = ":" in self.local.host
         self.is_wildcard = self.local.host in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
@@ -206,7 +206,8 @@ class UdpPort:
         return flow
 
 
-def _bound_socket(interface: str, port: int) -> socket.socket:
+def bound_socket(interface: str, port: int) -> socket.socket:
+    """A socket for a ``UdpPort``, with buffers as large as they may be; raises OSError."""
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_DGRAM)
     try:

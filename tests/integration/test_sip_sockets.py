@@ -214,6 +214,14 @@ class UdpTest(SocketsCase):
         assert reactor.seconds() - started < 2 and len(echo.requests) == 1
         asking.stop()
 
+    async def test_a_family_without_a_socket_cannot_be_reached(self) -> None:
+        ours, _ = self.agent(UDP)
+        target = Target(transport=UDP, host="::1", port=5060)
+        with pytest.raises(TransportFailed):
+            await ours.transports.open(target)
+        with pytest.raises(TransportFailed):
+            ours.transports.send(b"x", Flow(transport=UDP, local=HostPort("::1", 1), peer=target.peer))
+
     async def test_many_prepared_requests_are_all_answered(self) -> None:
         ours, _ = self.agent(UDP)
         theirs, echo = self.agent(UDP)

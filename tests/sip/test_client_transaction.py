@@ -1,5 +1,7 @@
 """RFC 3261 section 17.1.2, figure 6, over the network in memory."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from sip2xmpp.sip.client_transaction import TimerValues
 from sip2xmpp.sip.flow import Flow, Target, Transport
 from sip2xmpp.sip.message import Request, Response, make_response
 from tests.conftest import START
-from tests.fakes import Network, RawPeer, result_of
+from tests.fakes import Host, Network, RawPeer, result_of
 from tests.sip.scene import BOB, TO_BOB, US, our_request
 
 UNTIL_T2 = [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
@@ -185,6 +187,28 @@ def test_what_waits_on_a_connection_fails_with_it(network: Network, agent: UserA
     assert not third.results, "never from inside the call"
     network.drive(0.1)
     assert isinstance(third.results[0], TransportFailed)
+
+
+class Cable(Host):
+    """A host whose cable may be pulled."""
+
+    plugged = True
+
+    def send(self, octets: bytes, flow: Flow) -> None:
+        if not self.plugged:
+            raise TransportFailed("no network")
+        super().send(octets, flow)
+
+
+def test_a_network_that_goes_away_is_a_failure_at_the_next_repetition(network: Network, clock: Clock) -> None:
+    host = Cable(network, "192.0.2.2", 5060, (Transport.UDP,))
+    agent = UserAgent(transports=host, clock=clock, rng=random.Random(1))
+    sent = Sent(agent)
+    host.plugged = False
+    network.drive(0.4)
+    assert not sent.results
+    network.drive(0.2)
+    assert isinstance(sent.results[0], TransportFailed) and agent.wheel.running() == 0
 
 
 def test_giving_up_is_silent_and_final(network: Network, agent: UserAgent, bob: RawPeer) -> None:
