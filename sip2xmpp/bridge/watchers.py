@@ -84,7 +84,11 @@ class JabberWatchers:
         key = f"{watcher_jid} {contact_jid}"
         record = self._store.authorizations.get(key)
         if record is not None and record.state is Kind.AUTHORIZED:
-            self._outbox.subscription("subscribed", contact_jid, watcher_jid)
+            held = self._watchers.get(key)
+            if held is None or not held.approving:
+                told = self._outbox.subscription("subscribed", contact_jid, watcher_jid)
+                if held is not None:
+                    held.unsaid = not told
             self.probe_received(watcher_jid, contact_jid)
             return
         if record is None:
@@ -134,6 +138,10 @@ class JabberWatchers:
             return
         if held is None:
             held = self._adopt(record)
+        if held.approving:
+            return
+        if held.unsaid:
+            self._approved(held)
         to = asked_from or watcher_jid
         available = {name: said for name, said in held.shown.items() if said.available}
         for name, said in available.items():

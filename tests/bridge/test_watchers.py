@@ -104,6 +104,20 @@ def test_nothing_is_said_of_an_approval_before_it_is_stored(scene: Scene) -> Non
     assert scene.wire.brief() == [f"subscribed {BOB}", f"available {DESK} dnd"]
 
 
+@pytest.mark.parametrize("asked", ["subscribe", "probe"])
+def test_not_even_when_it_is_asked_for(scene: Scene, asked: str) -> None:
+    scene.subscribe()
+    scene.store.slow = True
+    scene.source.last.active(device("desk", Show.AWAY))
+    if asked == "subscribe":
+        scene.subscribe()
+    else:
+        scene.watchers.probe_received(ROMEO, BOB)
+    assert scene.wire.brief() == []
+    scene.store.commit()
+    assert scene.wire.brief() == [f"subscribed {BOB}", f"available {DESK} away"]
+
+
 def test_an_approval_that_cannot_be_stored_is_not_told(scene: Scene) -> None:
     scene.subscribe()
     scene.store.slow = True
@@ -390,6 +404,17 @@ def test_an_approval_that_fell_into_a_broken_link_is_told_once_it_is_up(scene: S
         scene.watchers.link_up("sip.example.org")
         soon(scene.clock)
     assert scene.wire.brief() == [f"subscribed {BOB}", f"available {DESK}", f"available {DESK}"]
+
+
+def test_an_untold_approval_comes_before_the_answer_to_a_probe(scene: Scene) -> None:
+    scene.subscribe()
+    scene.wire.up = False
+    scene.source.last.active(device("desk"))
+    scene.wire.up = True
+    scene.watchers.probe_received(ROMEO, BOB)
+    assert scene.wire.brief()[0] == f"subscribed {BOB}"
+    scene.watchers.probe_received(ROMEO, BOB)
+    assert scene.wire.brief() == [f"available {DESK}"]
 
 
 def test_a_new_link_after_a_restart_begins_every_watch(scene: Scene) -> None:
