@@ -14,6 +14,7 @@ from sip2xmpp.command.screen import (
     ink_for,
     line,
     printable,
+    table,
     window,
 )
 from tests.demonstration.eyes import NOTHING, Sight
@@ -23,6 +24,12 @@ from tests.demonstration.scene import BOB, JABBER_DOMAIN, JABBER_USERS, SIP_DOMA
 
 TITLE = "sip2xmpp: romeo (Jabber, on Prosody) and bob (SIP) see each other"
 
+JOIN = (
+    Column(heading="", rank=1),
+    Column(heading="ADDRESS"),
+    Column(heading="PASSWORD"),
+    Column(heading="REACHED AT"),
+)
 NOW = (
     Column(heading=""),
     Column(heading="STATE"),
@@ -39,6 +46,9 @@ STEPS = (
     Column(heading="ACTIVITY", rank=1),
     Column(heading="MS", right=True),
 )
+
+ROOM = 20
+"""Rows of a window that has room for the accounts beside the tables."""
 
 
 class Show(Protocol):
@@ -73,23 +83,19 @@ def show_for(stream: TextIO) -> Show:
 
 def accounts(scene: Scene) -> list[str]:
     """How one's own clients can join."""
-    host, port = scene.prosody.c2s
-    sip_host, sip_port = scene.gateway.sip
-    jids = {f"{user}@{JABBER_DOMAIN}": password for user, password in JABBER_USERS.items()}
-    sips = {f"sip:{user}@{SIP_DOMAIN}": password for user, password in SIP_USERS.items()}
-    width = max(map(len, (*jids, *sips)))
-    words = max(map(len, (*jids.values(), *sips.values())))
+    server = "{}:{}".format(*scene.prosody.c2s)
+    proxy = "{}:{}".format(*scene.gateway.sip)
+    rows = [
+        *(
+            ("Jabber", f"{user}@{JABBER_DOMAIN}", word, f"server {server}")
+            for user, word in JABBER_USERS.items()
+        ),
+        *(("SIP", f"sip:{user}@{SIP_DOMAIN}", word, f"proxy {proxy}") for user, word in SIP_USERS.items()),
+    ]
     return [
-        "Join with clients of your own; juliet and alice are free:",
-        *(
-            f"  Jabber  {jid:<{width}}  password {password:<{words}}  server {host}:{port}, no TLS"
-            for jid, password in jids.items()
-        ),
-        *(
-            f"  SIP     {uri:<{width}}  password {password:<{words}}  proxy {sip_host}:{sip_port}, UDP or TCP"
-            for uri, password in sips.items()
-        ),
-        f"  As juliet add {BOB}; as alice add romeo@{JABBER_DOMAIN}.",
+        "Join with clients of your own (Jabber without TLS; SIP by UDP or TCP):",
+        *table(JOIN, rows, window()[0]),
+        f"juliet is free to add {BOB}, alice to add romeo@{JABBER_DOMAIN}.",
     ]
 
 
@@ -191,7 +197,8 @@ class LiveShow:
         width, height = window()
         right = f"round {self._round}, Ctrl-C ends it" if self._round else "Ctrl-C ends it"
         lines = [self._ink.bold(cut(TITLE, width)), self._ink.dim(cut(right, width))]
-        lines += [cut(each, width) for each in self._accounts]
+        if height >= ROOM or not self._round:
+            lines += [cut(each, width) for each in self._accounts]
         if self._sentence:
             lines += ["", cut(self._sentence, width)]
         if self._round:
