@@ -21,6 +21,7 @@ class Pace:
         self._interval = interval
         self._duties: deque[Callable[[], object]] = deque()
         self._next: IDelayedCall | None = None
+        self._in_slice = False
 
     def __len__(self) -> int:
         return len(self._duties)
@@ -28,7 +29,7 @@ class Pace:
     def run(self, duty: Callable[[], object]) -> None:
         """Do this when its turn comes, never before this call returns."""
         self._duties.append(duty)
-        if self._next is None:
+        if self._next is None and not self._in_slice:
             self._next = self._clock.callLater(0, self._slice)
 
     def stop(self) -> None:
@@ -40,11 +41,13 @@ class Pace:
 
     def _slice(self) -> None:
         self._next = None
+        self._in_slice = True
         for _ in range(min(self._slice_size, len(self._duties))):
             duty = self._duties.popleft()
             try:
                 duty()
             except Exception:  # noqa: BLE001 - one duty must not take the others with it
                 self.log.failure("a paced duty failed")
+        self._in_slice = False
         if self._duties:
             self._next = self._clock.callLater(self._interval, self._slice)
