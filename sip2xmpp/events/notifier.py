@@ -78,6 +78,8 @@ class Notifier:
         self.store = store
         self.clock = clock
         self._packages = {package.name: package for package in packages}
+        self.allow_events = ", ".join(self._packages)
+        """The Allow-Events header: the packages that may be subscribed to."""
         self._limits = limits
         self._subscriptions: dict[str, Subscription] = {}
         self._per_watcher: Counter[Address] = Counter()
@@ -92,11 +94,6 @@ class Notifier:
     def __iter__(self) -> Iterator[Subscription]:
         """The subscriptions there are now, for operators."""
         return iter(list(self._subscriptions.values()))
-
-    @property
-    def allow_events(self) -> str:
-        """The Allow-Events header: the packages that may be subscribed to."""
-        return ", ".join(self._packages)
 
     # SUBSCRIBE
 
@@ -254,7 +251,11 @@ class Notifier:
             transaction.reply(481)
             return
         request, record = transaction.request, subscription.record
-        headers = [("Expires", str(expires)), ("Contact", self.agent.contact_uri(_flow_of(request)))]
+        headers = [
+            ("Expires", str(expires)),
+            ("Contact", self.agent.contact_uri(_flow_of(request))),
+            ("Allow-Events", self.allow_events),
+        ]
         headers += [("Record-Route", route) for route in request.record_route]
         transaction.reply(200, headers=headers)
         if what:

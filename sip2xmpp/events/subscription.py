@@ -38,7 +38,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import Sip2XmppError
+from sip2xmpp.errors import Sip2XmppError, TransportFailed
 from sip2xmpp.events.outcomes import Outcome, outcome_of, retry_after
 from sip2xmpp.events.package import Body, EventPackage, entity_of
 from sip2xmpp.presence.profiles import Profile
@@ -247,33 +247,44 @@ class Subscription:
         if number >= self.record.cseq_ceiling and not self.over:
             self._raise_ceiling()
             return
+        flow = self.flow
+        if flow is None or self._by_route:
+            self._send_by_route(notification, number)
+            return
+        prepared = self._prepared
+        if prepared is None:
+            prepared = self._prepared = self._dialog(number).prepare("NOTIFY", self._headers())
+        content = NO_BODY if self._newest is None else self._content(self._newest)
+        head, tail = prepared.render(number, self._state(notification), content)
+        self._sending(notification, number)
+        self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
+
+    def _send_by_route(self, notification: Notification, number: int) -> None:
+        """The slow way: by the route set and target of the dialog, with whatever credentials the way asks for."""
+        body = self._body(self._newest)
+        try:
+            headers = [*self._headers(), ("Subscription-State", self._state(notification).decode("ascii"))]
+        except TransportFailed as error:
+            # Nothing listens any more for the transport that the watcher came in on.
+            self._gone(str(error))
+            return
+        request = self._dialog(number).next_request(
+            "NOTIFY",
+            headers=headers,
+            body=b"" if body is None else body.octets,
+            content_type=None if body is None else body.content_type,
+        )
+        self._sending(notification, number)
+        self._by_route = True
+        answer = self.owner.agent.request(request)
+        answer.addErrback(_as_outcome).addCallback(self._sent).addErrback(self._broken)
+
+    def _sending(self, notification: Notification, number: int) -> None:
+        """Everything is written, nothing can fail any more before ``_sent``."""
         self._cseq = number
         self._busy = True
         self._owed = False
         self._told = notification
-        flow = self.flow
-        if flow is None or self._by_route:
-            self._by_route = True
-            self._send_by_route(notification)
-            return
-        prepared = self._prepared
-        if prepared is None:
-            prepared = self._prepared = self._dialog().prepare("NOTIFY", self._headers())
-        content = NO_BODY if self._newest is None else self._content(self._newest)
-        head, tail = prepared.render(number, self._state(notification), content)
-        self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
-
-    def _send_by_route(self, notification: Notification) -> None:
-        """The slow way: by the route set and target of the dialog, with whatever credentials the way asks for."""
-        body = self._body(self._newest)
-        request = self._dialog().next_request(
-            "NOTIFY",
-            headers=[*self._headers(), ("Subscription-State", self._state(notification).decode("ascii"))],
-            body=b"" if body is None else body.octets,
-            content_type=None if body is None else body.content_type,
-        )
-        answer = self.owner.agent.request(request)
-        answer.addErrback(_as_outcome).addCallback(self._sent).addErrback(self._broken)
 
     def _state(self, notification: Notification) -> bytes:
         """The Subscription-State header (RFC 6665, section 8.2.3)."""
@@ -305,8 +316,8 @@ class Subscription:
         way = self.flow or Transport(self.record.flow.partition(" ")[0])
         return [("Contact", self.owner.agent.contact_uri(way)), ("Event", self.record.event)]
 
-    def _dialog(self) -> Dialog:
-        """The dialog as it was before the NOTIFY that is being sent."""
+    def _dialog(self, number: int) -> Dialog:
+        """The dialog before the NOTIFY with that CSeq."""
         record = self.record
         return Dialog(
             call_id=record.call_id,
@@ -316,7 +327,7 @@ class Subscription:
             remote_uri=record.remote_uri,
             remote_target=record.remote_target,
             route_set=record.route_set,
-            local_cseq=self._cseq - 1,
+            local_cseq=number - 1,
             remote_cseq=record.remote_cseq,
         )
 

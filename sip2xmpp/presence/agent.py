@@ -232,12 +232,14 @@ class PresenceAgent:
             watched = self._fan_outs.popleft()
             share = min(SHARE, budget, len(watched.queue))
             budget -= share
-            if len(watched.queue) > share:
-                self._fan_outs.append(watched)
-            for _ in range(share):
-                watch = watched.queue.popleft()
-                watch.queued = False
-                self._tell(watch)
+            try:
+                for _ in range(share):
+                    watch = watched.queue.popleft()
+                    watch.queued = False
+                    self._tell(watch)
+            finally:
+                if watched.queue:
+                    self._fan_outs.append(watched)
 
     def _tell(self, watch: _Watch) -> None:
         """Give a watch its view, unless it has it."""

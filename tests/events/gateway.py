@@ -17,6 +17,7 @@ from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dns import AddressRecord, Naptr, Srv
+from sip2xmpp.sip.flow import Transport
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.memory import MemoryStore
@@ -71,6 +72,7 @@ class Gateway:
         publications: PublicationLimits | None = None,
         registrations: RegistrationLimits | None = None,
         store: MemoryStore | None = None,
+        transports: tuple[Transport, ...] = (Transport.UDP, Transport.TCP),
     ) -> None:
         self.network = network
         self.clock = network.clock
@@ -81,7 +83,7 @@ class Gateway:
             for name in TABLES:
                 for record in getattr(kept, name).all():
                     getattr(self.store, name).put(record)
-        self.host = network.host(SERVER.host, SERVER.port)
+        self.host = network.host(SERVER.host, SERVER.port, transports)
         self.agent = UserAgent(transports=self.host, dns=NoNames(), clock=clock, rng=rng)
         self.policy = Policy(self.store.verdicts)
         self.presence = PresenceAgent(

@@ -62,7 +62,11 @@ def sent_by_gateway(network: Network, what: bytes) -> list[bytes]:
 
 def test_a_subscribe_is_answered_and_then_notified(network: Network, bob: Phone) -> None:
     line = subscribed(bob)
-    assert line.response["Expires"] == "600" and parameter(line.response["To"], "tag")
+    assert (
+        line.response["Expires"] == "600"
+        and line.response["Allow-Events"] == "presence"
+        and parameter(line.response["To"], "tag")
+    )
     notify = line.last
     assert notify.state == "active" and notify.expires == 600 and notify["Event"] == "presence"
     assert notify["Content-Type"] == "application/pidf+xml" and b"closed" in notify.body

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.events.subscription import CSEQ_BLOCK
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.sip.flow import HostPort
+from sip2xmpp.sip.flow import HostPort, Transport
 from tests.events.gateway import Gateway
 from tests.events.phone import Line, Phone, Text
 from tests.events.test_notifier import ok, tcp_subscribe
@@ -180,6 +180,20 @@ def test_a_watcher_over_tcp_is_called_at_its_contact(network: Network) -> None:
     network.drive(2)
     notifies = [Text(octets) for octets in peer.arrived if octets.startswith(b"NOTIFY")]
     assert len(notifies) == 2 and notifies[1].cseq > notifies[0].cseq and len(peer.wires) == 2
+
+
+def test_a_watcher_over_a_transport_that_is_not_served_any_more_is_forgotten(network: Network) -> None:
+    first = Gateway(network)
+    peer = network.stream_peer("192.0.2.30")
+    wires: list = []
+    peer.connect(HostPort("192.0.2.1", 5060)).addCallback(wires.append)
+    network.drive(0.1)
+    wires[0].write(tcp_subscribe())
+    network.drive(0.1)
+    line = watching(network)
+    second = Gateway(network, seed=2, kept=first.killed(), transports=(Transport.UDP,))
+    network.drive(2)
+    assert len(second.notifier) == 1 and len(line.notifies) == 2
 
 
 def test_a_dialog_of_a_package_that_is_gone_is_dropped(network: Network) -> None:
