@@ -11,7 +11,7 @@ and a format without calls is filled in by ``str.format_map``; what that cannot 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from twisted.logger import ILogObserver, LogLevel, formatEvent
 from zope.interface import provider
