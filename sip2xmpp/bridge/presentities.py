@@ -37,6 +37,9 @@ FETCH_SECONDS = 5.0
 ASK_AGAIN_SECONDS = 86_400.0
 """An unanswered request is sent again when a watcher asks and this much time has passed."""
 
+PENDING_SECONDS = 30 * 86_400.0
+"""A request that nobody answered, and that no watcher has renewed for this long, is forgotten."""
+
 HOLD_DOWN_SECONDS = 3_600.0
 """After a denial the contact is not asked again by the same watcher for this long."""
 
@@ -168,6 +171,9 @@ class XmppPresentities:
     def refreshed(self, watch: _Watch) -> None:
         """A dialog was refreshed: say again what is known, and look for ghosts from time to time."""
         pair = watch.pair
+        record = self._store.authorizations.get(pair.key)
+        if record is not None and record.state is Kind.PENDING and self._is_stale(record):
+            self._ask(pair)
         if self._state(pair) is Kind.AUTHORIZED:
             stale = self._clock.seconds() - pair.probed_at >= GHOST_SECONDS
             if (stale or not pair.known) and pair.probe_ends is None:
@@ -334,6 +340,7 @@ class XmppPresentities:
                 contact_jid=pair.contact_jid,
                 state=Kind.PENDING,
                 asked_at=self._clock.seconds(),
+                expires_at=self._clock.seconds() + PENDING_SECONDS,
             )
         )
         self.log.info("{watcher} asks to watch {contact}", watcher=pair.watcher, contact=pair.contact)

@@ -23,12 +23,16 @@ from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, 
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Authorization, Kind, Side
 from sip2xmpp.xmpp.availability import Availability
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
 RETRY_SECONDS = 60
 """How long to wait before a watch that ended for a passing reason begins anew, if no other time was named."""
 
 GRACE_SECONDS = 60
 """How long a contact whose watch ended for a passing reason is shown as it was: long enough for a restart."""
+
+MOST_CONTACTS = 2_000
+"""SIP users that one Jabber user may watch or be watched by; more would only be a way to fill the store."""
 
 FINAL = frozenset({Reason.REJECTED, Reason.NORESOURCE})
 """Ends that withdraw the authorization; every other one is transient (RFC 8048, section 4.4)."""
@@ -92,6 +96,8 @@ class JabberWatchers:
             self.probe_received(watcher_jid, contact_jid)
             return
         if record is None:
+            if len(self._store.authorizations.select(watcher_jid)) >= MOST_CONTACTS:
+                raise StanzaRefused("resource-constraint", "Too many SIP contacts for one user")
             self._store.authorizations.put(
                 Authorization(
                     side=Side.JABBER_WATCHES,

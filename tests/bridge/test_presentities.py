@@ -14,6 +14,7 @@ from sip2xmpp.bridge.presentities import (
     FETCH_SECONDS,
     GHOST_SECONDS,
     HOLD_DOWN_SECONDS,
+    PENDING_SECONDS,
     PROBE_SECONDS,
     RESOURCES,
     XmppPresentities,
@@ -578,3 +579,20 @@ def test_a_server_that_is_away_hides_its_users_and_keeps_the_authorization(scene
 def test_an_error_about_nobody_we_know_is_nothing(scene: Scene) -> None:
     scene.presentities.error_received(BOB, JULIET, "gone")
     assert scene.wire.take() == []
+
+
+def test_a_request_that_nobody_renews_is_forgotten_after_a_month(scene: Scene) -> None:
+    _, watch = scene.watch()
+    watch.stop()
+    scene.clock.advance(PENDING_SECONDS - 1)
+    assert scene.state() is Kind.PENDING
+    scene.clock.advance(2)
+    assert scene.state() is None
+
+
+def test_a_dialog_that_goes_on_renews_its_request(scene: Scene) -> None:
+    _, watch = scene.watch()
+    for _ in range(3):
+        scene.clock.advance(PENDING_SECONDS / 2)
+        watch.refresh()
+    assert scene.state() is Kind.PENDING

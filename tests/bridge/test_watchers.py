@@ -11,7 +11,8 @@ from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import NoSuchPresentity, NotAuthorized, StorageFailed
 from sip2xmpp.presence.watching import Reason
 from sip2xmpp.store.records import Kind
-from tests.bridge.scene import BOB, ROMEO, Said, SlowStore, Source, Wire, device, soon
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
+from tests.bridge.scene import ALICE, BOB, ROMEO, Said, SlowStore, Source, Wire, device, soon
 
 DESK, MOBILE = f"{BOB}/desk", f"{BOB}/mobile"
 
@@ -449,3 +450,11 @@ def test_the_farewell_hides_everybody_and_keeps_the_authorization(scene: Scene) 
     scene.watchers.farewell()
     assert scene.wire.brief() == [f"unavailable {DESK}"]
     assert scene.source.last.stopped and scene.state is Kind.AUTHORIZED
+
+
+def test_nobody_can_fill_the_store_with_contacts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sip2xmpp.bridge.watchers.MOST_CONTACTS", 1)
+    scene.subscribe()
+    with pytest.raises(StanzaRefused):
+        scene.watchers.subscribe_received(ROMEO, ALICE, Address.parse(ROMEO), Address.parse(ALICE))
+    assert scene.state is Kind.PENDING
