@@ -1,0 +1,114 @@
+"""Kamailio 5.6 as a presence server, from Debian's packages: the peer that the figures are compared with.
+
+Two variants, both in memory only.  ``STOCK`` is what Debian ships: its debugging allocator, two workers.  ``TUNED`` is the
+fastest that was found: the TLSF allocator, all its memory touched at the start, one worker.  Neither survives a restart, so
+both belong beside ``memory:``; beside the durable store they are what durability is up against.
+"""
+
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.peers.ports import LOOPBACK, free_port
+from tests.peers.process import Peer
+
+CONFIGURATION: Final = """\
+#!KAMAILIO
+debug=0
+log_stderror=yes
+fork=yes
+{force}children={children}
+disable_tcp=yes
+listen=udp:{host}:{port}
+auto_aliases=no
+dns=no
+rev_dns=no
+server_signature=no
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "rr.so"
+loadmodule "pv.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "presence.so"
+loadmodule "presence_xml.so"
+modparam("tm", "fr_timer", 32000)
+modparam("presence", "server_address", "sip:{host}:{port}")
+modparam("presence", "subs_db_mode", 0)
+modparam("presence", "publ_cache", 2)
+modparam("presence", "subs_htable_size", 16)
+modparam("presence", "pres_htable_size", 16)
+modparam("presence", "notifier_processes", 0)
+modparam("presence", "pres_subs_mode", 0)
+modparam("presence_xml", "force_active", 1)
+modparam("presence_xml", "disable_xcapdiff", 1)
+request_route {{
+  if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+  if (!t_newtran()) {{ sl_reply_error(); exit; }}
+  if (is_method("PUBLISH")) {{ handle_publish(); t_release(); exit; }}
+  if (is_method("SUBSCRIBE")) {{ handle_subscribe(); t_release(); exit; }}
+  sl_send_reply("405", "Method Not Allowed");
+}}
+"""
+
+PROBE: Final = (
+    b"OPTIONS sip:%(host)b SIP/2.0\r\nVia: SIP/2.0/UDP %(host)b:%(port)d;rport;branch=z9hG4bK-up\r\n"
+    b"From: <sip:probe@%(host)b>;tag=1\r\nTo: <sip:%(host)b>\r\nCall-ID: up\r\nCSeq: 1 OPTIONS\r\n"
+    b"Max-Forwards: 1\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """How it is tuned; ``touched``: all shared memory is taken at the start (not where memory is measured)."""
+
+    allocator: str
+    children: int
+    touched: bool
+
+
+STOCK = Variant(allocator="qm", children=2, touched=False)
+TUNED = Variant(allocator="tlsf", children=1, touched=True)
+
+
+def is_installed() -> bool:
+    """Whether Debian's packages kamailio and kamailio-presence-modules are there."""
+    return shutil.which("kamailio") is not None and any(
+        Path("/usr/lib").glob("*/kamailio/modules/presence_xml.so")
+    )
+
+
+class Kamailio(Peer):
+    """One Kamailio, all its files in ``directory``."""
+
+    name = "kamailio"
+
+    def __init__(self, directory: Path, variant: Variant) -> None:
+        super().__init__(directory)
+        self._variant = variant
+        self.sip = (LOOPBACK, free_port())
+
+    def prepare(self) -> None:
+        host, port = self.sip
+        text = CONFIGURATION.format(
+            host=host,
+            port=port,
+            children=self._variant.children,
+            force="shm_force_alloc=yes\n" if self._variant.touched else "",
+        )
+        (self.directory / "kamailio.cfg").write_text(text, "utf-8")
+
+    def command(self) -> list[str]:
+        allocator, here = self._variant.allocator, str(self.directory)
+        memory = ["-m", "4096", "-M", "64", "-b", "4194304"]
+        files = ["-f", f"{here}/kamailio.cfg", "-P", f"{here}/kamailio.pid", "-Y", here, "-w", here]
+        return ["kamailio", "-DD", "-E", "-x", allocator, "-X", allocator, *memory, *files]
+
+    def is_up(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.settimeout(0.3)
+            probe.connect(self.sip)
+            probe.send(PROBE % {b"host": LOOPBACK.encode(), b"port": probe.getsockname()[1]})
+            return probe.recv(4096).startswith(b"SIP/2.0 200")
