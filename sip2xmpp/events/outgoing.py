@@ -16,6 +16,7 @@ was.  ``Owner.told`` gets what the watcher may know; ``Owner.over`` gets the end
 Implements: RFC 6665 section 4.1; RFC 3856 section 6; RFC 8048 section 4 (which ends are transient).
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
@@ -55,6 +56,12 @@ MISSING = frozenset({404, 410, 416, 484, 604})
 FIRST_RETRY, LONGEST_RETRY = 30, 86_400
 """Seconds before a failed subscription is tried again: doubled each time, a day at most."""
 
+SHORTEST_LIFETIME = 5.0
+"""Seconds between two refreshes at least: a notifier that grants less is asked anew by the rules for failures."""
+
+_FINAL = frozenset({Reason.REJECTED, Reason.NORESOURCE, Reason.INVARIANT})
+_DELTA_SECONDS = re.compile("[0-9]{1,9}")
+
 
 class Phase(Enum):
     """The states of the machine."""
@@ -86,7 +93,7 @@ class Owner(Protocol):
 
 def backoff(failures: int, rng: Random) -> int:
     """Seconds to wait after the n-th failure in a row: doubling from half a minute to a day, with jitter."""
-    return int(min(FIRST_RETRY * 2 ** min(failures, 20), LONGEST_RETRY) * rng.uniform(0.75, 1.25))
+    return int(min(FIRST_RETRY * 2 ** min(failures, 20) * rng.uniform(0.75, 1.25), LONGEST_RETRY))
 
 
 class Outgoing:
@@ -122,6 +129,8 @@ class Outgoing:
         self.expires_at = clock.seconds() + EXPIRES
         self._timer_n: IDelayedCall | None = None
         self._refresh: IDelayedCall | None = None
+        self._asking = False
+        self._owed = False
 
     def begin(self) -> None:
         """Send the first SUBSCRIBE, or refresh a resumed dialog."""
@@ -136,13 +145,9 @@ class Outgoing:
             self._finish()
 
     def refresh(self) -> None:
-        """Ask again now, as a watcher that came back may want."""
-        if self.phase is Phase.LIVE:
+        """Ask again now, as a watcher that came back may want; not while an answer is on its way."""
+        if self.phase is Phase.LIVE and not self._asking:
             self._send(self._asked_expires)
-
-    def abandon(self) -> None:
-        """Forget without a word; the peer's soft state will expire."""
-        self._finish()
 
     # SUBSCRIBE out
 
@@ -154,18 +159,24 @@ class Outgoing:
         ]
         request = self.dialog.next_request("SUBSCRIBE", headers=headers)
         self._cancel_refresh()
-        self._start_timer_n()
+        self._asking = self._owed = True
+        if self.phase is not Phase.LIVE:
+            self._start_timer_n()
         self._owner.changed(self)
         Deferred.fromCoroutine(self._converse(request, expires)).addErrback(
-            lambda failure: self.log.failure("subscribing to {presentity} failed", failure, presentity=self.presentity)
+            lambda failure: self.log.failure(
+                "subscribing to {presentity} failed", failure, presentity=self.presentity
+            )
         )
 
     async def _converse(self, request: Request, expires: int) -> None:
         try:
             response = await self._agent.request(request, next_hop=self._next_hop)
         except Sip2XmppError as failure:
+            self._asking = False
             self._failed(str(failure))
             return
+        self._asking = False
         if self.phase is Phase.OVER:
             return
         if 200 <= response.status < 300:
@@ -179,13 +190,16 @@ class Outgoing:
         granted = response.expires if response.expires is not None else asked
         if asked:
             self._lives_until(min(granted, asked))
+            self._owner.changed(self)
+        if self._owed and self.phase is Phase.LIVE:
+            self._start_timer_n()
 
     def _declined(self, response: Response) -> None:
         status = response.status
         if status == 423:
-            minimum = response.headers.get("Min-Expires") or ""
-            if minimum.isdigit() and int(minimum) > self._asked_expires and not self._fetch:
-                self._asked_expires = int(minimum)
+            minimum = _seconds(response.headers.get("Min-Expires"))
+            if minimum > self._asked_expires and not self._fetch:
+                self._asked_expires = minimum
                 self._send(self._asked_expires)
                 return
         if status == 481 and self.phase is Phase.LIVE:
@@ -195,8 +209,7 @@ class Outgoing:
         elif status in MISSING and self.phase is Phase.ASKING:
             self._end(Reason.NORESOURCE, 0)
         else:
-            retry = response.headers.get("Retry-After") or ""
-            self._failed(f"{status} {response.reason}", int(retry.split("(")[0]) if retry[:1].isdigit() else 0)
+            self._failed(f"{status} {response.reason}", _seconds(response.headers.get("Retry-After")))
 
     def _failed(self, why: str, retry_after: int = 0) -> None:
         """A passing failure: a live dialog is good until it expires, a new one is given up for now."""
@@ -245,6 +258,7 @@ class Outgoing:
             transaction.reply(415, headers=[("Accept", "application/pidf+xml")])
             return
         transaction.reply(200)
+        self._owed = False
         self._cancel_timer_n()
         self._understood(state, document)
 
@@ -258,12 +272,14 @@ class Outgoing:
 
     def _understood(self, state: SubscriptionState, document: Presence | None) -> None:
         if state.state == "terminated":
-            if document is not None and self.phase is not Phase.LEAVING:
+            reason = _reason(state.reason)
+            if document is not None and self._fetch and reason not in _FINAL:
+                # the one NOTIFY that answers a poll; elsewhere the document of an end is no approval
                 self._owner.told(self, News(active=True, document=document))
             if self.phase is Phase.LEAVING:
                 self._finish()
-            else:
-                self._end(_reason(state.reason), min(state.retry_after or 0, LONGEST_RETRY))
+            elif self.phase is not Phase.OVER:
+                self._end(reason, min(state.retry_after or 0, LONGEST_RETRY))
             return
         if self.phase is Phase.LEAVING:
             self._start_timer_n()
@@ -281,7 +297,8 @@ class Outgoing:
         now = self._clock.seconds()
         self.expires_at = now + seconds
         self._cancel_refresh()
-        self._refresh = self._clock.callLater(seconds * self._rng.uniform(0.8, 0.9), self._refresh_due)
+        delay = max(seconds * self._rng.uniform(0.8, 0.9), SHORTEST_LIFETIME)
+        self._refresh = self._clock.callLater(delay, self._refresh_due)
 
     def _refresh_due(self) -> None:
         self._refresh = None
@@ -324,6 +341,12 @@ class Outgoing:
     def _end(self, reason: Reason, retry_after: int) -> None:
         self._finish()
         self._owner.over(self, reason, retry_after)
+
+
+def _seconds(value: str | None) -> int:
+    """The number that a Retry-After or Min-Expires begins with, a day at most; 0 if it has none."""
+    number = _DELTA_SECONDS.match(value or "")
+    return min(int(number[0]), LONGEST_RETRY) if number is not None else 0
 
 
 def _reason(text: str | None) -> Reason:
