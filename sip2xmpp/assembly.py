@@ -18,7 +18,6 @@ from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
-from sip2xmpp.documents.presence import Presence
 from sip2xmpp.events.discovery import discover
 from sip2xmpp.events.gate import Gate
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
@@ -160,9 +159,14 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
     own = PresenceAgent(
-        store=store, clock=reactor, decide=policy.decide, exists=addresses.exists, parse=read_publication
+        store=store,
+        clock=reactor,
+        decide=policy.decide,
+        exists=addresses.exists,
+        parse=lambda publication: pidf.read(publication.document, now=reactor.seconds()),
     )
     policy.listen(own.rules_changed)
+    store.accounts.listen(lambda change: own.existence_changed(change.record.address))
     remote = RemotePresentities(
         agent=agent,
         store=store,
@@ -253,11 +257,6 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         pace=pace,
         xmpp=side,
     )
-
-
-def read_publication(publication: Publication) -> Presence:
-    """The document of a stored publication."""
-    return pidf.read(publication.document)
 
 
 def _next_hop(directory: Directory, domain: str) -> SipUri | None:
