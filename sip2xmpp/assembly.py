@@ -43,7 +43,7 @@ from sip2xmpp.sip.transport import Transports
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
-from sip2xmpp.store.records import Publication, Secret
+from sip2xmpp.store.records import Secret
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
