@@ -18,6 +18,7 @@ from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadAddress, BadInput
@@ -132,8 +133,11 @@ class Gate:
         finding = self._directory.find(domain, Leg.SIP)
         if finding is None or finding.leg is not Leg.SIP:
             return False
-        if self._sender(transaction, request) is not None:
-            self._to_other_domain(transaction, request, finding)
+        try:
+            if self._sender(transaction, request) is not None:
+                self._to_other_domain(transaction, request, finding)
+        except BadInput as bad:
+            transaction.reply(400, str(bad))
         return True
 
     def request_received(self, transaction: ServerTransaction, request: Request) -> None:
@@ -225,14 +229,21 @@ class Gate:
             self._dispatch(transaction, request, sender, presentity, finding)
             return
         Deferred.fromCoroutine(self._dispatch_later(transaction, request, sender, presentity)).addErrback(
-            lambda failure: self.log.failure("a {method} could not be routed", failure, method=request.method)
+            self._not_routed, transaction
         )
 
     async def _dispatch_later(
         self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address
     ) -> None:
         finding = await self._directory.settled(presentity.domain, Leg.SIP)
-        self._dispatch(transaction, request, sender, presentity, finding)
+        try:
+            self._dispatch(transaction, request, sender, presentity, finding)
+        except BadInput as bad:
+            transaction.reply(400, str(bad))
+
+    def _not_routed(self, failure: Failure, transaction: ServerTransaction) -> None:
+        self.log.failure("a {method} could not be routed", failure, method=transaction.request.method)
+        transaction.reply(500)
 
     def _dispatch(
         self,
