@@ -47,7 +47,7 @@ class OutOfOrder(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What one REGISTER does: bindings that go, bindings that come."""
+    """What one REGISTER does: bindings that go or are replaced, bindings that come."""
 
     gone: tuple[Binding, ...] = ()
     new: tuple[Binding, ...] = ()
@@ -105,8 +105,10 @@ class Registrar:
 
     def _make(self, transaction: ServerTransaction, request: Request, aor: Address, changes: Changes) -> None:
         table = self._store.bindings
+        kept = {binding.key for binding in changes.new}
         for binding in changes.gone:
-            table.remove(binding.key)
+            if binding.key not in kept:
+                table.remove(binding.key)
         for binding in changes.new:
             table.put(binding)
         if not (changes.gone or changes.new):
@@ -164,8 +166,7 @@ def changes_of(
             new.append(_binding(request, aor, contact, registered_at=since, expires_at=now + expires))
     if len(live) - len(gone) + len(new) > limits.contacts and len(new) > len(gone):
         raise TooMany("Too Many Contacts")
-    kept = {binding.key for binding in new}
-    return Changes(gone=tuple(old for old in gone.values() if old.key not in kept), new=tuple(new))
+    return Changes(gone=tuple(gone.values()), new=tuple(new))
 
 
 def _lifetime(request: Request, contact: NameAddr, limits: RegistrationLimits) -> int:

@@ -154,11 +154,6 @@ class Subscription:
     def _rendering_key(self) -> str:
         return rendering_key(self.package.name, self.profile.name, entity_of(self.record.local_uri))
 
-    @property
-    def standing(self) -> str:
-        """What the watcher was last told, for operators."""
-        return self._told.standing.value if self._told is not None else "waiting"
-
     # Inputs
 
     def notified(self, notification: Notification) -> None:

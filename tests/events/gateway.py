@@ -16,6 +16,7 @@ from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.delivery import Credentials
 from sip2xmpp.sip.dns import AddressRecord, Naptr, Srv
 from sip2xmpp.sip.flow import Transport
 from sip2xmpp.sip.message import Request
@@ -73,6 +74,7 @@ class Gateway:
         registrations: RegistrationLimits | None = None,
         store: MemoryStore | None = None,
         transports: tuple[Transport, ...] = (Transport.UDP, Transport.TCP),
+        credentials: Credentials | None = None,
     ) -> None:
         self.network = network
         self.clock = network.clock
@@ -84,7 +86,9 @@ class Gateway:
                 for record in getattr(kept, name).all():
                     getattr(self.store, name).put(record)
         self.host = network.host(SERVER.host, SERVER.port, transports)
-        self.agent = UserAgent(transports=self.host, dns=NoNames(), clock=clock, rng=rng)
+        self.agent = UserAgent(
+            transports=self.host, dns=NoNames(), clock=clock, rng=rng, credentials=credentials
+        )
         self.policy = Policy(self.store.verdicts)
         self.presence = PresenceAgent(
             store=self.store,

@@ -12,8 +12,10 @@ from sip2xmpp.events.notifier import SubscriptionLimits
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch, Watcher
 from sip2xmpp.sip.flow import HostPort
+from sip2xmpp.sip.message import Request, Response
 from tests.events.gateway import Gateway
 from tests.events.phone import Line, Phone, Text, parameter
+from tests.events.test_publication import SlowStore
 from tests.fakes import Network
 from tests.presence.test_agent import document
 
@@ -646,6 +648,92 @@ def test_a_watcher_that_cannot_be_reached_at_all_is_given_up_in_the_end(
     assert len(gateway.notifier) == 1
     network.drive(120)
     assert len(gateway.notifier) == 0 and len(gateway.store.dialogs) == 0
+
+
+class OnePassword:
+    """Credentials that answer any challenge once."""
+
+    def answer(self, request: Request, response: Response) -> Request | None:
+        if "Proxy-Authorization" in request.headers:
+            return None
+        again = Request(
+            method=request.method, uri=request.uri, headers=request.headers.copy(), body=request.body
+        )
+        again.headers.set("Proxy-Authorization", "Digest ...")
+        again.headers.set("CSeq", f"{request.cseq.number + 1} {request.method}")
+        return again
+
+    def preempt(self, request: Request) -> Request:
+        return request
+
+
+def test_a_proxy_on_the_way_that_asks_for_credentials_gets_them(network: Network) -> None:
+    gateway = Gateway(network, credentials=OnePassword())
+    bob = Phone(network, "192.0.2.20", BOB)
+    alice = Phone(network, "192.0.2.10", ALICE)
+    line = bob.subscribe(ALICE)
+    line.answer = lambda notify: "200 OK" if "Proxy-Authorization" in notify else "407 Who Are You"
+    network.drive(2)
+    assert line.last.state == "active" and "Proxy-Authorization" in line.last
+    alice.publish(document("away"))
+    network.drive(2)
+    assert b"away" in line.last.body and "Proxy-Authorization" in line.last
+    numbers = [notify.cseq for notify in line.notifies]
+    assert numbers == sorted(set(numbers)) and len(gateway.notifier) == 1
+
+
+def test_a_challenge_that_cannot_be_answered_does_not_end_the_subscription(
+    network: Network, gateway: Gateway, bob: Phone, alice: Phone
+) -> None:
+    line = subscribed(bob)
+    line.answer = lambda notify: "401 Who Are You"
+    first = alice.publish(document("away"))
+    network.drive(40)
+    assert len(line.notifies) == 3 and len(gateway.notifier) == 1
+    line.answer = lambda notify: "200 OK"
+    alice.publish(document("busy"), etag=first.responses[0]["SIP-ETag"])
+    network.drive(1)
+    assert b"busy" in line.last.body
+
+
+def test_a_refresh_may_ask_for_another_form_of_body(bob: Phone, network: Network) -> None:
+    line = subscribed(bob)
+    line.send(600, headers="Accept: application/xpidf+xml\r\n")
+    network.drive(0.5)
+    assert [notify["Content-Type"] for notify in line.notifies] == [
+        "application/pidf+xml",
+        "application/xpidf+xml",
+    ]
+    line.send(600)
+    network.drive(0.5)
+    assert line.last["Content-Type"] == "application/xpidf+xml"
+    line.send(600, headers="Accept: text/plain\r\n")
+    network.drive(0.5)
+    assert line.status == 406 and len(line.notifies) == 3
+
+
+def test_a_refresh_that_cannot_be_stored_leaves_the_subscription_as_it_was(
+    network: Network, clock: Clock
+) -> None:
+    store = SlowStore(clock)
+    gateway = Gateway(network, store=store)
+    bob, alice = Phone(network, "192.0.2.20", BOB), Phone(network, "192.0.2.10", ALICE)
+    line = bob.subscribe(ALICE)
+    network.drive(0.1)
+    store.waiting.pop().callback(None)
+    network.drive(1)
+    store.broken = True
+    line.send(600)
+    network.drive(1)
+    assert line.status == 500 and len(line.notifies) == 1 and len(gateway.notifier) == 1
+    store.broken = False
+    alice.publish(document("away"))
+    network.drive(1)
+    assert b"away" in line.last.body
+    store.broken = True
+    line.unsubscribe()
+    network.drive(1)
+    assert line.status == 500 and line.last.state == "terminated"
 
 
 # Loss

@@ -9,6 +9,7 @@ from sip2xmpp.events.registrar import RegistrationLimits
 from sip2xmpp.store.records import Binding
 from tests.events.gateway import Gateway
 from tests.events.phone import Exchange, Phone, parameter
+from tests.events.test_publication import SlowStore
 from tests.fakes import Network
 
 ALICE = "sip:alice@sip.example.org"
@@ -239,6 +240,36 @@ def test_the_parameters_of_the_address_do_not_matter(desk: Desk) -> None:
 def test_somebody_whom_we_do_not_have_is_404(network: Network) -> None:
     desk = Desk(network, Gateway(network, users=lambda address: False))
     assert desk.register("<sip:a@192.0.2.10>").status == 404
+
+
+@pytest.mark.parametrize(("q", "kept"), [("0.25", 0.25), ("7", 1.0), ("nan", 1.0), ("high", 1.0)])
+def test_a_preference_that_makes_no_sense_is_the_highest(desk: Desk, q: str, kept: float) -> None:
+    desk.register(f"<sip:a@192.0.2.10>;q={q}", expires=600)
+    assert desk.bindings[0].q == kept
+
+
+def test_a_contact_may_be_of_another_kind(desk: Desk) -> None:
+    desk.register("<tel:+15550100>", expires=600)
+    desk.register("<sip:a@192.0.2.10>", expires=600)
+    desk.register("<tel:+15550100>", expires=600)
+    assert desk.contacts == ["tel:+15550100", "sip:a@192.0.2.10"]
+
+
+def test_an_address_that_cannot_be_read_is_404(desk: Desk) -> None:
+    assert desk.register("<sip:a@192.0.2.10>", to="<sip:%ff%fe@sip.example.org>").status == 404
+
+
+def test_what_cannot_be_stored_is_500_and_changes_nothing(network: Network, clock: Clock) -> None:
+    store = SlowStore(clock)
+    desk = Desk(network, Gateway(network, store=store))
+    desk.register("<sip:a@192.0.2.10>", expires=600)
+    store.waiting.pop().callback(None)
+    network.drive(1)
+    before = desk.bindings
+    store.broken = True
+    assert desk.register("<sip:a@192.0.2.10>", "<sip:b@192.0.2.10>", expires=700).status == 500
+    assert desk.register("*", expires=0).status == 500
+    assert desk.bindings == before
 
 
 @given(
