@@ -106,6 +106,12 @@ class SipEndpoint:
         for where in list(self._streams):
             self._forget(self._streams[where])
 
+    def hide(self) -> None:
+        """From now on nobody can connect to us, and the connections there were are gone."""
+        self._selector.unregister(self._listener)
+        self._listener.close()
+        self.drop_streams()
+
     def via(self) -> str:
         return f"SIP/2.0/{self.transport.upper()} {self.host}:{self.port};branch={token('z9hG4bK')};rport"
 
