@@ -172,6 +172,8 @@ class UdpPort:
         """Keep reading: epoll reports a waiting ICMP error as a hang-up, and a UDP socket has none."""
         if self._socket.fileno() >= 0:
             self._drain_errors()
+        # whoever was told of an error may have closed us
+        if self._socket.fileno() >= 0:
             self._reactor.addReader(self)
             if self._waiting:
                 self._reactor.addWriter(self)
