@@ -93,7 +93,8 @@ def settle(previous: Presence | None, current: Presence) -> Presence:
 
 def _spokesman(heard: Sequence[Heard]) -> tuple[Heard | None, State]:
     """Who speaks for the person, and what is said; nobody and ONLINE when devices are merely reachable."""
-    manual = _newest([one for one in _with_one_resource(heard) if one.speaks and one.source.rank in MANUAL])
+    heard = _with_one_resource(heard)
+    manual = _newest([one for one in heard if one.speaks and one.source.rank in MANUAL])
     call = _newest([one for one in heard if one.speaks and one.source.rank == Rank.DIALOG])
     if call is not None and (manual is None or manual.state in _MILDER_THAN_A_CALL):
         return call, call.state

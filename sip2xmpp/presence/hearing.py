@@ -15,11 +15,11 @@ from sip2xmpp.documents.presence import Basic, Presence, Tuple
 from sip2xmpp.documents.times import from_unix
 from sip2xmpp.presence.states import (
     ABSENT,
+    EXTENDED_WORDS,
     SHOW_OF,
     State,
     as_utc,
     best_tuple,
-    is_idle,
     newest_change,
     state_of,
 )
@@ -67,8 +67,9 @@ class Source:
 class Heard:
     """A source in plain terms.
 
-    ``state`` does not count idle keyboards.  ``speaks``: it says something about the person, more than that a device
-    can be reached.  ``changed_at``: when its state changed, as it says itself, but never after we learned of it.
+    ``idle``: it is away, but only because its keyboard is idle; ``state`` is ONLINE then.  ``speaks``: it says something
+    about the person, more than that a device can be reached.  ``changed_at``: when its state changed, as it says itself,
+    but never after we learned of it.
     """
 
     source: Source
@@ -92,14 +93,17 @@ def hear(source: Source) -> Heard:
     """Bring a source into plain terms."""
     document = source.document
     state = state_of(document, user_agent=source.user_agent, idle_is_away=False)
+    idle = state is not state_of(document, user_agent=source.user_agent)
+    if idle:
+        state = State.ONLINE
     best = best_tuple(document.tuples)
-    explicit = best is not None and (best.extended is not None or best.show is not None)
+    explicit = best is not None and (best.show is not None or (best.extended or "").lower() in EXTENDED_WORDS)
     return Heard(
         source=source,
         state=state,
         tuples=tuple(_in_the_past(service, source) for service in _plain_tuples(document, state)),
         speaks=state not in ABSENT and (state is not State.ONLINE or explicit),
-        idle=is_idle(document),
+        idle=idle,
         changed_at=_changed_at(source),
     )
 

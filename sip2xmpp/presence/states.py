@@ -66,6 +66,9 @@ AVAILABLE: Final = frozenset((State.ONLINE, State.CHAT))
 
 ABSENT: Final = frozenset((State.OFFLINE, State.UNKNOWN))
 
+EXTENDED_WORDS: Final = frozenset(("available", "away", "busy", "offline"))
+"""The words of AG Projects' ``extended`` that mean a state."""
+
 _SEVERITY: Final = (
     State.UNKNOWN,
     State.OFFLINE,
@@ -160,7 +163,7 @@ def state_of(
         return STATE_OF_SHOW[show] if _refines(show, found) else found
     if show is not None:
         return STATE_OF_SHOW[show]
-    if idle_is_away and is_idle(presence):
+    if idle_is_away and (stated or activities) and is_idle(presence):
         return State.AWAY
     if all(_is_silent(activity) for activity in activities):
         for word in words:
@@ -303,7 +306,7 @@ def _from_activities(
     texts = {activity.text.strip().lower() for activity in activities if activity.name == "other"}
     if names & _DND_NAMES or texts & _DND_WORDS:
         return State.DND
-    if "busy" in names and any(word in _DND_WORDS for word in words):
+    if names & _BUSY_NAMES and any(word in _DND_WORDS for word in words):
         return State.DND
     if "on-the-phone" in names or (ringing_is_phone and "alerting" in names):
         return State.ON_THE_PHONE
