@@ -163,7 +163,8 @@ def _way(finding: Finding, config: Config | None) -> str:
                 return "nowhere: there is no [xmpp] table"
             return f"sent as stanzas over the component link to {finding.target or config.xmpp.server}"
         case None:
-            return "refused: nobody is there"
+            failed = finding.evidence is not None and finding.evidence.trouble
+            return "refused for now" if failed else "refused: nobody is there"
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -182,7 +183,7 @@ def lines(report: Report) -> Iterator[str]:
         if evidence.trouble:
             yield f"  trouble        {printable(evidence.trouble)}"
         yield f"  remembered     {evidence.ttl} s"
-    yield f"  verdict        {report.domain} {finding.why}"
+    yield f"  verdict        {printable(finding.why)}"
     yield f"  leg            {finding.leg.value if finding.leg is not None else 'none'}: {report.way}"
     if finding.leg is Leg.SIP:
         for index, target in enumerate(report.targets):

@@ -119,7 +119,7 @@ def test_a_bare_host_is_taken_for_the_protocol_of_who_asks(command: Command, ask
 
 def test_a_domain_with_nothing_is_nobodys(command: Command) -> None:
     told = command.run("nothing.example", status=1)
-    assert "verdict        nothing.example has neither service records nor an address" in told
+    assert "verdict        has neither service records nor an address" in told
     assert "leg            none: refused" in told
 
 
@@ -134,7 +134,7 @@ def test_the_configuration_comes_first(command: Command) -> None:
 def test_a_dead_name_server_is_trouble_and_not_an_answer(tmp_path: Path) -> None:
     told = Command(tmp_path, free_port()).run("both.example", status=2)
     assert "DNS did not answer" in told
-    assert "leg            none" in told
+    assert "leg            none: refused for now" in told
 
 
 def test_without_a_configuration_the_system_is_asked() -> None:
