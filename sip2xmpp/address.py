@@ -113,6 +113,11 @@ def user_and_domain(uri: str, *, default_domain: str = "") -> tuple[str, str]:
     return user, fold_domain(host or default_domain)
 
 
+def folded(user: str, domain: str) -> Address:
+    """The address of what ``user_and_domain`` gave.  Raises ``BadAddress``."""
+    return Address(fold_local(user) if user else "", domain)
+
+
 def spelling_of(uri: str) -> str:
     """The user part of a URI decoded but not folded; empty for a host-only URI.  Raises ``BadAddress``."""
     return _split_sip(uri)[0]
@@ -129,8 +134,7 @@ def resource_of(uri: str) -> str:
 
 
 def _from_sip(uri: str, default_domain: str) -> Address:
-    user, domain = user_and_domain(uri, default_domain=default_domain)
-    return Address(fold_local(user), domain) if user else Address("", domain)
+    return folded(*user_and_domain(uri, default_domain=default_domain))
 
 
 def _from_jid(jid: str) -> tuple[Address, str]:

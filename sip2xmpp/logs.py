@@ -11,6 +11,7 @@ and a format without calls is filled in by ``str.format_map``; what that cannot 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO, cast
 
 from twisted.logger import ILogObserver, LogLevel, formatEvent
@@ -40,27 +41,44 @@ def as_text(event: Event) -> str:
     """One line, and the traceback of a failure behind it."""
     line = f"{_time(event)} {_level(event):<8} {_logger(event)}: {_what(event)}"
     failure = event.get("log_failure")
-    return line if failure is None else f"{line}\n{failure.getTraceback().rstrip()}"
+    if failure is None:
+        return line
+    return "\n".join([line, *(_printable(each) for each in failure.getTraceback().rstrip().splitlines())])
 
 
 def as_json(event: Event) -> str:
     """One JSON object on one line."""
     written = {
+        **{name: _text(value) for name, value in event.items() if _is_field(name)},
         "time": _time(event),
         "level": _level(event),
         "logger": _logger(event),
         "event": _what(event),
-        **{name: str(value) for name, value in event.items() if _is_field(name)},
     }
     failure = event.get("log_failure")
     if failure is not None:
         written["traceback"] = failure.getTraceback()
-    return json.dumps(written, ensure_ascii=False)
+    line = json.dumps(written, ensure_ascii=False)
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a field that cannot be written must not cost the whole event
+        return f"<{type(value).__name__}>"
 
 
 def _time(event: Event) -> str:
-    moment = datetime.fromtimestamp(event.get("log_time", 0.0), UTC)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    seconds, rest = divmod(event.get("log_time", 0.0), 1.0)
+    return f"{_second(seconds)}.{int(rest * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _level(event: Event) -> str:
@@ -77,7 +95,10 @@ def _what(event: Event) -> str:
     text = _formatted(event)
     if text.isprintable():
         return text
-    text = text.replace("\r", "\\r").replace("\n", "\\n")
+    return _printable(text.replace("\r", "\\r").replace("\n", "\\n"))
+
+
+def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 

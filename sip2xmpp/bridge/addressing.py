@@ -20,7 +20,7 @@ from sip2xmpp.address import (
     CACHED_LENGTH,
     Address,
     address_from_jid,
-    address_from_sip,
+    folded,
     user_and_domain,
 )
 from sip2xmpp.errors import BadAddress
@@ -105,7 +105,7 @@ class Addressing:
             address = self._inner(spelling)
             spelling = spelling.rpartition("@")[0]
         else:
-            address = address_from_sip(uri, default_domain=default_domain)
+            address = folded(spelling, domain)
         if remember and spelling != address.local:
             self._remember(address, spelling)
         return address

@@ -69,7 +69,9 @@ def decide(evidence: Evidence, prefer: Leg) -> Finding:
     the preferred protocol, as RFC 3263 section 4.2 and RFC 6120 section 3.2.2 would both do.
     """
     if evidence.sip and evidence.xmpp:
-        return Finding(leg=prefer, why=f"speaks both protocols; {prefer.value} is preferred", evidence=evidence)
+        return Finding(
+            leg=prefer, why=f"speaks both protocols; {prefer.value} is preferred", evidence=evidence
+        )
     if evidence.sip:
         return Finding(leg=Leg.SIP, why="has SIP service records and none of XMPP", evidence=evidence)
     if evidence.xmpp:
@@ -78,7 +80,9 @@ def decide(evidence: Evidence, prefer: Leg) -> Finding:
         return Finding(leg=None, why=f"DNS did not answer: {evidence.trouble}", evidence=evidence)
     if evidence.addresses:
         return Finding(
-            leg=prefer, why=f"has an address but no service records; taken for {prefer.value}", evidence=evidence
+            leg=prefer,
+            why=f"has an address but no service records; taken for {prefer.value}",
+            evidence=evidence,
         )
     return Finding(leg=None, why="has neither service records nor an address", evidence=evidence)
 
@@ -97,6 +101,9 @@ class _Entry:
     evidence: Evidence
     good_until: float
     usable_until: float
+
+
+OUR_OWN = Finding(leg=Leg.OWN, why="is one of our own domains")
 
 
 class Directory:
@@ -122,7 +129,7 @@ class Directory:
     def find(self, domain: str, prefer: Leg) -> Finding | None:
         """The finding if it is known now, else None; a known but outdated one is renewed in the background."""
         if domain in self._own:
-            return Finding(leg=Leg.OWN, why="is one of our own domains")
+            return OUR_OWN
         override = self._overrides.get(domain)
         if override is not None:
             return override
@@ -147,6 +154,10 @@ class Directory:
             self._ask(domain, waiting)
         return decide(await waiting, prefer)
 
+    def next_turn(self, tell: Callable[[], None]) -> None:
+        """Call ``tell`` on a later turn of the reactor."""
+        self._clock.callLater(0, tell)
+
     def forget(self, domain: str) -> None:
         """Drop what DNS said of a domain."""
         self._cache.pop(domain, None)
@@ -162,7 +173,12 @@ class Directory:
             evidence = Evidence(trouble=str(failure), ttl=FAILURE_TTL)
         now = self._clock.seconds()
         held = self._cache.get(domain)
-        if evidence.trouble and not (evidence.sip or evidence.xmpp) and held is not None and now < held.usable_until:
+        if (
+            evidence.trouble
+            and not (evidence.sip or evidence.xmpp)
+            and held is not None
+            and now < held.usable_until
+        ):
             held.good_until = now + FAILURE_TTL
             evidence = held.evidence
         else:
@@ -171,8 +187,9 @@ class Directory:
             waiting.callback(evidence)
 
     def _remember(self, domain: str, evidence: Evidence, now: float) -> None:
-        stale = 0 if evidence.trouble else STALE_SECONDS
-        self._cache[domain] = _Entry(evidence, now + evidence.ttl, now + evidence.ttl + stale)
+        good_until = now + (min(evidence.ttl, FAILURE_TTL) if evidence.trouble else evidence.ttl)
+        usable_until = good_until if evidence.trouble else good_until + STALE_SECONDS
+        self._cache[domain] = _Entry(evidence, good_until, usable_until)
         self._cache.move_to_end(domain)
         while len(self._cache) > CACHED_DOMAINS:
             self._cache.popitem(last=False)
@@ -228,12 +245,18 @@ class DirectoryView:
             return
         try:
             later.watch = self._back_end(presentity, finding).watch(presentity, watcher, fetch=fetch)
+            return
         except NoSuchPresentity:
-            reason = Reason.NORESOURCE if finding.evidence is None or not finding.evidence.trouble else Reason.PROBATION
-            retry = FAILURE_TTL if reason is Reason.PROBATION else None
-            watcher.notified(Notification(standing=Standing.TERMINATED, reason=reason, retry_after=retry))
+            trouble = finding.evidence is not None and finding.evidence.trouble
+            end = Notification(
+                standing=Standing.TERMINATED,
+                reason=Reason.PROBATION if trouble else Reason.NORESOURCE,
+                retry_after=FAILURE_TTL if trouble else None,
+            )
         except Refused:
-            watcher.notified(Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED))
+            end = Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
+        # the look-up may have been answered at once, while ``watch`` has not returned yet
+        self._directory.next_turn(lambda: None if later.stopped else watcher.notified(end))
 
     def _back_end(self, presentity: Address, finding: Finding) -> BackEnd:
         back_end = self._back_ends.get(finding.leg) if finding.leg is not None else None

@@ -77,6 +77,8 @@ def _spellings() -> dict[str, str]:
 
 #   The usual spellings of each known name; any other spelling goes the slow way of written_name().
 SPELLINGS = _spellings()
+#   The names that lines are held under: what is not found under one of these is not there.
+KNOWN = frozenset(SPELLINGS.values())
 
 
 def written_name(name: str) -> str | None:
@@ -141,8 +143,10 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """The first value of ``name``, trimmed; None if there is none."""
-        value = self.raw(name)
+        value = self.first.get(name)
         if value is None:
+            if name in KNOWN:
+                return None
             at = self._places(name)
             if not at:
                 return None
@@ -151,6 +155,12 @@ class Headers:
 
     def all(self, name: str) -> list[str]:
         """All values of ``name`` in order, trimmed; a comma list is split into its elements."""
+        if self._fields is None and name in KNOWN:
+            #   Made from lines, none of which was there twice.
+            value = self.first.get(name)
+            if value is None:
+                return []
+            return split_list(value) if name in LISTS else [value.strip(LWS)]
         fields = self.fields
         values = [fields[at] for at in self._places(name)]
         if values and values[0][0] in LISTS:
@@ -163,17 +173,17 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a line."""
-        self.fields.append(_field(name, value))
+        self.fields.append(field_of(name, value))
         self._changed()
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line before all others."""
-        self.fields.insert(0, _field(name, value))
+        self.fields.insert(0, field_of(name, value))
         self._changed()
 
     def set(self, name: str, value: str) -> None:
         """Make ``value`` the only value of ``name``, in the place of the first it had."""
-        field = _field(name, value)
+        field = field_of(name, value)
         places = self._places(name)
         if not places:
             self.fields.append(field)
@@ -254,7 +264,8 @@ class Headers:
         self.typed = {}
 
 
-def _field(name: str, value: str) -> Field:
+def field_of(name: str, value: str) -> Field:
+    """A line of ours; ``ValueError`` if it would break the framing."""
     known = SPELLINGS.get(name) or written_name(name)
     if known is None:
         raise ValueError(f"not a header name: {name!r}")

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.sip.fields import Field, Headers
+from sip2xmpp.sip.fields import Field, Headers, field_of
 from sip2xmpp.sip.grammar import LWS, cleaned, is_token, shown, writable
 from sip2xmpp.sip.headers import MediaType, NameAddr, Via
 from sip2xmpp.sip.splitting import split_message
@@ -278,9 +278,8 @@ def _has_tag(request: Request) -> bool:
 def _finished(
     fields: list[Field], extra: Iterable[tuple[str, str]], content_type: MediaType | str | None
 ) -> Headers:
+    fields += [field_of(name, value) for name, value in extra]
     headers = Headers.from_fields(fields)
-    for name, value in extra:
-        headers.add(name, value)
     if content_type is not None:
         headers.set("Content-Type", str(content_type))
     return headers

@@ -18,6 +18,7 @@ from sip2xmpp.sip.grammar import Params, fits_uri, format_params, percent_decode
 
 #   What the DNS can hold, with a closing dot.
 MAX_HOST = 255
+REMEMBERED_LENGTH = 128
 #   COMPAT: an underscore in a host name, which names inside office networks have.
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
@@ -79,6 +80,10 @@ class SipUri:
     @classmethod
     def parse(cls, text: str) -> "SipUri":
         """The URI in ``text``.  ``BadMessage``: 416 for another scheme, 400 for what is no URI."""
+        return _remembered(text) if len(text) <= REMEMBERED_LENGTH else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> "SipUri":
         scheme, colon, rest = text.partition(":")
         scheme = scheme.lower()
         if not colon or scheme not in ("sip", "sips"):
@@ -144,6 +149,10 @@ class SipUri:
     def is_loose(self) -> bool:
         """Whether it names a loose router (RFC 3261, section 16.12.1.1)."""
         return self.param("lr") is not None
+
+
+#   The same presentities, contacts and routes come again and again.
+_remembered = lru_cache(maxsize=4096)(SipUri._parse)
 
 
 def _parse_param(text: str) -> tuple[str, str | None]:
