@@ -6,7 +6,7 @@ from typing import Final
 from tests.bench.messages import DOCUMENT, ETAG, PUBLISH, SUBSCRIBE
 from tests.bench.wire import Wire
 
-PATIENCE: Final = 15.0
+PATIENCE: Final = 30.0
 """Seconds without an end after which what has not come is lost."""
 
 Start = Callable[[Callable[[], None]], None]
