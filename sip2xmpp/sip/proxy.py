@@ -196,14 +196,18 @@ class ForwardingProxy:
             request.uri = str(
                 SipUri(scheme=plain.scheme, user=plain.user, host=plain.host, params=plain.params)
             )
-        while request.route:
-            first = SipUri.parse(NameAddr.parse(request.route[0]).uri)
+        routes = request.route
+        ours = 0
+        for route in routes:
+            first = SipUri.parse(NameAddr.parse(route).uri)
             recorded = self._records.read(first, request)
             if recorded is None and not self._is_us(first.host, first.port):
                 break
             if recorded is not None and recorded.flow is not None:
                 flow = recorded.flow
-            request.headers.pop_first("Route")
+            ours += 1
+        if ours:
+            _set_routes(request, routes[ours:])
         if flow is not None and request.flow is not None and flow.peer == request.flow.peer:
             #   It comes over that flow, so it goes to the other side.
             return None

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -317,6 +318,16 @@ def test_another_port_of_our_host_is_somebody_else(
     neighbour.answers = ok
     exchange(network, alice, sent(("Route", "<sip:192.0.2.1:5080;lr>")))
     assert len(neighbour.requests) == 1
+
+
+def test_a_hostile_number_of_our_own_routes_costs_no_more_than_reading_them(
+    network: Network, way: Way, alice: RawPeer, bob: RawPeer
+) -> None:
+    ours = ", ".join(["<sip:sip.example.org>"] * 700)
+    started = process_time()
+    exchange(network, alice, sent(*[("Route", ours)] * 4))
+    assert process_time() - started < 2.0
+    assert bob.requests[0].route == []
 
 
 def test_a_loose_route_is_followed_and_kept(
