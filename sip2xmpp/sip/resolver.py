@@ -29,6 +29,8 @@ ALL: Final = (TLS, TCP, UDP)
 """The transports spoken, in the order in which services are looked for when a domain has no NAPTR records."""
 MOST: Final = 12
 """Servers returned: whoever does not answer on a dozen does not answer."""
+MOST_RECORDS: Final = 32
+"""Records of one answer that are followed: each costs further questions, and whoever owns the domain says how many."""
 SERVICES: Final = {"sip+d2u": UDP, "sip+d2t": TCP, "sips+d2t": TLS}
 PREFIXES: Final = {UDP: "_sip._udp", TCP: "_sip._tcp", TLS: "_sips._tcp"}
 
@@ -150,17 +152,16 @@ class _Search:
         if transport is not None:
             services = [(transport, f"{PREFIXES[transport]}.{self._host}")]
         else:
-            services = choose_services(await self._naptr(), secure=self._secure, speaks=self._speaks) or [
-                (one, f"{PREFIXES[one]}.{self._host}") for one in self._speaks
-            ]
+            chosen = choose_services(await self._naptr(), secure=self._secure, speaks=self._speaks)
+            services = chosen[:MOST] or [(one, f"{PREFIXES[one]}.{self._host}") for one in self._speaks]
         found: list[Target] = []
         offered = False
         asked = [(one, name, self._dns.srv(name)) for one, name in services]
         for one, name, answer in asked:
             servers = await self._servers(name, answer)
             offered = offered or bool(servers)
-            for server in order_servers(servers, self._rng):
-                if server.target:
+            for server in order_servers(servers[:MOST_RECORDS], self._rng):
+                if server.target and len(found) < MOST:
                     found += await self._by_address(one, server.target, server.port)
         if not offered:
             transport = transport or (TLS if self._secure else UDP)

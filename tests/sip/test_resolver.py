@@ -228,3 +228,35 @@ def test_the_reasoning_can_be_read() -> None:
         "SRV _sip._udp.example.com: 1 0 a.example.com:5070",
         "A/AAAA a.example.com: 192.0.2.10 2001:db8::10",
     ]
+
+
+def test_a_domain_cannot_make_us_ask_without_end() -> None:
+    asked: list[str] = []
+
+    class Hostile(Names):
+        def srv(self, name: str):
+            asked.append(name)
+            return super().srv(name)
+
+        def addresses(self, name: str):
+            asked.append(name)
+            return super().addresses(name)
+
+    names = Hostile(
+        naptr={"many.example": [(1, n, "SIP+D2U", f"_sip._udp.s{n}.example") for n in range(500)]},
+        srv={
+            f"_sip._udp.s{n}.example": [(1, 0, 5060, f"h{m}.s{n}.example") for m in range(500)]
+            for n in range(500)
+        },
+        addresses={},
+    )
+    with pytest.raises(NoRoute):
+        found("sip:many.example", names)
+    assert len(asked) <= 12 + 12 * 32
+    asked.clear()
+    names = Hostile(
+        srv={"_sip._udp.full.example": [(n, 0, 5060, f"h{n}.example") for n in range(500)]},
+        addresses={f"h{n}.example": ["192.0.2.10"] for n in range(500)},
+    )
+    assert found("sip:full.example;transport=udp", names) == ["udp:192.0.2.10:5060"]
+    assert len(asked) == 1 + 12
