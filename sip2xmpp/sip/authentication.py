@@ -62,8 +62,11 @@ class Rejected:
 class Throttle:
     """Counts failures of a (source, name): ``limit`` of them within ``seconds`` of the first, then none is heard.
 
-    At most ``size`` pairs are remembered, the oldest are forgotten first.
+    At most ``size`` pairs are remembered, the oldest are forgotten first; names that begin alike for ``LONGEST_NAME``
+    characters are counted as one, so that what is remembered does not grow with what a stranger writes.
     """
+
+    LONGEST_NAME: Final = 128
 
     def __init__(
         self, clock: IReactorTime, *, limit: int = 10, seconds: float = 60.0, size: int = 10_000
@@ -76,25 +79,30 @@ class Throttle:
 
     def is_closed(self, source: str, name: str) -> bool:
         """Whether there were too many failures lately."""
-        known = self._failures.get((source, name))
+        key = self._key(source, name)
+        known = self._failures.get(key)
         if known is None:
             return False
         count, since = known
         if since + self._seconds <= self._clock.seconds():
-            del self._failures[source, name]
+            del self._failures[key]
             return False
         return count >= self._limit
 
     def failed(self, source: str, name: str) -> None:
         """One more failure."""
-        count, since = self._failures.get((source, name), (0, self._clock.seconds()))
+        key = self._key(source, name)
+        count, since = self._failures.get(key, (0, self._clock.seconds()))
         if not count and len(self._failures) >= self._size:
             self._failures.popitem(last=False)
-        self._failures[source, name] = (count + 1, since)
+        self._failures[key] = (count + 1, since)
 
     def succeeded(self, source: str, name: str) -> None:
         """Forget the failures."""
-        self._failures.pop((source, name), None)
+        self._failures.pop(self._key(source, name), None)
+
+    def _key(self, source: str, name: str) -> tuple[str, str]:
+        return source, name[: self.LONGEST_NAME]
 
 
 STORED: Final = (Algorithm.SHA256, Algorithm.MD5)

@@ -326,6 +326,15 @@ def test_the_throttle_remembers_a_bounded_number_of_names(clock):
     assert [throttle.is_closed("192.0.2.1", name) for name in "abcd"] == [False, True, True, True]
 
 
+def test_the_throttle_keeps_no_more_of_a_name_than_tells_people_apart(clock):
+    throttle = Throttle(clock, limit=2, size=3)
+    for end in "ab":
+        throttle.failed("192.0.2.1", "x" * 16_000 + end)
+    assert throttle.is_closed("192.0.2.1", "x" * 16_000 + "c")
+    throttle.succeeded("192.0.2.1", "x" * 16_000)
+    assert not throttle.is_closed("192.0.2.1", "x" * 16_000 + "a")
+
+
 @given(st.text(), st.booleans())
 def test_any_authorization_gets_an_answer(value, as_parameters):
     clock = Clock()
@@ -523,7 +532,9 @@ def test_the_strongest_algorithm_is_chosen_whatever_the_order():
         ("Linphonec/5.1.65", ["SHA-256", "MD5"]),
     ],
 )
-def test_a_client_that_stumbles_over_sha_256_is_offered_md5_alone(user_agent: str, algorithms: list[str]) -> None:
+def test_a_client_that_stumbles_over_sha_256_is_offered_md5_alone(
+    user_agent: str, algorithms: list[str]
+) -> None:
     request = subscribe()
     request.headers.add("User-Agent", user_agent)
     verdict = server(Clock()).check(request)
