@@ -73,8 +73,8 @@ def profile_for(
     ``accept`` is the Accept header, as one value or several; empty stands for none.  ``default`` is the operator's
     choice for clients that are not in the table.  With ``datagram`` documents are kept small for UDP.
     """
-    offered = _media_types(accept)
-    chosen = _by_type(offered, user_agent)
+    named, offered = _media_types(accept)
+    chosen = _by_type(offered, user_agent) if offered or not named else None
     if chosen is None:
         return None
     if chosen is profiles.INTEROP:
@@ -112,16 +112,18 @@ def _write(document: Presence, entity_uri: str, profile: Profile) -> bytes:
     return octets
 
 
-def _media_types(accept: str | Iterable[str]) -> frozenset[str]:
+def _media_types(accept: str | Iterable[str]) -> tuple[bool, frozenset[str]]:
+    """Whether any media type is named at all, and those that are not refused with ``q=0``."""
     values = [accept] if isinstance(accept, str) else accept
-    found: set[str] = set()
-    for value in values:
-        for item in value.split(","):
-            media, *parameters = (part.strip().lower() for part in item.split(";"))
-            refused = any(re.fullmatch(r"q\s*=\s*0(?:\.0*)?", parameter) for parameter in parameters)
-            if media and not refused:
-                found.add(media)
-    return frozenset(found)
+    named = False
+    offered: set[str] = set()
+    for item in ",".join(values).split(","):
+        media, *parameters = (part.strip().lower() for part in item.split(";"))
+        named = named or bool(media)
+        refused = any(re.fullmatch(r"q\s*=\s*0(?:\.0*)?", parameter) for parameter in parameters)
+        if media and not refused:
+            offered.add(media)
+    return named, frozenset(offered)
 
 
 def _by_type(offered: frozenset[str], user_agent: str) -> Profile | None:

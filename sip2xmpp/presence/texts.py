@@ -13,15 +13,12 @@ from typing import Final
 from sip2xmpp.documents.presence import Activity, Note, Presence
 from sip2xmpp.documents.xml import clean
 from sip2xmpp.presence.states import (
-    ABSENT,
     AVAILABLE,
     DEFAULT_TEXT,
     NOTE_WORDS,
-    SHOW_OF,
     State,
     best_tuple,
     notes_in_order,
-    severity,
 )
 
 NOTE_LIMIT: Final = 255
@@ -51,6 +48,14 @@ _GUARDED: Final[dict[str, frozenset[State]]] = {
     "dnd": frozenset((State.DND,)),
 }
 """Status words, and the states they do not contradict."""
+
+_LESSER: Final = {
+    State.CHAT: State.ONLINE,
+    State.XA: State.AWAY,
+    State.DND: State.BUSY,
+    State.UNKNOWN: State.OFFLINE,
+}
+"""The state whose words say less than this one."""
 
 _SAYS_MORE: Final = frozenset(("in a meeting", "lunch", "out to lunch", "on hold", "be right back"))
 """Words that mean a state and say more than it."""
@@ -89,8 +94,7 @@ def is_default_text(text: str, state: State) -> bool:
     meant = NOTE_WORDS.get(word)
     if meant is None or word in _SAYS_MORE:
         return False
-    alike = SHOW_OF[meant] is SHOW_OF[state] and (meant in ABSENT) is (state in ABSENT)
-    return meant is state or (alike and severity(meant) < severity(state))
+    return meant is state or meant is _LESSER.get(state)
 
 
 def distinct(notes: Iterable[Note]) -> tuple[Note, ...]:
