@@ -1,0 +1,120 @@
+"""Every event is one line, whatever is in it: text for people, JSON for programs."""
+
+import io
+import json
+
+import pytest
+from twisted.logger import Logger, LogLevel, LogPublisher
+from twisted.python.failure import Failure
+
+from sip2xmpp.logs import observer
+from sip2xmpp.settings import LogConfig, LogFormat
+
+
+class Scene:
+    def __init__(self, form: LogFormat, level: LogLevel = LogLevel.info) -> None:
+        self.stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+        publisher = LogPublisher(observer(LogConfig(format=form, level=level), self.stream))
+        self.log = Logger(namespace="sip2xmpp.events.gate", observer=publisher)
+
+    def lines(self) -> list[str]:
+        return self.stream.buffer.getvalue().decode().split("\n")[:-1]
+
+    def objects(self) -> list[dict[str, str]]:
+        return [json.loads(line) for line in self.lines()]
+
+
+@pytest.fixture
+def text() -> Scene:
+    return Scene(LogFormat.TEXT)
+
+
+@pytest.fixture
+def structured() -> Scene:
+    return Scene(LogFormat.JSON)
+
+
+def failure_of(words: str) -> Failure:
+    try:
+        raise RuntimeError(words)
+    except RuntimeError:
+        return Failure()
+
+
+def test_a_line_has_time_level_speaker_and_event(text: Scene) -> None:
+    text.log.warn(  # noqa: G010 - the name in twisted.logger
+        "{watcher} asks to watch {contact}", watcher="romeo", contact="bob"
+    )
+    (line,) = text.lines()
+    time, level, rest = line.split(maxsplit=2)
+    assert time.endswith("Z") and len(time) == len("2026-01-31T12:00:00.000Z")
+    assert level == "warn"
+    assert rest == "events.gate: romeo asks to watch bob"
+
+
+def test_an_object_has_the_same_and_every_field(structured: Scene) -> None:
+    structured.log.info("{watcher} asks {count} times", watcher="romeo", count=2)
+    (said,) = structured.objects()
+    assert said.pop("time").endswith("Z")
+    assert said == {
+        "level": "info", "logger": "events.gate", "event": "romeo asks 2 times", "watcher": "romeo", "count": "2",
+    }  # fmt: skip
+
+
+def test_a_field_never_hides_what_every_line_has(structured: Scene) -> None:
+    structured.log.info("{event} of {logger}", event="presence", logger="x", traceback="y")
+    (said,) = structured.objects()
+    assert (said["event"], said["level"], said["logger"]) == ("presence of x", "info", "events.gate")
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_less_than_the_level_is_not_written(form: LogFormat) -> None:
+    scene = Scene(form, LogLevel.warn)
+    scene.log.info("quiet")
+    scene.log.error("loud")
+    assert len(scene.lines()) == 1
+
+
+HOSTILE = "a\r\nb\x1b[31mc\x00d\x85e\u2028f\u202eg\ud800h\U000e0001i"
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_no_control_character_gets_into_a_line(form: LogFormat) -> None:
+    scene = Scene(form)
+    scene.log.info("from {who}", who=HOSTILE)
+    (line,) = scene.lines()
+    assert line.isprintable()
+    assert "from a\\" in line
+
+
+def test_what_was_escaped_is_read_back_whole(structured: Scene) -> None:
+    structured.log.info("from {who}", who=HOSTILE)
+    assert structured.objects()[0]["who"] == HOSTILE
+
+
+def test_a_failure_in_text_has_its_traceback_behind_it(text: Scene) -> None:
+    text.log.failure("it broke", failure_of("because\x1b[31m"))
+    first, *rest = text.lines()
+    assert first.endswith("events.gate: it broke") and "critical" in first
+    assert "RuntimeError: because" in rest[-1]
+    assert all(line.isprintable() for line in rest)
+
+
+def test_a_failure_in_json_is_one_line(structured: Scene) -> None:
+    structured.log.failure("it broke", failure_of("because\nof that"))
+    (said,) = structured.objects()
+    assert "RuntimeError: because\nof that" in said["traceback"]
+
+
+@pytest.mark.parametrize("form", list(LogFormat))
+def test_an_event_that_cannot_be_written_says_so(form: LogFormat) -> None:
+    class Broken:
+        def __str__(self) -> str:
+            raise ValueError("no")
+
+    scene = Scene(form)
+    scene.log.info("broken {what}", what=Broken())
+    scene.log.info("missing {nothing}")
+    scene.log.info("called {what()}", what=lambda: "now")
+    lines = scene.lines()
+    assert len(lines) == 3 and "called now" in lines[2]
