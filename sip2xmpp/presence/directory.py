@@ -61,6 +61,11 @@ class Finding:
     target: str = ""
     evidence: Evidence | None = None
 
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the domain may well speak something, only DNS cannot tell at present."""
+        return self.leg is None and self.evidence is not None and bool(self.evidence.trouble)
+
 
 def decide(evidence: Evidence, prefer: Leg) -> Finding:
     """The leg that the evidence speaks for; ``prefer`` breaks a tie.
@@ -229,9 +234,12 @@ class DirectoryView:
         self._prefer = prefer
 
     def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
-        """Give the watch to the back end that knows; ``Refused`` comes from there, or for a domain of no use."""
+        """Give the watch to the back end that knows; ``Refused`` comes from there, or for a domain of no use.
+
+        While DNS fails the watch ends on a later turn for a passing reason: a refusal would withdraw authorizations.
+        """
         finding = self._directory.find(presentity.domain, self._prefer)
-        if finding is not None:
+        if finding is not None and not finding.is_unsure:
             return self._back_end(presentity, finding).watch(presentity, watcher, fetch=fetch)
         later = _Later()
         Deferred.fromCoroutine(self._resume(later, presentity, watcher, fetch)).addErrback(
@@ -247,11 +255,10 @@ class DirectoryView:
             later.watch = self._back_end(presentity, finding).watch(presentity, watcher, fetch=fetch)
             return
         except NoSuchPresentity:
-            trouble = finding.evidence is not None and finding.evidence.trouble
             end = Notification(
                 standing=Standing.TERMINATED,
-                reason=Reason.PROBATION if trouble else Reason.NORESOURCE,
-                retry_after=FAILURE_TTL if trouble else None,
+                reason=Reason.PROBATION if finding.is_unsure else Reason.NORESOURCE,
+                retry_after=FAILURE_TTL if finding.is_unsure else None,
             )
         except Refused:
             end = Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)

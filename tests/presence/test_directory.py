@@ -316,3 +316,14 @@ def test_who_stops_before_the_late_refusal_is_not_told(watching: Watching, scene
     held.stop()
     soon(scene.clock)
     assert watching.looker.told == []
+
+
+def test_a_trouble_that_is_known_already_withdraws_nothing_either(watching: Watching, scene: Scene) -> None:
+    watching.watch()
+    scene.answer(Evidence(trouble="dead"))
+    soon(scene.clock)
+    watching.watch()
+    assert watching.looker.brief() == ["terminated probation"]
+    soon(scene.clock)
+    assert watching.looker.brief() == ["terminated probation"] * 2
+    assert watching.looker.last.retry_after == FAILURE_TTL
