@@ -21,6 +21,12 @@ from sip2xmpp.store.records import Thread
 LIFETIME = 86_400.0
 """Seconds that a conversation is remembered after its last message."""
 
+MOST_OF_A_PAIR = 50
+"""Conversations remembered of two people; each message can begin one, and the oldest is forgotten first."""
+
+MOST = 100_000
+"""Conversations remembered at all; beyond that a new one goes on, but nothing is known of it at the next message."""
+
 _WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]+"
 _CALL_ID = re.compile(rf"{_WORD}(?:@{_WORD})?")
 
@@ -47,15 +53,16 @@ class Conversations:
                 expires_at=0.0,
             )
         advanced = replace(held, cseq=held.cseq + 1, expires_at=self._clock.seconds() + LIFETIME)
-        self._threads.put(advanced)
+        self._keep(advanced)
         return advanced
 
     def toward_jabber(self, jabber: str, sip: Address, call_id: str) -> str:
         """The thread for a message from a SIP user: the one that its Call-ID stands for, else the Call-ID itself."""
         held = self._threads.get(call_id)
-        if held is not None and (held.jabber, held.sip) == (jabber, sip):
-            return held.thread or call_id
-        self._threads.put(
+        if held is not None:
+            # A Call-ID that two other people use is theirs: nothing of their conversation is told or changed.
+            return held.thread or call_id if (held.jabber, held.sip) == (jabber, sip) else call_id
+        self._keep(
             Thread(
                 call_id=call_id,
                 thread=call_id,
@@ -78,6 +85,16 @@ class Conversations:
             if held.thread == thread:
                 return held
         return None
+
+    def _keep(self, thread: Thread) -> None:
+        """Store a conversation, new or gone on, within the limits."""
+        if self._threads.get(thread.key) is None:
+            if len(self._threads) >= MOST:
+                return
+            of_pair = self._threads.select(f"{thread.jabber} {thread.sip}")
+            if len(of_pair) >= MOST_OF_A_PAIR:
+                self._threads.remove(min(of_pair, key=lambda held: held.expires_at).key)
+        self._threads.put(thread)
 
     def _call_id(self, thread: str | None, jabber: str, sip: Address) -> str:
         if not thread:
