@@ -8,9 +8,11 @@ Implements: RFC 3261 sections 17.2.3 (matching), 18.2.1 (received), 18.2.2 (wher
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from sip2xmpp.sip.flow import UDP, Flow, HostPort
+from sip2xmpp.sip.grammar import Params
 from sip2xmpp.sip.headers import Via
 from sip2xmpp.sip.message import Request
 
@@ -70,27 +72,20 @@ class Hop:
             self._stamp_odd(flow)
             return
         transport, sent_by, host, port, before, branch, after = plain.groups()
-        params = f"{before};branch=z9hG4bK{branch}{after}"
-        if ";received" in params or ";rport=" in params:
+        marks = _marks(host, before, after, peer if flow.transport is UDP else None, peer.host)
+        if marks is None:
             self._stamp_odd(flow)
             return
-        seen = ""
-        if flow.transport is UDP and ";rport;" in params + ";":
-            seen = f";rport={peer.port};received={peer.host}"
-            params = (params + ";").replace(";rport;", seen + ";", 1)[:-1]
-        elif host != peer.host:
-            seen = f";received={peer.host}"
-            params += seen
-        cut = [parameter.partition("=") for parameter in params[1:].split(";")]
+        seen, before, after, params_before, params_after = marks
+        branch = f"z9hG4bK{branch}"
         via = Via(
             transport=transport,
             host=host,
             port=None if port is None else int(port),
-            params=tuple([(name, value if equals else None) for name, equals, value in cut]),
+            params=(*params_before, ("branch", branch), *params_after),
         )
-        self._request.headers.exchange(
-            "Via", f" SIP/2.0/{transport} {sent_by}{params}" if seen else self._raw, via
-        )
+        raw = f" SIP/2.0/{transport} {sent_by}{before};branch={branch}{after}" if seen else self._raw
+        self._request.headers.exchange("Via", raw, via)
 
     def _stamp_odd(self, flow: Flow) -> None:
         peer = flow.peer
@@ -101,6 +96,35 @@ class Hop:
             via = via.with_param("received", peer.host)
         if via is not old:
             self._request.replace_via(via)
+
+
+Marks = tuple[bool, str, str, Params, Params]
+
+
+@lru_cache(maxsize=4096)
+def _marks(host: str, before: str, after: str, source: HostPort | None, address: str) -> Marks | None:
+    """The parameters around the branch with what was seen written into them, as text and parsed; None if that is unusual.
+
+    All requests of one client have the same.  ``source`` is where a datagram came from, which may have asked for its port.
+    """
+    if ";received" in before + after or ";rport=" in before + after:
+        return None
+    seen = True
+    if source is not None and ";rport;" in f"{before};{after};":
+        asked = f";rport={source.port};received={address};"
+        first = f"{before};".replace(";rport;", asked, 1)[:-1]
+        after = after if first != before else f"{after};".replace(";rport;", asked, 1)[:-1]
+        before = first
+    elif host != address:
+        after += f";received={address}"
+    else:
+        seen = False
+    return seen, before, after, _cut(before), _cut(after)
+
+
+def _cut(params: str) -> Params:
+    parts = [parameter.partition("=") for parameter in params.split(";")[1:]]
+    return tuple([(name, value if equals else None) for name, equals, value in parts])
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

@@ -174,6 +174,7 @@ class ServerTransactions:
         self._merged: dict[int, str] = {}
         self._answers = Answers(wheel, timers.give_up, self._merged)
         self._invites: dict[str, InviteTransaction] = {}
+        self._tags: list[str] = []
 
     def __len__(self) -> int:
         return len(self._live) + len(self._invites)
@@ -289,7 +290,13 @@ class ServerTransactions:
         self.log.debug("a response is lost: {why}", why=failure.getErrorMessage())
 
     def new_tag(self) -> str:
-        return self._rng.randbytes(6).hex()
+        try:
+            return self._tags.pop()
+        except IndexError:
+            # made in batches, because random numbers are
+            text = self._rng.randbytes(6 * 128).hex()
+            self._tags = [text[at : at + 12] for at in range(0, len(text), 12)]
+            return self._tags.pop()
 
     def __iter__(self) -> Iterator[ServerTransaction]:
         return iter(list(self._live.values()))

@@ -53,7 +53,9 @@ class Message:
 
     def _one(self, name: str, parse: Callable[[str], T]) -> T:
         """The mandatory header ``name``, parsed."""
-        value = self._optional(name, parse)
+        value: T | None = self.headers.typed.get(name)
+        if value is None:
+            value = self._optional(name, parse)
         if value is None:
             raise self._bad(BadMessage(f"no {name} header"))
         return value
