@@ -79,6 +79,7 @@ def xmpp_side(
         back_end=DirectoryView(directory, others, Leg.XMPP),
         clock=reactor,
         pace=pace,
+        is_ours=directory.own_domains.__contains__,
     )
     realm = Realm(xmpp.allowed_domains, addressing)
     contacts = Contacts(

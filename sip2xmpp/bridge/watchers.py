@@ -3,12 +3,14 @@
 For every stored authorization "Jabber user U watches SIP contact C" there is one ``_JabberWatcher`` that holds a watch on
 the seam and remembers what U was last shown, so that only differences are sent and every vanished tuple becomes
 ``unavailable``.  The table of interworking section 4.1 becomes short here, because the seam speaks its language: PENDING
-says nothing to Jabber, the first ACTIVE is the approval (``subscribed``), TERMINATED with ``rejected`` or ``noresource``
-ends the authorization, and every other end is somebody's restart: the authorization stays and the watch begins anew.
+says nothing to Jabber, the first ACTIVE is the approval (``subscribed``), TERMINATED with ``rejected`` ends the
+authorization, and so does ``noresource`` from whoever can know: for a request, or about our own users.  Every other end is
+somebody's restart or somebody's mistake: the authorization stays and the watch begins anew.
 
 Implements: RFC 8048 section 4 (XMPP watcher, SIP contact); RFC 6121 sections 3.1-3.3, 4.3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -34,8 +36,8 @@ GRACE_SECONDS = 60
 MOST_CONTACTS = 2_000
 """SIP users that one Jabber user may watch or be watched by; more would only be a way to fill the store."""
 
-FINAL = frozenset({Reason.REJECTED, Reason.NORESOURCE})
-"""Ends that withdraw the authorization; every other one is transient (RFC 8048, section 4.4)."""
+MISSING_SECONDS = 6 * 3_600
+"""How long to wait before an authorized contact of another domain, of whom nothing is known there now, is asked for again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -70,13 +72,22 @@ class JabberWatchers:
     log = Logger()
 
     def __init__(
-        self, *, store: Store, outbox: Outbox, back_end: BackEnd, clock: IReactorTime, pace: Pace
+        self,
+        *,
+        store: Store,
+        outbox: Outbox,
+        back_end: BackEnd,
+        clock: IReactorTime,
+        pace: Pace,
+        is_ours: Callable[[str], bool] = lambda _: True,
     ) -> None:
+        """``is_ours`` says of a domain whether we are the authority on who lives there."""
         self._store = store
         self._outbox = outbox
         self._back_end = back_end
         self._clock = clock
         self._pace = pace
+        self._is_ours = is_ours
         self._watchers: dict[str, _JabberWatcher] = {}
 
     # From Jabber users
@@ -269,7 +280,7 @@ class JabberWatchers:
     def _ended(self, held: _JabberWatcher, record: Authorization, notification: Notification) -> None:
         held.watch = None
         reason = notification.reason
-        if reason is not None and reason in FINAL:
+        if reason is not None and self._is_final(reason, record):
             self._hide(held)
             self._store.authorizations.remove(held.key)
             self._watchers.pop(held.key, None)
@@ -282,16 +293,26 @@ class JabberWatchers:
             missing = reason is Reason.NORESOURCE and record.state is Kind.PENDING
             self._outbox.after_commit(lambda: self._refused(held, missing=missing))
             return
+        if reason is Reason.INVARIANT:
+            return  # what is shown will never change, and asking again is not wanted (RFC 6665, section 4.1.3)
         passing = notification.reason in (Reason.PROBATION, Reason.GIVEUP)
         if record.state is Kind.PENDING and passing and not held.told_trouble:
             held.told_trouble = True
             self._outbox.error(held.contact_jid, held.watcher_jid, "remote-server-timeout")
         delay = notification.retry_after
-        if delay is None:
+        if reason is Reason.NORESOURCE:
+            delay = MISSING_SECONDS
+        elif delay is None:
             delay = 0 if notification.reason in (Reason.TIMEOUT, Reason.DEACTIVATED) else RETRY_SECONDS
         if held.fading is None and held.shown:
             held.fading = self._clock.callLater(GRACE_SECONDS, self._hide, held)
         held.retry = self._clock.callLater(delay, self._begin, held)
+
+    def _is_final(self, reason: Reason, record: Authorization) -> bool:
+        """Whether an end withdraws the authorization; a domain's mistake must not cost a roster entry."""
+        if reason is Reason.NORESOURCE:
+            return record.state is Kind.PENDING or self._is_ours(record.contact.domain)
+        return reason is Reason.REJECTED
 
     def _refused(self, held: _JabberWatcher, *, missing: bool) -> None:
         if missing:

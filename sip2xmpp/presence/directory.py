@@ -124,7 +124,7 @@ class Directory:
         discover: Callable[[str], Coroutine[Any, Any, Evidence]],
         clock: IReactorTime,
     ) -> None:
-        self._own = own_domains
+        self.own_domains = own_domains
         self._overrides = {domain.lower(): configured(value) for domain, value in overrides.items()}
         self._discover = discover
         self._clock = clock
@@ -133,7 +133,7 @@ class Directory:
 
     def find(self, domain: str, prefer: Leg) -> Finding | None:
         """The finding if it is known now, else None; a known but outdated one is renewed in the background."""
-        if domain in self._own:
+        if domain in self.own_domains:
             return OUR_OWN
         override = self._overrides.get(domain)
         if override is not None:

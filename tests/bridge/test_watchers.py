@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
-from sip2xmpp.bridge.watchers import GRACE_SECONDS, RETRY_SECONDS, JabberWatchers
+from sip2xmpp.bridge.watchers import GRACE_SECONDS, MISSING_SECONDS, RETRY_SECONDS, JabberWatchers
 from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import NoSuchPresentity, NotAuthorized, StorageFailed
 from sip2xmpp.presence.watching import Reason
@@ -25,12 +25,18 @@ class Scene:
         self.store = SlowStore(clock)
         self.wire = Wire()
         self.source = Source()
+        self.is_ours = True
         self.start()
 
     def start(self) -> None:
         outbox = Outbox(self.wire, self.store)  # type: ignore[arg-type]
         self.watchers = JabberWatchers(
-            store=self.store, outbox=outbox, back_end=self.source, clock=self.clock, pace=Pace(self.clock)
+            store=self.store,
+            outbox=outbox,
+            back_end=self.source,
+            clock=self.clock,
+            pace=Pace(self.clock),
+            is_ours=lambda _: self.is_ours,
         )
 
     def subscribe(self) -> None:
@@ -458,3 +464,25 @@ def test_nobody_can_fill_the_store_with_contacts(scene: Scene, monkeypatch: pyte
     with pytest.raises(StanzaRefused):
         scene.watchers.subscribe_received(ROMEO, ALICE, Address.parse(ROMEO), Address.parse(ALICE))
     assert scene.state is Kind.PENDING
+
+
+def test_a_mistake_of_another_domain_costs_no_roster_entry(scene: Scene) -> None:
+    scene.is_ours = False
+    scene.start()
+    scene.authorize(device("desk", Show.AWAY))
+    scene.source.last.ended(Reason.NORESOURCE)
+    assert scene.state is Kind.AUTHORIZED
+    scene.clock.advance(GRACE_SECONDS)
+    assert scene.wire.brief() == [f"unavailable {DESK}"]
+    scene.clock.advance(MISSING_SECONDS)
+    scene.source.last.active(device("desk"))
+    assert scene.wire.brief() == [f"available {DESK}"]
+
+
+def test_what_never_changes_is_not_asked_for_again(scene: Scene) -> None:
+    scene.authorize(device("desk", Show.AWAY))
+    scene.source.last.ended(Reason.INVARIANT)
+    scene.clock.advance(2 * MISSING_SECONDS)
+    assert len(scene.source.watches) == 1
+    assert scene.wire.brief() == []
+    assert scene.state is Kind.AUTHORIZED
