@@ -8,6 +8,7 @@ Implements: RFC 3261, sections 20 and 25.1; RFC 3581 (rport); RFC 6665, section 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.sip.grammar import (
@@ -191,6 +192,10 @@ class CSeq:
 
     @classmethod
     def parse(cls, text: str) -> "CSeq":
+        return _usual_cseq(text) if len(text) <= USUAL_CSEQ else cls._parse(text)
+
+    @classmethod
+    def _parse(cls, text: str) -> "CSeq":
         number, _, method = text.replace("\t", " ").partition(" ")
         method = method.lstrip(" ")
         if TOKEN.fullmatch(method) is None:
@@ -199,6 +204,11 @@ class CSeq:
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+#   Most requests are the first or second of their dialog, or a publication of its own.
+USUAL_CSEQ = 12
+_usual_cseq = lru_cache(maxsize=256)(CSeq._parse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
