@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from sip2xmpp import __version__
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.content import ACCEPTED
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
@@ -244,6 +245,11 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         notifications=remote,
         messages=side.messages if side is not None else None,
         proxy=proxy,
+    )
+    agent.announce(
+        accept=[*package.accepts, *(ACCEPTED.split(", ") if side is not None else ())],
+        supported=["path"],
+        allow_events=[package.name],
     )
     agent.look_first(gate)
     for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):

@@ -47,6 +47,16 @@ def test_a_sip_user_sees_another_change_and_leave(alice: SipClient, bob: SipClie
     watch.wait_for_state("terminated")
 
 
+def test_options_tells_what_is_spoken_and_a_required_path_is(alice: SipClient) -> None:
+    told = alice.options()
+    assert told.status == 200 and told.get("allow-events") == "presence" and told.get("supported") == "path"
+    assert told.get("accept") == "application/pidf+xml"
+    contact = [("Contact", alice.contact), ("Require", "path"), ("Supported", "path")]
+    to = f"<{alice.uri}>"
+    assert alice.request("REGISTER", alice.realm_uri, contact, to=to).status == 200
+    assert alice.request("REGISTER", alice.realm_uri, [("Require", "gruu")], to=to).status == 420
+
+
 def test_softphones_show_a_sip_user(gateway: Gateway, bob: SipClient, tmp_path: Path) -> None:
     bob.publish(pidf(bob.uri, "open", "busy", "on-the-phone"))
     with (
