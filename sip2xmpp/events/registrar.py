@@ -153,6 +153,8 @@ def changes_of(
         for binding in live:
             _check_order(request, binding)
         return Changes(gone=tuple(live))
+    if len(contacts) > limits.contacts + len(live):
+        raise TooMany("Too Many Contacts")
     gone: dict[str, Binding] = {}
     new: list[Binding] = []
     for contact in contacts:

@@ -228,6 +228,12 @@ def test_more_contacts_than_the_limit_are_403_and_refreshing_goes_on(network: Ne
     assert desk.contacts == ["sip:a@192.0.2.10", "sip:c@192.0.2.10"]
 
 
+def test_more_contacts_than_could_be_meant_are_not_even_looked_at(network: Network) -> None:
+    desk = Desk(network, Gateway(network, registrations=RegistrationLimits(contacts=2)))
+    many = ", ".join(f"<sip:c{number}@192.0.2.10>;expires=0" for number in range(3))
+    assert desk.register(many).status == 403
+
+
 def test_nobody_registers_for_somebody_else(desk: Desk) -> None:
     assert desk.register("<sip:a@192.0.2.10>", to="<sip:bob@sip.example.org>").status == 403
 
