@@ -60,8 +60,11 @@ class Conversations:
         """The thread for a message from a SIP user: the one that its Call-ID stands for, else the Call-ID itself."""
         held = self._threads.get(call_id)
         if held is not None:
-            # A Call-ID that two other people use is theirs: nothing of their conversation is told or changed.
-            return held.thread or call_id if (held.jabber, held.sip) == (jabber, sip) else call_id
+            if (held.jabber, held.sip) != (jabber, sip):
+                # A Call-ID that two other people use is theirs: nothing of their conversation is told or changed.
+                return call_id
+            self._keep(replace(held, expires_at=self._clock.seconds() + LIFETIME))
+            return held.thread or call_id
         self._keep(
             Thread(
                 call_id=call_id,

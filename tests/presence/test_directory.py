@@ -325,5 +325,5 @@ def test_a_trouble_that_is_known_already_withdraws_nothing_either(watching: Watc
     watching.watch()
     assert watching.looker.brief() == ["terminated probation"]
     soon(scene.clock)
-    assert watching.looker.brief() == ["terminated probation"] * 2
     assert watching.looker.last.retry_after == FAILURE_TTL
+    assert watching.looker.brief() == ["terminated probation"]
