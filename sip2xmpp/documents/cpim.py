@@ -84,6 +84,8 @@ def unwrap(octets: bytes) -> Envelope:
     """
     if len(octets) > SIZE_LIMIT:
         raise BadDocument(f"the message is larger than {SIZE_LIMIT} octets")
+    if octets[:1] in (b"\r", b"\n"):  # an envelope that says nothing
+        octets = b"\r\n" + octets
     pieces = _BLANK_LINE.split(octets, maxsplit=2)
     if len(pieces) < 3:
         raise BadDocument("a CPIM message has two blocks of headers and a body")

@@ -161,6 +161,6 @@ def _decoded(body: bytes, encoding: str) -> bytes:
     if encoding != "base64":
         return body
     try:
-        return b64decode(body)
+        return b64decode(b"".join(body.split()), validate=True)
     except (binascii.Error, ValueError):
         raise BadDocument("a part is not base64") from None
