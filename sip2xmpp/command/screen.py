@@ -18,6 +18,9 @@ GAP: Final = "  "
 NARROWEST: Final = 4
 """Cells below which a column tells nothing and is left out."""
 
+WIDE: Final = 20
+"""Cells to which a wide column shrinks before another one has to give way."""
+
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 
@@ -104,20 +107,29 @@ def padded(text: str, width: int, *, right: bool = False) -> str:
 def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> dict[int, int]:
     """The width of each column that is shown, by its index; the sum with gaps is at most ``width``.
 
-    Every column wants the width of its longest text.  What is too much is taken from the column of the highest rank, down to
-    nothing, then from the next; those of rank 0 are cut last.
+    Every column wants the width of its longest text.  What is too much is taken from wide columns first, the widest before
+    the others.  Then the column of the highest rank is cut, or left out when it would tell nothing; then the next.  Those of
+    rank 0 are cut last, and never left out.
     """
     wanted = {
         index: max([cells(column.heading), *(cells(row[index]) for row in rows)])
         for index, column in enumerate(columns)
     }
+
+    def excess() -> int:
+        return sum(wanted.values()) + len(GAP) * (len(wanted) - 1) - width
+
+    for index in sorted(wanted, key=wanted.__getitem__, reverse=True):
+        if columns[index].rank and wanted[index] > WIDE and excess() > 0:
+            wanted[index] = max(WIDE, wanted[index] - excess())
     for index in sorted(wanted, key=lambda index: columns[index].rank, reverse=True):
-        excess = sum(wanted.values()) + len(GAP) * (len(wanted) - 1) - width
-        if excess <= 0:
+        if excess() <= 0:
             break
-        left = wanted[index] - excess
-        if left >= max(NARROWEST, min(wanted[index], 8)) or columns[index].rank == 0:
+        left = wanted[index] - excess()
+        if columns[index].rank == 0:
             wanted[index] = max(left, 1)
+        elif left >= max(NARROWEST, min(wanted[index], 8)):
+            wanted[index] = left
         else:
             del wanted[index]
     return wanted

@@ -22,7 +22,18 @@ from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import FAILED, OK, Subparsers, any_address
 from sip2xmpp.command.client import Client, add_server_arguments, caller_of
 from sip2xmpp.command.reacting import configuration_if_any, react
-from sip2xmpp.command.screen import Column, Ink, Screen, can_redraw, ink_for, padded, printable, table, window
+from sip2xmpp.command.screen import (
+    Column,
+    Ink,
+    Screen,
+    can_redraw,
+    cut,
+    ink_for,
+    padded,
+    printable,
+    table,
+    window,
+)
 from sip2xmpp.config import Config
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.documents.times import from_unix, write_time
@@ -37,6 +48,9 @@ from sip2xmpp.store.offline import offline
 
 FAREWELL: Final = 2.0
 """Seconds that the last answers may take when it is over."""
+
+LONGEST_TEXT: Final = 40
+"""Cells of a text that are shown, so that the other columns have room; ``--json`` has it all."""
 
 FINAL: Final = {
     Reason.REJECTED: "does not want to be seen",
@@ -92,12 +106,13 @@ class View:
         told = self.as_json()
         state = told["state"] or self.standing
         if self.trouble is not None:
-            return (str(self.address), state, printable(str(self.trouble)), "", "", "")
+            why = str(self.trouble).removeprefix(f"{self.address}").lstrip(": ")
+            return (printable(str(self.address)), state, cut(printable(why), LONGEST_TEXT), "", "", "")
         languages = [note["language"] for note in told["notes"] if note["language"]]
         return (
             printable(str(self.address)),
             state,
-            printable(told["text"]),
+            cut(printable(told["text"]), LONGEST_TEXT),
             self.since.astimezone().strftime("%H:%M:%S") if self.document is not None else "",
             printable(", ".join(languages)),
             printable(", ".join(dict.fromkeys(told["activities"]))),

@@ -1,12 +1,17 @@
 """The demonstration that the README promises, as a newcomer starts it, but once and without a terminal."""
 
+import fcntl
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -59,6 +64,36 @@ def test_every_change_is_seen_by_the_other_side(environment: dict[str, str]) -> 
     )
     assert "\x1b" not in done.stdout
     assert leftovers(environment) == []
+
+
+def test_on_a_terminal_the_table_is_live_and_stays_at_the_end(environment: dict[str, str]) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    del environment["COLUMNS"]
+    environment["TERM"] = "xterm"
+    with subprocess.Popen(
+        [*COMMAND, "--once"], cwd=ROOT, env=environment, stdout=theirs, start_new_session=True
+    ) as running:
+        os.close(theirs)
+        with open(ours, "rb") as terminal:  # noqa: PTH123 - a descriptor
+            shown = b"".join(_until_hung_up(terminal)).decode()
+    assert running.returncode == 0
+    live, left, table = shown.partition("\x1b[?1049l")
+    assert live.startswith("\x1b[?1049h") and left
+    assert "romeo sees bob" in live and "juliet@jabber.example" in live
+    lines = re.sub("\x1b\\[[0-9;]*m", "", table).splitlines()
+    assert lines[0].split() == ["WHO", "DOES", "SEEN", "BY", "STATE", "TEXT", "ACTIVITY", "MS"]
+    assert lines[-1].startswith("27 changes, all seen by the other side")
+    assert all(len(line) <= 100 for line in lines)
+
+
+def _until_hung_up(terminal: BinaryIO) -> Iterator[bytes]:
+    """What is written to a terminal until nobody holds it any more, which Linux reports as an error."""
+    try:
+        while octets := os.read(terminal.fileno(), 65_536):
+            yield octets
+    except OSError:
+        return
 
 
 def test_an_interrupt_ends_it_cleanly(environment: dict[str, str], tmp_path: Path) -> None:
