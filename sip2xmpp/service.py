@@ -10,7 +10,7 @@ import gc
 import sys
 from collections.abc import Mapping
 from random import SystemRandom
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from twisted.application.service import IServiceCollection, MultiService
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -19,6 +19,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.logger import ILogObserver, Logger
 from twisted.python import usage
 from twisted.python.components import Componentized
+from twisted.python.logfile import LogFile
 
 from sip2xmpp import __version__
 from sip2xmpp.assembly import Parts, assemble
@@ -48,7 +49,20 @@ def makeService(options: Mapping[str, Any]) -> "Gateway":
         config = load(options["config"])
     except ConfigError as error:
         refuse(error)
-    return Gateway(config)
+    return Gateway(config, log_stream(getattr(options, "parent", None)))
+
+
+def log_stream(twistd: Mapping[str, Any] | None) -> TextIO | None:
+    """Where twistd's own options want the log: standard output, or a file; None if twistd has an observer of its own."""
+    if twistd is None:
+        return sys.stdout
+    if twistd.get("logger") or twistd.get("syslog"):
+        return None
+    name = twistd.get("logfile")
+    if name == "-" or (not name and twistd.get("nodaemon")):
+        return sys.stdout
+    file: TextIO = LogFile.fromFullPath(name or "twistd.log")  # type: ignore[no-untyped-call]
+    return file
 
 
 def refuse(error: ConfigError) -> NoReturn:
@@ -63,17 +77,18 @@ class Gateway(MultiService):
 
     log = Logger()
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, log_to: TextIO | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._config = config
+        self._log_to = log_to
         self._parts: Parts | None = None
         self._health: Health | None = None
         self._http: IListeningPort | None = None
 
     def setServiceParent(self, parent: IServiceCollection) -> None:
-        """Twisted's hook for joining the application: it takes its log observer from us, unless the command line has one."""
-        if isinstance(parent, Componentized):
-            observe = observer(self._config.log, sys.stdout)
+        """Twisted's hook for joining the application, which takes its log observer from us."""
+        if isinstance(parent, Componentized) and self._log_to is not None:
+            observe = observer(self._config.log, self._log_to)
             parent.setComponent(ILogObserver, observe)  # type: ignore[no-untyped-call]
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
@@ -69,6 +70,15 @@ class Root(Resource):
         self.putChild(b"health", health)
 
 
-def site(health: Health) -> Site:
+class QuietSite(Site):
+    """A site that keeps no access log: whoever watches ``/health`` asks every few seconds."""
+
+    noisy = False
+
+    def log(self, request: http.Request) -> None:
+        """Twisted's hook for the access log."""
+
+
+def site(health: Health) -> QuietSite:
     """The HTTP server's factory, with limits for strangers: an idle connection is closed after a minute."""
-    return Site(Root(health), timeout=60)  # type: ignore[no-untyped-call]
+    return QuietSite(Root(health), timeout=60)  # type: ignore[no-untyped-call]
