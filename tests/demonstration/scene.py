@@ -65,8 +65,10 @@ class Scene:
         self._stage.close()
 
     def _open(self) -> None:
-        self._stage.enter_context(self.prosody)
-        self._stage.enter_context(self.gateway)
+        for server in (self.prosody, self.gateway):
+            # first, because starting may be interrupted
+            self._stage.callback(server.stop)
+            server.start()
         self.gateway.wait_for_leg("xmpp", "up")
         self.romeo = self._stage.enter_context(
             RawClient(f"romeo@{JABBER_DOMAIN}/orchard", JABBER_USERS["romeo"], self.prosody.c2s)
