@@ -1,14 +1,13 @@
-"""The chart of presence authorizations between one SIP user and one Jabber user, as literal tables.
+"""The chart of presence authorizations between one SIP user and one Jabber user, as a literal table.
 
 The gateway is the XMPP server of its SIP users, so the chart is drawn from the SIP user's side, as RFC 6121 draws it from
 a server's: *to* means that the SIP user receives the Jabber user's presence, *from* the converse; *out* means that the SIP
 user has asked and waits, *in* that the Jabber user has.  Nothing here keeps a state: ``chart_of`` reads it off the two
-stored authorizations of a pair, and ``outbound`` and ``inbound`` say what a subscription stanza does and where it leads.
+stored authorizations of a pair, and ``inbound`` says what a stanza from the Jabber user does and where it leads.  Delivering
+it means acting on it on the SIP side.  What goes the other way follows from SIP subscriptions and decisions
+(``bridge.presentities``, ``bridge.watchers``) and needs no chart.
 
-An *outbound* stanza is sent on behalf of the SIP user; delivering it means routing it to the Jabber user's server.  An
-*inbound* one comes from the Jabber user; delivering it means acting on it on the SIP side.
-
-Implements: RFC 6121 appendix A (A.1 states, A.2 outbound, A.3 inbound), section 3.4 (pre-approval).
+Implements: RFC 6121 appendix A (A.1 states, A.3 inbound).
 """
 
 from dataclasses import dataclass
@@ -41,24 +40,12 @@ class Chart(Enum):
     FROM_OUT = "From + Pending Out"
     BOTH = "Both"
 
-    @property
-    def shows(self) -> bool:
-        """Whether the Jabber user may see the SIP user's presence."""
-        return self in (Chart.FROM, Chart.FROM_OUT, Chart.BOTH)
-
-    @property
-    def sees(self) -> bool:
-        """Whether the SIP user may see the Jabber user's presence."""
-        return self in (Chart.TO, Chart.TO_IN, Chart.BOTH)
-
 
 class Effect(Enum):
     """What a stanza does beside leading to another state."""
 
     DELIVER = "deliver"
     DROP = "drop"
-    PRE_APPROVE = "pre-approve"
-    """Not routed, but a request that comes later is to be approved at once."""
     ANSWER_SUBSCRIBED = "answer subscribed"
     """Nothing to act on: the other side has forgotten its approval and is reminded of it."""
     DELIVER_AND_ANSWER_UNSUBSCRIBED = "deliver, answer unsubscribed"
@@ -73,7 +60,7 @@ class Step:
 
     @property
     def delivers(self) -> bool:
-        """Whether the stanza is routed or acted upon."""
+        """Whether the stanza is acted upon."""
         return self.effect in (Effect.DELIVER, Effect.DELIVER_AND_ANSWER_UNSUBSCRIBED)
 
     @property
@@ -88,24 +75,12 @@ class Step:
 
 _N, _N_OUT, _N_IN, _N_BOTH = Chart.NONE, Chart.NONE_OUT, Chart.NONE_IN, Chart.NONE_OUT_IN
 _T, _T_IN, _F, _F_OUT, _B = Chart.TO, Chart.TO_IN, Chart.FROM, Chart.FROM_OUT, Chart.BOTH
-_PASS, _DROP, _PRE = Effect.DELIVER, Effect.DROP, Effect.PRE_APPROVE
+_PASS, _DROP = Effect.DELIVER, Effect.DROP
 _SUBD, _UNSUBD = Effect.ANSWER_SUBSCRIBED, Effect.DELIVER_AND_ANSWER_UNSUBSCRIBED
 
 _Rows = dict[Chart, tuple[tuple[Effect, Chart], ...]]
 
 # Columns: subscribe, unsubscribe, subscribed, unsubscribed.
-_OUTBOUND: Final[_Rows] = {
-    _N:      ((_PASS, _N_OUT),  (_PASS, _N),      (_PRE, _N),       (_DROP, _N)),
-    _N_OUT:  ((_PASS, _N_OUT),  (_PASS, _N),      (_PRE, _N_OUT),   (_DROP, _N_OUT)),
-    _N_IN:   ((_PASS, _N_BOTH), (_PASS, _N_IN),   (_PASS, _F),      (_PASS, _N)),
-    _N_BOTH: ((_PASS, _N_BOTH), (_PASS, _N_IN),   (_PASS, _F_OUT),  (_PASS, _N_OUT)),
-    _T:      ((_PASS, _T),      (_PASS, _N),      (_PRE, _T),       (_DROP, _T)),
-    _T_IN:   ((_PASS, _T_IN),   (_PASS, _N_IN),   (_PASS, _B),      (_PASS, _T)),
-    _F:      ((_PASS, _F_OUT),  (_PASS, _F),      (_DROP, _F),      (_PASS, _N)),
-    _F_OUT:  ((_PASS, _F_OUT),  (_PASS, _F),      (_DROP, _F_OUT),  (_PASS, _N_OUT)),
-    _B:      ((_PASS, _B),      (_PASS, _F),      (_DROP, _B),      (_PASS, _T)),
-}  # fmt: skip
-
 _INBOUND: Final[_Rows] = {
     _N:      ((_PASS, _N_IN),   (_DROP, _N),       (_DROP, _N),      (_DROP, _N)),
     _N_OUT:  ((_PASS, _N_BOTH), (_DROP, _N_OUT),   (_PASS, _T),      (_PASS, _N)),
@@ -118,9 +93,6 @@ _INBOUND: Final[_Rows] = {
     _B:      ((_SUBD, _B),      (_UNSUBD, _T),     (_DROP, _B),      (_PASS, _F)),
 }  # fmt: skip
 
-_PRE_APPROVED: Final = {_N: _F, _N_OUT: _F_OUT, _T: _B}
-"""Where an inbound ``subscribe`` leads when it was approved beforehand (appendix A.3.1, note 1)."""
-
 
 def _cells(rows: _Rows) -> MappingProxyType[tuple[Chart, Subscription], Step]:
     return MappingProxyType(
@@ -132,7 +104,6 @@ def _cells(rows: _Rows) -> MappingProxyType[tuple[Chart, Subscription], Step]:
     )
 
 
-OUTBOUND: Final = _cells(_OUTBOUND)
 INBOUND: Final = _cells(_INBOUND)
 
 
@@ -166,17 +137,6 @@ _STATES: Final = {
 }
 
 
-def outbound(state: Chart, stanza: Subscription | str) -> Step:
-    """What a stanza on behalf of the SIP user does.  ``stanza`` is one of the four types, else ValueError."""
-    return OUTBOUND[state, Subscription(stanza)]
-
-
-def inbound(state: Chart, stanza: Subscription | str, *, pre_approved: bool = False) -> Step:
-    """What a stanza from the Jabber user does.  ``stanza`` is one of the four types, else ValueError.
-
-    With ``pre_approved`` a request is answered ``subscribed`` at once and need not be acted upon.
-    """
-    kind = Subscription(stanza)
-    if pre_approved and kind is Subscription.SUBSCRIBE and state in _PRE_APPROVED:
-        return Step(Effect.ANSWER_SUBSCRIBED, _PRE_APPROVED[state])
-    return INBOUND[state, kind]
+def inbound(state: Chart, stanza: Subscription | str) -> Step:
+    """What a stanza from the Jabber user does.  ``stanza`` is one of the four types, else ValueError."""
+    return INBOUND[state, Subscription(stanza)]

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from sip2xmpp.bridge.authorization import Chart, Effect, Subscription, chart_of, inbound, outbound
+from sip2xmpp.bridge.authorization import Chart, Effect, chart_of, inbound
 from sip2xmpp.store.records import Kind
 
 STATES = {
@@ -17,19 +17,6 @@ STATES = {
     "B": Chart.BOTH,
 }
 COLUMNS = ["subscribe", "unsubscribe", "subscribed", "unsubscribed"]
-
-# RFC 6121, A.2.1 to A.2.4: "yes" is routed, "pre" is not routed but remembered as approved in advance.
-OUTBOUND = """
-N     | yes N+PO  | yes N     | pre N     | no N
-N+PO  | yes N+PO  | yes N     | pre N+PO  | no N+PO
-N+PI  | yes N+POI | yes N+PI  | yes F     | yes N
-N+POI | yes N+POI | yes N+PI  | yes F+PO  | yes N+PO
-T     | yes T     | yes N     | pre T     | no T
-T+PI  | yes T+PI  | yes N+PI  | yes B     | yes T
-F     | yes F+PO  | yes F     | no F      | yes N
-F+PO  | yes F+PO  | yes F     | no F+PO   | yes N+PO
-B     | yes B     | yes F     | no B      | yes T
-"""
 
 # RFC 6121, A.3.1 to A.3.4: "yes" is delivered, "+" is answered `unsubscribed` too, "auto" is answered `subscribed` instead.
 INBOUND = """
@@ -47,7 +34,6 @@ B     | auto B    | + T       | no B      | yes F
 EFFECTS = {
     "yes": Effect.DELIVER,
     "no": Effect.DROP,
-    "pre": Effect.PRE_APPROVE,
     "auto": Effect.ANSWER_SUBSCRIBED,
     "+": Effect.DELIVER_AND_ANSWER_UNSUBSCRIBED,
 }
@@ -63,16 +49,9 @@ def cells(table: str) -> list[tuple[Chart, str, Effect, Chart]]:
     return found
 
 
-def test_the_tables_of_the_test_name_every_cell() -> None:
+def test_the_table_of_the_test_names_every_cell() -> None:
     every = set(itertools.product(Chart, COLUMNS))
-    assert {(state, stanza) for state, stanza, _, _ in cells(OUTBOUND)} == every
     assert {(state, stanza) for state, stanza, _, _ in cells(INBOUND)} == every
-
-
-@pytest.mark.parametrize(("state", "stanza", "effect", "after"), cells(OUTBOUND))
-def test_a_stanza_on_behalf_of_the_sip_user(state: Chart, stanza: str, effect: Effect, after: Chart) -> None:
-    step = outbound(state, stanza)
-    assert (step.effect, step.state) == (effect, after)
 
 
 @pytest.mark.parametrize(("state", "stanza", "effect", "after"), cells(INBOUND))
@@ -81,26 +60,14 @@ def test_a_stanza_from_the_jabber_user(state: Chart, stanza: str, effect: Effect
     assert (step.effect, step.state) == (effect, after)
 
 
-@pytest.mark.parametrize(("before", "after"), [("N", "F"), ("N+PO", "F+PO"), ("T", "B")])
-def test_a_request_approved_in_advance_is_answered_at_once(before: str, after: str) -> None:
-    step = inbound(STATES[before], "subscribe", pre_approved=True)
-    assert (step.answer, step.delivers, step.state) == (Subscription.SUBSCRIBED, False, STATES[after])
-
-
-@pytest.mark.parametrize("name", ["N+PI", "N+POI", "T+PI", "F", "F+PO", "B"])
-@pytest.mark.parametrize("stanza", COLUMNS)
-def test_advance_approval_changes_nothing_else(name: str, stanza: str) -> None:
-    assert inbound(STATES[name], stanza, pre_approved=True) == inbound(STATES[name], stanza)
-
-
 def test_a_cancelled_subscription_is_acted_upon_and_acknowledged() -> None:
     step = inbound(Chart.BOTH, "unsubscribe")
-    assert step.delivers and step.answer is Subscription.UNSUBSCRIBED and step.state is Chart.TO
+    assert step.delivers and step.state is Chart.TO
 
 
 def test_a_denial_of_what_was_never_asked_is_ignored() -> None:
     step = inbound(Chart.FROM, "unsubscribed")
-    assert not step.delivers and step.answer is None
+    assert not step.delivers
 
 
 def test_other_types_are_not_of_the_chart() -> None:
@@ -127,9 +94,3 @@ def test_the_state_follows_from_the_two_authorizations(
     sip_watches: Kind | None, jabber_watches: Kind | None, name: str
 ) -> None:
     assert chart_of(sip_watches=sip_watches, jabber_watches=jabber_watches) is STATES[name]
-
-
-@pytest.mark.parametrize("state", Chart)
-def test_who_sees_whom_follows_from_the_state(state: Chart) -> None:
-    assert state.shows == (state.value.startswith(("From", "Both")))
-    assert state.sees == (state.value.startswith(("To", "Both")))
