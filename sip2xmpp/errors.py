@@ -53,10 +53,6 @@ class NoSuchPresentity(Refused):
     """Nobody has this address, and nobody will."""
 
 
-class PreconditionFailed(Refused):
-    """The entity tag names a publication that does not exist (RFC 3903, section 6)."""
-
-
 class IntervalTooBrief(Refused):
     """The requested lifetime is shorter than ``minimum`` seconds (RFC 3261, section 21.4.17)."""
 

@@ -21,9 +21,6 @@ HEADER_NAMESPACE: Final = "urn:ietf:params:imdn"
 
 MESSAGE_ID: Final = "Message-ID"
 DISPOSITION_NOTIFICATION: Final = "Disposition-Notification"
-ORIGINAL_TO: Final = "Original-To"
-RECORD_ROUTE: Final = "IMDN-Record-Route"
-ROUTE: Final = "IMDN-Route"
 
 SIZE_LIMIT: Final = 8192
 

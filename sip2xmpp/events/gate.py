@@ -38,8 +38,6 @@ class Subscriptions(Protocol):
         self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
     ) -> None: ...
 
-    def has_dialog(self, request: Request) -> bool: ...
-
 
 class Publications(Protocol):
     """The event state compositor."""

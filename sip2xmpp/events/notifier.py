@@ -97,10 +97,6 @@ class Notifier:
 
     # SUBSCRIBE
 
-    def has_dialog(self, request: Request) -> bool:
-        """Whether a SUBSCRIBE names a dialog of ours."""
-        return self._named(request) is not None
-
     def subscribe_received(
         self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
     ) -> None:

@@ -23,11 +23,6 @@ class Transport(Enum):
     TLS = "tls"
 
     @property
-    def reliable(self) -> bool:
-        """Whether the transport itself retransmits."""
-        return self is not Transport.UDP
-
-    @property
     def default_port(self) -> int:
         """The port when none is written (RFC 3261, section 19.1.2)."""
         return 5061 if self is Transport.TLS else 5060

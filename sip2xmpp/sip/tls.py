@@ -90,11 +90,6 @@ class Tls:
             )
             raise ConfigError([f"sip.certificate: {files} cannot be used: {_reason(error)}"]) from error
 
-    @property
-    def can_serve(self) -> bool:
-        """Whether there is a certificate to show."""
-        return self._server is not None
-
     def server(self) -> "ServerSide":
         """What Twisted needs to accept connections."""
         if self._server is None:

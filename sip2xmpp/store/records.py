@@ -116,7 +116,7 @@ class Authorization:
 
     One of the two is a Jabber user.  ``watcher_jid`` and ``contact_jid`` are the bare JIDs exactly as they are
     used on the XMPP side, so that a roster item added in direct or encapsulated form is answered in that form.
-    ``asked_at`` is when the unanswered request was last sent; ``last_status`` and ``unavailable_at`` serve probes.
+    ``asked_at`` is when the unanswered request was last sent.
     """
 
     side: Side
@@ -127,8 +127,6 @@ class Authorization:
     state: Kind
     asked_at: float = 0.0
     decided_at: float = 0.0
-    unavailable_at: float = 0.0
-    last_status: str = ""
     expires_at: float | None = None
 
     @property

@@ -14,7 +14,6 @@ CAPS: Final = "http://jabber.org/protocol/caps"  # XEP-0115
 CHAT_MARKERS: Final = "urn:xmpp:chat-markers:0"  # XEP-0333
 CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"  # XEP-0085
 CORRECTION: Final = "urn:xmpp:message-correct:0"  # XEP-0308
-DATA_FORMS: Final = "jabber:x:data"  # XEP-0004
 DELAY: Final = "urn:xmpp:delay"  # XEP-0203
 DISCO_INFO: Final = "http://jabber.org/protocol/disco#info"  # XEP-0030
 DISCO_ITEMS: Final = "http://jabber.org/protocol/disco#items"

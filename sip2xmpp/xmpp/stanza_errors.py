@@ -48,11 +48,6 @@ class StanzaError:
     uri: str = ""
     by: str = ""
 
-    @property
-    def temporary(self) -> bool:
-        """Whether the same stanza may succeed later."""
-        return self.type == "wait"
-
 
 def stanza_error(condition: str, text: str = "", *, type_: str | None = None, uri: str = "") -> StanzaError:
     """Return an error with the default type of its condition, in English."""

@@ -25,4 +25,3 @@ def test_ipv6_is_written_in_brackets() -> None:
 
 def test_only_tls_has_another_port() -> None:
     assert [transport.default_port for transport in Transport] == [5060, 5060, 5061]
-    assert [transport.reliable for transport in Transport] == [False, True, True]

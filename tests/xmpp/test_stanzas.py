@@ -199,7 +199,7 @@ def test_an_iq_is_written_with_its_payload() -> None:
 
 def test_an_error_gets_the_type_of_its_condition() -> None:
     assert {condition: stanza_error(condition).type for condition in DEFAULT_TYPES} == DEFAULT_TYPES
-    assert stanza_error("policy-violation", type_="wait").temporary
+    assert stanza_error("policy-violation", type_="wait").type == "wait"
     assert error_stanza("message", BOB, JULIET, stanza_error("item-not-found", "No such user"), id_="m1") == (
         f"<message from='{BOB}' to='{JULIET}' type='error' id='m1'><error type='cancel'>"
         "<item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
