@@ -141,17 +141,20 @@ class Delivery:
         if not destinations:
             self._refuse(message, _nowhere(sip, finding))
             return
-        body = outgoing.body
-        response = await self._try_all(message, jabber, sip, body, destinations)
-        if response is not None and response.status == 415 and outgoing.plain is not None:
-            self._correspondence.refused(sip, body.content_type)
-            response = await self._try_all(message, jabber, sip, outgoing.plain, destinations)
-        if response is None:
+        bodies = [each for each in (outgoing.body, outgoing.plain) if each is not None]
+        answer = await self._try_all(message, jabber, sip, bodies, destinations)
+        if answer is not None and answer[0].status == 415 and answer[1] is not bodies[-1]:
+            self._correspondence.refused(sip, answer[1].content_type)
+            answer = await self._try_all(message, jabber, sip, bodies[-1:], destinations)
+        if answer is None:
             return
+        response, body = answer
         if 200 <= response.status < 300:
-            self._delivered(message, sip, outgoing, response, finding)
+            self._delivered(message, sip, body, response, finding)
         elif outgoing.matters:
-            condition, kind = condition_of_status(response.status)
+            condition, kind = condition_of_status(
+                response.status, retry_after="Retry-After" in response.headers
+            )
             text = f"SIP {response.status} {response.reason}"
             self._refuse(message, stanza_error(condition, text, type_=kind))
         elif response.status == 415:
@@ -161,7 +164,7 @@ class Delivery:
         """What the stanza becomes, or None when it is nothing for this contact."""
         known = self._correspondence
         about = message.receipt_for or message.displayed
-        if about is not None:
+        if about is not None and message.body is None:
             displayed = message.receipt_for is None
             return self._report(sip, about, Kind.DISPLAY if displayed else Kind.DELIVERY)
         text = message.body
@@ -227,17 +230,16 @@ class Delivery:
         message: ChatMessage,
         jabber: Address,
         sip: Address,
-        body: Body,
+        bodies: list[Body],
         destinations: list[_Destination],
-    ) -> Response | None:
-        """The first answer that counts; None when the message has been refused here instead."""
-        response: Response | None = None
+    ) -> tuple[Response, Body] | None:
+        """The first answer that counts, and to which body; None when the message has been refused here instead."""
+        answer: tuple[Response, Body] | None = None
         trouble: Sip2XmppError | None = None
         for destination in destinations:
-            request = self._request(message, jabber, sip, body, destination)
-            size = len(request.to_bytes()) + VIA_ROOM
-            if size > SIZE_LIMIT and (destination.flow is None or destination.flow.transport is UDP):
-                room = len(body.octets) - (size - SIZE_LIMIT)
+            request, body, excess = self._fitting(message, jabber, sip, bodies, destination)
+            if excess > 0:
+                room = len(body.octets) - excess
                 text = f"Too long: a message to this contact may have about {max(room, 0)} octets"
                 self._refuse(message, stanza_error("policy-violation", text))
                 return None
@@ -248,12 +250,31 @@ class Delivery:
             except Sip2XmppError as failure:
                 trouble = failure
                 continue
+            answer = response, body
             if response.status not in NEXT_CONTACT:
-                return response
-        if response is None and trouble is not None:
+                break
+        if answer is None and trouble is not None:
             condition, kind = condition_of_error(trouble)
             self._refuse(message, stanza_error(condition, str(trouble), type_=kind))
-        return response
+        return answer
+
+    def _fitting(
+        self,
+        message: ChatMessage,
+        jabber: Address,
+        sip: Address,
+        bodies: list[Body],
+        destination: _Destination,
+    ) -> tuple[Request, Body, int]:
+        """The request with the first body that fits, else with the last; and the octets by which it is too long."""
+        first, *others = bodies
+        request = self._request(message, jabber, sip, first, destination)
+        if destination.flow is not None and destination.flow.transport is not UDP:
+            return request, first, 0
+        excess = len(request.to_bytes()) + VIA_ROOM - SIZE_LIMIT
+        if excess > 0 and others:
+            return self._fitting(message, jabber, sip, others, destination)
+        return request, first, excess
 
     def _request(
         self, message: ChatMessage, jabber: Address, sip: Address, body: Body, destination: _Destination
@@ -279,12 +300,12 @@ class Delivery:
         )
 
     def _delivered(
-        self, message: ChatMessage, sip: Address, outgoing: Outgoing, response: Response, finding: Finding
+        self, message: ChatMessage, sip: Address, body: Body, response: Response, finding: Finding
     ) -> None:
         """A 200 from a registered phone is a delivery; from another server it only means "taken"."""
         if not message.receipt_requested or not message.id:
             return
-        if outgoing.body.content_type == CPIM:
+        if body.content_type == CPIM:
             self._correspondence.awaits(sip, message)
         elif finding.leg is Leg.OWN and response.status == 200:
             self._say(

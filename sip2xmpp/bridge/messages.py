@@ -196,14 +196,14 @@ class Messages:
     def _report(self, sender: Address, incoming: Incoming) -> None:
         """An IMDN came: tell the Jabber user who asked, if one did."""
         report = incoming.report
-        if report is None:
+        if report is None or report.status not in (imdn.Status.DELIVERED, imdn.Status.FAILED):
             return
         awaited = self._correspondence.awaited_from(sender, report.message_id)
         if awaited is None:
             return
         if report.status is imdn.Status.DELIVERED:
             self.say(_receipt(awaited, f"{self._rng.getrandbits(64):016x}"))
-        elif report.status is imdn.Status.FAILED:
+        else:
             self.say(_bounce(awaited))
 
     def say(self, message: ChatMessage) -> bool:
