@@ -173,4 +173,6 @@ class SipServer(SipEndpoint):
 
     def _towards(self, dialog: Watched) -> Address:
         source = dialog.last.source
+        if routes := dialog.first.all("record-route"):
+            return self.next_hop(routes[0], source)
         return source if self.transport != "udp" else self.next_hop(dialog.last.get("contact"), source)
