@@ -286,7 +286,9 @@ def _read_priority(words: str | None) -> float | None:
         value = float(words)
     except ValueError:
         return None
-    return None if math.isnan(value) else round(min(1.0, max(0.0, value)), 3)
+    if 0.0 <= value <= 1.0:
+        return round(value, 3)
+    return None if math.isnan(value) else (1.0 if value > 1.0 else 0.0)
 
 
 def _must_understand(element: Element) -> bool:

@@ -12,11 +12,9 @@ def read_time(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-        if moment.tzinfo is None:
+        if moment.tzinfo is not UTC:
             # COMPAT: phones without a configured zone write local-looking times; taken as UTC.
-            moment = moment.replace(tzinfo=UTC)
-        elif moment.tzinfo is not UTC:
-            moment = moment.astimezone(UTC)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         return moment.replace(microsecond=0) if moment.microsecond else moment
     except (ValueError, OverflowError):
         return None

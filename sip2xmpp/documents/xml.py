@@ -22,7 +22,8 @@ SIZE_LIMIT: Final = 65_536
 """Octets a document may have, unless the caller says otherwise."""
 
 _ENCODINGS: Final = frozenset((b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"latin1"))
-_DECLARATION = re.compile(rb"<\?xml[^>]{0,80}?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
+_DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
+_USUAL_DECLARATION: Final = b'<?xml version="1.0" encoding="UTF-8"'
 _BARE_DOCTYPE = re.compile(rb"<!DOCTYPE[^\[\]<>]{0,400}>")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -61,13 +62,22 @@ def parse(octets: bytes, *, limit: int = SIZE_LIMIT, allow_doctype: bool = False
         octets = _BARE_DOCTYPE.sub(b"", octets, count=1)
         if b"<!DOCTYPE" in octets:
             raise BadDocument("a document type declaration with content is not accepted")
-    declared = _DECLARATION.match(octets)
-    if declared is not None and declared[1].lower() not in _ENCODINGS:
-        raise BadDocument(f"the encoding {declared[1].decode('ascii')} is not accepted")
+    if octets[:5] == b"<?xml" and not octets.startswith(_USUAL_DECLARATION):
+        _check_encoding(octets)
     try:
         return etree.fromstring(octets, _PARSER)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise BadDocument(f"not well-formed XML: {error}") from None
+
+
+def _check_encoding(octets: bytes) -> None:
+    """Refuse a declared encoding in which markup could hide from the checks on octets."""
+    declared = _DECLARATION.match(octets)
+    if declared is not None:
+        if declared[1].lower() not in _ENCODINGS:
+            raise BadDocument(f"the encoding {declared[1][:40].decode('ascii')} is not accepted")
+    elif b"encoding" in octets.partition(b">")[0]:
+        raise BadDocument("the encoding is not declared as XML does it")
 
 
 def _without_prologue(octets: bytes) -> bytes:

@@ -40,6 +40,10 @@ HOSTILE = {
     "UTF-32": "<presence/>".encode("utf-32"),
     "declared UTF-16": b'<?xml version="1.0" encoding="UTF-16"?><presence/>',
     "declared UTF-7": b'<?xml version="1.0" encoding="UTF-7"?><presence>+ADw-</presence>',
+    "declared far away": b'<?xml version="1.0"'
+    + b" " * 500
+    + b'encoding="UTF-7"?><presence>+ADw-</presence>',
+    "declared in vain": b'<?xml version="1.0" encoding=UTF-7?><presence/>',
     "declared EBCDIC": b'<?xml version="1.0" encoding="cp037"?><presence/>',
     "EBCDIC": "<?xml version='1.0' encoding='cp037'?><presence/>".encode("cp037"),
     "unknown encoding": b'<?xml version="1.0" encoding="klingon"?><presence/>',
