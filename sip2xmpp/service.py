@@ -29,7 +29,7 @@ from sip2xmpp.logs import observer
 from sip2xmpp.portal.health import Health, site
 from sip2xmpp.store.opening import open_store
 
-COLLECTION = (20_000, 20, 50)
+COLLECTION = (20_000, 5, 200)
 """Thresholds of the garbage collector.  What requests make is freed without it; what it would look through again and again
 is live: subscriptions, publications, answers that may be asked for once more.  Python's own thresholds double the cost of a
 subscription."""
