@@ -4,6 +4,9 @@
 -- component_ports = { 5347 }
 -- component_interfaces = { "127.0.0.1" }
 
+-- In the global section: send every stanza at once.  Without it one may wait 40 ms until the one before is acknowledged.
+-- network_settings = { nagle = false }
+
 -- One component for each name in xmpp.domains: its users are SIP users of the same domain.
 Component "sip.example.org"
     component_secret = "the first line of the gateway's secret_file"
