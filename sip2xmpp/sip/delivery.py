@@ -12,7 +12,7 @@ Implements: RFC 3261 sections 8.1.2 (next hop), 8.1.3.5 (challenges), 18.1.1 (si
 
 import random
 from collections.abc import Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -24,6 +24,7 @@ from sip2xmpp.sip.client_transaction import ClientTransaction, Done
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.headers import NameAddr
+from sip2xmpp.sip.lately import Lately
 from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response
 from sip2xmpp.sip.resolver import ALL, locate
@@ -39,7 +40,6 @@ STREAM_PATIENCE: Final = 2.0
 """Seconds to wait for a TCP connection that only size demands: a firewall may swallow the attempt."""
 CHALLENGES: Final = 4
 """Challenges answered for one request: a proxy and a server, each with a stale nonce."""
-REMEMBERED: Final = 10_000
 VIA_ROOM: Final = 100
 """Octets that our Via, User-Agent and Contact add to a request."""
 
@@ -48,9 +48,6 @@ MAKES_DIALOGS: Final = frozenset({"SUBSCRIBE", "NOTIFY"})
 
 Start = Callable[[bytes, bytes, str, Flow, Done], ClientTransaction]
 """Begins a client transaction: request line, rest, method, flow, done.  Raises TransportFailed."""
-
-
-K = TypeVar("K")
 
 
 class Credentials(Protocol):
@@ -95,8 +92,8 @@ class Delivery:
         self._limit = udp_limit - VIA_ROOM
         self._user_agent = f"User-Agent: {user_agent}\r\n".encode()
         self._contact_uri = contact_uri
-        self._failed: dict[Target, float] = {}
-        self._streamless: dict[HostPort, float] = {}
+        self._failed: Lately[Target] = Lately(clock, PASSED_OVER)
+        self._streamless: Lately[HostPort] = Lately(clock, NO_STREAM)
 
     async def deliver(
         self, request: Request, flow: Flow | None, next_hop: SipUri | None, authenticate: bool
@@ -132,10 +129,10 @@ class Delivery:
                 failure = error
             else:
                 if response.status != 503:
-                    self._failed.pop(target, None)
+                    self._failed.discard(target)
                     return response, reached
                 unavailable = response, reached
-            self._remember(self._failed, target, PASSED_OVER)
+            self._failed.add(target)
         if unavailable is not None:
             return unavailable
         raise failure
@@ -149,8 +146,7 @@ class Delivery:
 
     def _by_health(self, targets: list[Target]) -> list[Target]:
         """``targets`` with those that failed lately behind the others, in their order."""
-        now = self._clock.seconds()
-        return sorted(targets, key=lambda target: self._failed.get(target, 0.0) > now)
+        return sorted(targets, key=self._failed.__contains__)
 
     async def _exchange(self, request: Request, flow: Flow, *, fragile: bool) -> Response:
         """One transaction on ``flow``, or on a stream in its place when the size demands one."""
@@ -200,7 +196,7 @@ class Delivery:
         return (
             flow.transport is UDP
             and len(head) + len(tail) > self._limit
-            and self._streamless.get(flow.peer, 0.0) <= self._clock.seconds()
+            and flow.peer not in self._streamless
         )
 
     async def send_large(self, head: bytes, tail: bytes, method: str, flow: Flow, done: Done) -> None:
@@ -225,14 +221,7 @@ class Delivery:
 
     def _give_up_streams(self, peer: HostPort, why: TransportFailed) -> None:
         self.log.info("large requests to {peer} go by UDP: {why}", peer=peer, why=why)
-        self._remember(self._streamless, peer, NO_STREAM)
-
-    def _remember(self, memory: dict[K, float], what: K, seconds: float) -> None:
-        now = self._clock.seconds()
-        if len(memory) >= REMEMBERED:
-            for old in [one for one, until in memory.items() if until <= now] or list(memory):
-                del memory[old]
-        memory[what] = now + seconds
+        self._streamless.add(peer)
 
 
 def next_hop_of(request: Request, outbound_proxy: SipUri | None) -> SipUri:

@@ -36,10 +36,12 @@ from sip2xmpp.errors import (
     TransportFailed,
 )
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.delivery import PASSED_OVER
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.fields import Field, Headers
 from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
 from sip2xmpp.sip.headers import NameAddr
+from sip2xmpp.sip.lately import Lately
 from sip2xmpp.sip.message import STAR, Request, Response
 from sip2xmpp.sip.record_route import RecordRoutes
 from sip2xmpp.sip.resolver import ALL, locate
@@ -50,9 +52,6 @@ __all__ = ["ForwardingProxy"]
 
 RECORDED: Final = frozenset({"SUBSCRIBE", "NOTIFY"})
 """Methods that make dialogs; a NOTIFY makes the subscriber's (RFC 6665, section 4.4.1)."""
-PASSED_OVER: Final = 60.0
-"""Seconds that a server which failed is tried last."""
-REMEMBERED: Final = 10_000
 OWN_HEADERS: Final = ("P-Asserted-Identity",)
 """What is true only inside our own trust domain."""
 
@@ -91,7 +90,7 @@ class ForwardingProxy:
         self._patience = patience
         self._give_up = give_up
         self._under_way: set[Mark] = set()
-        self._failed: dict[Target, float] = {}
+        self._failed: Lately[Target] = Lately(agent.clock, PASSED_OVER)
 
     def has_signed_route(self, request: Request) -> bool:
         """Whether ``request`` belongs to a dialog that we have record-routed."""
@@ -294,7 +293,7 @@ class ForwardingProxy:
                 return await self._transaction(request, way_back, self._give_up)
             except TransportFailed as error:
                 self.log.debug("the flow to {peer} is gone: {why}", peer=way_back.peer, why=error)
-        targets = self._by_health(await self._targets(next_hop))
+        targets = sorted(await self._targets(next_hop), key=self._failed.__contains__)
         unavailable: Response | None = None
         failure: Sip2XmppError = NoRoute(f"no server of {next_hop.host} is known")
         for target in targets:
@@ -310,10 +309,10 @@ class ForwardingProxy:
                 failure = error
             else:
                 if response.status != 503:
-                    self._failed.pop(target, None)
+                    self._failed.discard(target)
                     return response
                 unavailable = response
-            self._pass_over(target)
+            self._failed.add(target)
         if unavailable is not None:
             return unavailable
         raise failure
@@ -350,17 +349,6 @@ class ForwardingProxy:
         head, _, tail = leaving.to_bytes().partition(b"\r\n")
         self._agent.send_prepared(head + b"\r\n", tail, request.method, flow, done)
         return answer.addTimeout(patience, self._agent.clock, late)
-
-    def _by_health(self, targets: list[Target]) -> list[Target]:
-        now = self._agent.clock.seconds()
-        return sorted(targets, key=lambda target: self._failed.get(target, 0.0) > now)
-
-    def _pass_over(self, target: Target) -> None:
-        now = self._agent.clock.seconds()
-        if len(self._failed) >= REMEMBERED:
-            self._failed = {one: until for one, until in self._failed.items() if until > now}
-        if len(self._failed) < REMEMBERED:
-            self._failed[target] = now + PASSED_OVER
 
     def _is_us(self, host: str, port: int | None) -> bool:
         """Whether a host and port of a URI or a Via are this server's."""
