@@ -8,10 +8,10 @@ Jabber presentities, remote SIP presentities) returns a ``Watch``.  Rules of the
 - A notification is the whole truth for this watcher at that moment; the newest wins.  A document of None with an
   ACTIVE standing means "authorized, but nothing is known yet".
 - TERMINATED is the last notification of a watch; the back end has forgotten the watcher when it sends it.
-- ``stop`` may be called once at any time, also after TERMINATED; nothing is notified after it.  Ending a watch never
-  withdraws an authorization: only ``forget`` does, where the back end keeps any.
-- One notification object may be given to many watchers; ``renderings`` caches serialized forms by profile name, so
-  that a change to ten thousand watchers is written once.
+- ``stop`` may be called at any time, also after TERMINATED; nothing is notified after it.  Ending a watch never
+  withdraws an authorization.
+- One notification object may be given to many watchers; ``renderings`` caches what was written from it, by profile and
+  entity, so that a change to ten thousand watchers is written once.
 """
 
 from dataclasses import dataclass, field
@@ -83,5 +83,5 @@ class BackEnd(Protocol):
     def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
         """Begin to watch.  With ``fetch`` the watcher wants one answer and will stop by itself.
 
-        Raises ``NoSuchPresentity`` or ``NotAuthorized`` when that is known at once.
+        Raises ``NoSuchPresentity`` or another ``Refused`` when that is known at once.
         """
