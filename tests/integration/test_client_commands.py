@@ -16,7 +16,7 @@ import pytest
 from tests.peers.gateway import ROOT, Gateway
 from tests.peers.ports import free_port
 from tests.peers.sipclient import SipClient, pidf
-from tests.peers.waiting import eventually
+from tests.peers.waiting import eventually, never
 
 ALICE, BOB = "alice@sip.example.org", "bob@sip.example.org"
 PASSWORDS = {"alice": "rabbit", "bob": "builder"}
@@ -24,7 +24,8 @@ PASSWORDS = {"alice": "rabbit", "bob": "builder"}
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with Gateway(tmp_path_factory.mktemp("gateway"), users=PASSWORDS) as gateway:
+    settings = {"limits": {"min_expires": 1}}
+    with Gateway(tmp_path_factory.mktemp("gateway"), users=PASSWORDS, settings=settings) as gateway:
         yield gateway
 
 
@@ -141,11 +142,12 @@ def test_a_held_publication_is_refreshed_and_removed_at_the_end(
     watch = alice.subscribe(f"sip:{BOB}")
     watch.wait_for_text("closed")
     printed = tmp_path / "printed"
-    command = ("publish", BOB, "--state", "dnd", "--hold")
+    command = ("publish", BOB, "--state", "dnd", "--hold", "--expires", "2")
     with running(gateway, printed, *command, password="builder") as held:
         watch.wait_for_text("busy")
         eventually(lambda: printed.read_text().strip(), "the SIP-ETag is printed")
         count = len(watch.notifies)
+        never(lambda: len(watch.notifies) > count, "it expires", during=3.0)
         assert interrupt(held) == 0
         watch.wait_for_text("closed", after=count)
 
