@@ -26,7 +26,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadDocument, NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.canonical import offline_document
-from sip2xmpp.presence.composition import Rank, Source, compose
+from sip2xmpp.presence.composition import Rank, Source, compose, settle
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch, Watcher
 from sip2xmpp.store.expiry import Deadlines
@@ -289,10 +289,11 @@ class PresenceAgent:
         if not sources:
             watched.current = offline
             return offline
-        document = compose(watched.address.sip_uri(), sources, self._clock.seconds())
+        known = watched.current.document if watched.current is not None else None
+        document = settle(known, compose(watched.address.sip_uri(), sources, self._clock.seconds()))
         if document == offline.document:
             watched.current = offline
-        elif watched.current is None or watched.current.document != document:
+        elif watched.current is None or known != document:
             watched.current = Notification(standing=Standing.ACTIVE, document=document)
         return watched.current
 

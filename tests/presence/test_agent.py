@@ -202,6 +202,20 @@ def test_a_refresh_of_the_same_document_is_told_to_nobody_and_read_by_nobody(hou
     assert (len(ear.heard), house.parsed) == (told, parsed)
 
 
+def test_the_same_state_with_another_id_is_told_to_nobody(house: House) -> None:
+    house.publish(document("away", tuple_id="t1"), etag="a")
+    bob, _ = house.watch(BOB)
+    house.settle()
+    heard = len(bob.heard)
+    house.clock.advance(10)
+    house.publish(document("away", tuple_id="t2"), etag="a")
+    house.settle()
+    assert len(bob.heard) == heard
+    house.publish(document("busy", tuple_id="t3"), etag="a")
+    house.settle()
+    assert len(bob.heard) == heard + 1 and bob.state is State.BUSY
+
+
 def test_changes_of_one_turn_are_told_once(house: House) -> None:
     ear, _ = house.watch(BOB)
     house.settle()
