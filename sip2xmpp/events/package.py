@@ -22,6 +22,9 @@ from sip2xmpp.presence.watching import BackEnd, Notification, Watch, Watcher
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.uri import SipUri
 
+LONGEST_REMEMBERED = 512
+"""Characters of Accept and User-Agent for which the choice of a profile is remembered; longer ones are read each time."""
+
 _TUPLE_ID = re.compile(rb"<(?:[A-Za-z0-9_.-]+:)?tuple\s[^>]{0,200}?\bid\s*=\s*[\"']([^\"'<]{1,200})")
 
 
@@ -84,17 +87,19 @@ class PresencePackage:
         self._back_end = back_end
         self._check = check
 
-        @lru_cache(maxsize=4096)
         def chosen(accept: tuple[str, ...], user_agent: str, datagram: bool) -> Profile | None:
             return profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
 
-        self._chosen = chosen
+        self._choose = chosen
+        self._remembered = lru_cache(maxsize=4096)(chosen)
 
     def watch(self, resource: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
         return self._back_end.watch(resource, watcher, fetch=fetch)
 
     def profile(self, accept: Sequence[str], user_agent: str, *, datagram: bool) -> Profile | None:
-        return self._chosen(tuple(accept), user_agent, datagram)
+        written = tuple(accept)
+        is_short = len(user_agent) + sum(map(len, written)) <= LONGEST_REMEMBERED
+        return (self._remembered if is_short else self._choose)(written, user_agent, datagram)
 
     def body(self, notification: Notification, entity: str, profile: Profile) -> Body | None:
         if notification.document is None:
