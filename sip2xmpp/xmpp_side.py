@@ -1,7 +1,4 @@
-"""What speaks XMPP, built and joined: the part of the composition root behind the component links.
-
-Implements: nothing; see ``assembly``.
-"""
+"""What speaks XMPP, built and joined: the part of the composition root behind the component links; see ``assembly``."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -42,7 +39,6 @@ class XmppSide:
     """What speaks XMPP."""
 
     links: Links
-    contacts: Contacts
     watchers: JabberWatchers
     messages: Messages
 
@@ -107,7 +103,7 @@ def xmpp_side(
             now=reactor.seconds,
         )
         link.attach(receive=inbound.stanza_received, listener=contacts)
-    return XmppSide(links=links, contacts=contacts, watchers=watchers, messages=messages)
+    return XmppSide(links=links, watchers=watchers, messages=messages)
 
 
 def _links(xmpp: XmppConfig, servers: Mapping[str, HostPort], reactor: Any, rng: Random) -> Links:

@@ -79,7 +79,7 @@ class _Line:
 
 
 class Delivery:
-    """The way out.  ``refuse`` sends a message error to a Jabber user, ``receipt`` a receipt."""
+    """The way out.  ``say`` sends a stanza back to a Jabber user: an error or a receipt."""
 
     log = Logger()
 

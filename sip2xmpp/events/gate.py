@@ -80,7 +80,7 @@ class Proxy(Protocol):
 
 
 class Gate:
-    """Serves all methods.  ``own_hosts`` are the host parts that mean this server itself, beside ``own_domains``."""
+    """Serves all methods.  ``is_ourselves`` knows the host parts that mean this server itself, beside ``own_domains``."""
 
     log = Logger()
 
