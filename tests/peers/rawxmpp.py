@@ -119,6 +119,7 @@ class RawStream:
         self.inbox: list[Element] = []
         self.is_open = True
         self._socket = socket.create_connection(address, timeout)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # a stanza must not wait until the server has acknowledged the one before
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open()
