@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from twisted.internet.task import Clock
 
 from tests.peers.process import Peer
+
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")  # a loaded machine is no fault of the code
 
 START = 1_800_000_000.0
 """The virtual clock starts at a plausible Unix time, because that is what ``clock.seconds()`` means here."""

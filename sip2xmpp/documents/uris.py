@@ -27,13 +27,14 @@ def absolute_uri(value: str) -> str | None:
 
 def address_of_record(uri: str) -> str:
     """``user@host`` of a URI as written, without scheme, password, port, parameters and headers; for comparison."""
-    rest = uri.partition(":")[2] if ":" in uri.partition("@")[0] else uri
+    scheme, colon, rest = uri.partition(":")
+    if not colon or "@" in scheme:
+        rest = uri
     user, at, host = rest.rpartition("@")
-    if not at:
-        user, host = "", rest
-    host = re.split(r"[;?>/]", host, maxsplit=1)[0]
-    host = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-    return f"{user.partition(':')[0].partition(';')[0]}@{host.lower()}" if at else host.lower()
+    for mark in ";?>/":
+        host = host.partition(mark)[0]
+    host = (host[: host.find("]") + 1] if host[:1] == "[" else host.partition(":")[0]).lower()
+    return f"{user.partition(':')[0].partition(';')[0]}@{host}" if at else host
 
 
 def parameter(uri: str, name: str) -> str | None:

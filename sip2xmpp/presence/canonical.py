@@ -143,25 +143,29 @@ def _order(presence: Presence) -> tuple[Tuple, list[Tuple]]:
 
 
 def _winner(service: Tuple, telling: _Telling) -> Tuple:
-    profile = telling.profile
-    return replace(
-        _lesser(service, telling),
-        basic=profile.basic.get(telling.state, Basic.OPEN),
-        extended=EXTENDED[telling.state] if profile.extended else None,
-        show=SHOW_OF[telling.state] if profile.show is not Keep.NONE else None,
+    """The tuple that speaks for the whole, whatever it says itself."""
+    profile, state = telling.profile, telling.state
+    told = replace(
+        service,
+        basic=profile.basic.get(state, Basic.OPEN),
+        extended=EXTENDED[state] if profile.extended else None,
+        show=SHOW_OF[state] if profile.show is not Keep.NONE else None,
         contact=_contact(service, telling),
-        priority=service.priority,
         notes=telling.notes,
         timestamp=service.timestamp or telling.changed,
+        user_input=_user_input(service.user_input, telling),
+        status_extensions=passed(service.status_extensions, profile),
+        extensions=passed(service.extensions, profile),
     )
+    return told if profile.foreign else _bare(told)
 
 
 def _lesser(service: Tuple, telling: _Telling) -> Tuple:
-    """A tuple that does not speak for the rest: nothing in it may be taken for the state of the whole."""
+    """A tuple that does not speak for the whole: nothing in it may be taken for the state of the whole."""
     profile = telling.profile
     is_open = service.basic is Basic.OPEN
     own = (note for note in service.notes if note.text.strip().lower() not in NOTE_WORDS)
-    slimmed = replace(
+    told = replace(
         service,
         extended=None,
         show=service.show if profile.show is Keep.ALL and is_open else None,
@@ -173,10 +177,13 @@ def _lesser(service: Tuple, telling: _Telling) -> Tuple:
         status_extensions=passed(service.status_extensions, profile),
         extensions=passed(service.extensions, profile),
     )
-    if profile.foreign:
-        return slimmed
+    return told if profile.foreign else _bare(told)
+
+
+def _bare(service: Tuple) -> Tuple:
+    """The tuple without what is said of the service beyond its state."""
     return replace(
-        slimmed,
+        service,
         device_id=None,
         service_class=None,
         relationship=None,
@@ -242,12 +249,17 @@ def _person(presence: Presence, activities: tuple[Activity, ...], telling: _Tell
         mood_note=rich.mood_note if profile.true_to_rpid else None,
         user_input=_user_input(rich.user_input, telling),
         notes=telling.notes,
-        timestamp=None,
+        timestamp=max(stated, default=telling.changed),
         extensions=passed(rich.extensions, profile),
     )
-    if person == Person(id=person.id):
-        return ()
-    return (replace(person, timestamp=max(stated, default=telling.changed)),)
+    return (person,) if says_something(person) else ()
+
+
+def says_something(person: Person) -> bool:
+    """Whether there is more to a person than its id and a time."""
+    if person.activities or person.notes:
+        return True
+    return replace(person, timestamp=None) != Person(id=person.id)
 
 
 def _merged(persons: tuple[Person, ...]) -> Person:

@@ -14,9 +14,10 @@ Implements: RFC 4479 section 3 (the merged view); RFC 3863 section 4.1.2 (unique
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 
 from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, Presence, Tuple, UserInput
-from sip2xmpp.presence.canonical import newer_attributes, offline_document, person_id
+from sip2xmpp.presence.canonical import newer_attributes, offline_document, person_id, says_something
 from sip2xmpp.presence.hearing import MANUAL, Heard, Rank, Source, hear
 from sip2xmpp.presence.matching import Service, merge
 from sip2xmpp.presence.profiles import EXTENDED
@@ -68,11 +69,11 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
         spokesman, state = None, State.OFFLINE
     notes, worded_at = _notes(heard, spokesman)
     changed_at = spokesman.changed_at if spokesman is not None else worded_at
-    person = replace(_attributes(entity, heard), activities=_activities(heard, spokesman, state), notes=notes)
+    activities = _activities(heard, spokesman, state)
     return Presence(
         entity=entity,
         tuples=_tuples(services, state, notes),
-        persons=() if state is State.OFFLINE else _with_time(person, changed_at),
+        persons=() if state is State.OFFLINE else _person(entity, heard, activities, notes, changed_at),
         devices=_devices(heard),
         extensions=tuple(
             dict.fromkeys(octets for one in reversed(heard) for octets in one.source.document.extensions)
@@ -171,20 +172,31 @@ def _tuples(services: Sequence[Service], state: State, notes: tuple[Note, ...]) 
     return (winner, *(service.tuple for service in ordered[1:]))
 
 
-def _attributes(entity: str, heard: Sequence[Heard]) -> Person:
-    """The one person with the newest of every attribute that is not the state itself."""
-    merged = Person(id=person_id(entity))
-    for one in heard:
-        for person in sorted(one.source.document.persons, key=lambda each: as_utc(each.timestamp)):
-            merged = newer_attributes(merged, person)
-    return replace(
-        merged, id=person_id(entity), activity_note=None, user_input=_user_input(heard), timestamp=None
+def _person(
+    entity: str,
+    heard: Sequence[Heard],
+    activities: tuple[Activity, ...],
+    notes: tuple[Note, ...],
+    changed_at: datetime | None,
+) -> tuple[Person, ...]:
+    """The one person, with the newest of every attribute that is not the state itself; none if there is nothing to say."""
+    stated = [
+        person
+        for one in heard
+        for person in sorted(one.source.document.persons, key=lambda each: as_utc(each.timestamp))
+    ]
+    if not (stated or activities or notes):
+        return ()
+    person = replace(
+        reduce(newer_attributes, stated) if stated else Person(id=""),
+        id=person_id(entity),
+        activities=activities,
+        activity_note=None,
+        user_input=_user_input(heard),
+        notes=notes,
+        timestamp=changed_at,
     )
-
-
-def _with_time(person: Person, changed_at: datetime | None) -> tuple[Person, ...]:
-    """The person, unless there is nothing to say."""
-    return (replace(person, timestamp=changed_at),) if person != Person(id=person.id) else ()
+    return (person,) if says_something(person) else ()
 
 
 def _activities(heard: Sequence[Heard], spokesman: Heard | None, state: State) -> tuple[Activity, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from sip2xmpp.documents.presence import Basic, Presence, Tuple
+from sip2xmpp.documents.presence import Basic, Presence, Show, Tuple
 from sip2xmpp.documents.times import from_unix
 from sip2xmpp.presence.states import (
     ABSENT,
@@ -20,6 +20,7 @@ from sip2xmpp.presence.states import (
     State,
     as_utc,
     best_tuple,
+    is_idle,
     newest_change,
     state_of,
 )
@@ -93,7 +94,8 @@ def hear(source: Source) -> Heard:
     """Bring a source into plain terms."""
     document = source.document
     state = state_of(document, user_agent=source.user_agent, idle_is_away=False)
-    idle = state is not state_of(document, user_agent=source.user_agent)
+    # An idle keyboard counts for the whole human, not for this source alone: ``composition`` looks at it.
+    idle = is_idle(document) and state is not state_of(document, user_agent=source.user_agent)
     if idle:
         state = State.ONLINE
     best = best_tuple(document.tuples)
@@ -101,41 +103,44 @@ def hear(source: Source) -> Heard:
     return Heard(
         source=source,
         state=state,
-        tuples=tuple(_in_the_past(service, source) for service in _plain_tuples(document, state)),
+        tuples=_plain_tuples(document, state, from_unix(source.published_at)),
         speaks=state not in ABSENT and (state is not State.ONLINE or explicit),
         idle=idle,
         changed_at=_changed_at(source),
     )
 
 
-def _plain_tuples(document: Presence, state: State) -> tuple[Tuple, ...]:
+def _plain_tuples(document: Presence, state: State, learned: datetime) -> tuple[Tuple, ...]:
     if state is State.UNKNOWN:
         return ()
+    tuples = document.tuples or (Tuple(id="ID-presence"),)
     if state is State.OFFLINE:
+        return tuple(_plain(service, Basic.CLOSED, None, learned) for service in tuples)
+    stated = tuple(service for service in tuples if service.basic is not None)
+    if not any(service.basic is Basic.OPEN for service in stated):
         return tuple(
-            replace(service, basic=Basic.CLOSED, show=None, extended=None)
-            for service in document.tuples or (Tuple(id="ID-presence"),)
+            _plain(service, Basic.OPEN, service.show or SHOW_OF[state], learned) for service in tuples
         )
-    tuples = document.tuples
-    if any(service.basic is Basic.OPEN for service in tuples):
-        tuples = tuple(service for service in tuples if service.basic is not None)
-    else:
-        tuples = tuple(replace(service, basic=Basic.OPEN) for service in tuples or (Tuple(id="ID-presence"),))
-    told_apart = any(service.show is not None for service in tuples)
+    told_apart = any(service.show is not None for service in stated)
     return tuple(
-        replace(
+        _plain(
             service,
-            extended=None,
-            show=service.show if told_apart or service.basic is not Basic.OPEN else SHOW_OF[state],
+            service.basic,
+            service.show if told_apart or service.basic is not Basic.OPEN else SHOW_OF[state],
+            learned,
         )
-        for service in tuples
+        for service in stated
     )
 
 
-def _in_the_past(service: Tuple, source: Source) -> Tuple:
-    """A publisher's clock may be ahead of ours; nobody is told of a change that is still to come."""
-    learned = from_unix(source.published_at)
-    return replace(service, timestamp=learned) if as_utc(service.timestamp) > learned else service
+def _plain(service: Tuple, basic: Basic | None, show: Show | None, learned: datetime) -> Tuple:
+    """The tuple saying this and no more.  A publisher's clock may be ahead: nobody is told of a change to come."""
+    changed = service.timestamp
+    if changed is not None and as_utc(changed) > learned:
+        changed = learned
+    if (service.basic, service.show, service.extended, service.timestamp) == (basic, show, None, changed):
+        return service
+    return replace(service, basic=basic, show=show, extended=None, timestamp=changed)
 
 
 def _changed_at(source: Source) -> datetime:

@@ -30,6 +30,8 @@ def merge(heard: Sequence[Heard], entity: str) -> tuple[list[Service], list[Hear
     A source whose every tuple was taken over by a newer one of the same rank is the same device before a restart: it
     is not listened to any more.
     """
+    if len(heard) == 1:
+        return _with_unique_ids(Service(service, heard[0]) for service in heard[0].tuples), list(heard)
     by_authority = sorted(heard, key=lambda one: (one.source.rank, one.age_order), reverse=True)
     kept: dict[str, list[Service]] = {one.source.id: [] for one in by_authority}
     by_thing: dict[tuple[str, str], tuple[str, int]] = {}
