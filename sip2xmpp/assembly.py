@@ -191,7 +191,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             legs=legs,
             agent=agent,
             pace=pace,
-            to_own_user=registered.message_received,
+            to_own_user=registered.deliver,
             servers=_servers(config),
         )
     package = PresencePackage(
@@ -243,7 +243,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             ),
         ),
         notifications=remote,
-        messages=side.messages if side is not None else None,
+        messages=side.messages if side is not None else registered,
         proxy=proxy,
     )
     agent.announce(

@@ -98,7 +98,9 @@ def read_body(request: Request, now: float) -> Incoming:
 def _opened(envelope: Envelope, now: float) -> Incoming:
     part = first_part(envelope.content_type, envelope.body, _WANTED)
     if part is None:
-        raise Unsupported(f"a message of type {media_type(envelope.content_type)[0][:60]} cannot be delivered")
+        raise Unsupported(
+            f"a message of type {media_type(envelope.content_type)[0][:60]} cannot be delivered"
+        )
     inner = _read(part, envelope.content_headers.get("content-language", ""))
     sent = read_time(envelope.when)
     asked = envelope.extension(imdn.HEADER_NAMESPACE, imdn.DISPOSITION_NOTIFICATION) or ""
@@ -136,7 +138,9 @@ def text_body(text: str, language: str) -> Body:
     return Body("text/plain;charset=UTF-8", text.encode("utf-8", "replace"), headers)
 
 
-def envelope_body(text: str, language: str, *, sender: str, recipient: str, message_id: str, now: float) -> Body:
+def envelope_body(
+    text: str, language: str, *, sender: str, recipient: str, message_id: str, now: float
+) -> Body:
     """A text in an envelope that asks for delivery reports under ``message_id``; the parties are URIs."""
     content_headers = {"content-language": language} if language else {}
     envelope = Envelope(

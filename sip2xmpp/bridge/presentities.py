@@ -282,9 +282,16 @@ class XmppPresentities:
             self._tell_all(pair)
 
     def link_up(self, domain: str) -> None:
-        """After a reconnect the cache is hearsay: ask again for every pair that somebody watches."""
+        """After a reconnect the cache is hearsay: probe every pair that somebody watches.
+
+        An approval may have been lost as well, so every open request is made again, whether or not anybody looks now.
+        """
         for pair in [pair for pair in self._pairs.values() if pair.watcher_jid.endswith("@" + domain)]:
             self._pace.run(lambda pair=pair: self._revive(pair))  # type: ignore[misc]
+        for record in tuple(self._store.authorizations.all()):
+            ours = record.side is Side.SIP_WATCHES and record.watcher_jid.endswith("@" + domain)
+            if ours and record.state is Kind.PENDING:
+                self._pace.run(lambda key=record.key: self._remind(key))  # type: ignore[misc]
 
     def link_down(self, domain: str) -> None:
         """Answers to a probe will not come: what is known stands."""
@@ -297,13 +304,15 @@ class XmppPresentities:
     # Inside
 
     def _revive(self, pair: _Pair) -> None:
-        record = self._store.authorizations.get(pair.key)
-        if record is None:
-            return
-        if record.state is Kind.PENDING:
-            self._outbox.subscription("subscribe", pair.watcher_jid, pair.contact_jid)
-        elif record.state is Kind.AUTHORIZED:
+        if self._state(pair) is Kind.AUTHORIZED:
             self._probe(pair)
+
+    def _remind(self, key: str) -> None:
+        record = self._store.authorizations.get(key)
+        if record is None or record.state is not Kind.PENDING:
+            return
+        if self._outbox.subscription("subscribe", record.watcher_jid, record.contact_jid):
+            self._store.authorizations.put(replace(record, asked_at=self._clock.seconds()))
 
     def _pair_of(self, watcher: Address, contact: Address) -> _Pair:
         try:

@@ -27,7 +27,11 @@ async def discover(dns: Dns, domain: str) -> Evidence:
     """Ask everything about ``domain`` (U-labels are fine).  Raises ``Unreachable`` only as ``Dns`` does not answer at all."""
     name = ascii_domain(domain)
     services = SIP_SERVICES + XMPP_SERVICES
-    questions: list[Deferred[Any]] = [dns.naptr(name), *(dns.srv(f"{service}.{name}") for service in services), dns.addresses(name)]
+    questions: list[Deferred[Any]] = [
+        dns.naptr(name),
+        *(dns.srv(f"{service}.{name}") for service in services),
+        dns.addresses(name),
+    ]
     answers: list[tuple[bool, Any]] = await DeferredList(questions, consumeErrors=True)
     troubles = [failure.value for succeeded, failure in answers if not succeeded]
     for trouble in troubles:

@@ -97,7 +97,7 @@ class Gate:
         publications: Publications,
         registrations: Registrations,
         notifications: Notifications | None,
-        messages: Messages | None,
+        messages: Messages,
         proxy: Proxy | None,
     ) -> None:
         self._own_domains = own_domains
@@ -259,7 +259,7 @@ class Gate:
             self._to_other_domain(transaction, request, finding)
         elif method == "SUBSCRIBE":
             self._subscriptions.subscribe_received(transaction, request, sender, presentity)
-        elif method == "MESSAGE" and self._messages is not None:
+        elif method == "MESSAGE":
             self._messages.message_received(transaction, request, sender, presentity, leg)
         elif method == "PUBLISH" and leg is Leg.OWN:
             self._publish(transaction, request, sender, presentity)

@@ -6,6 +6,7 @@ Implements: RFC 3261 section 16.5 (targets from a location service); RFC 3428 se
 from typing import Protocol
 
 from sip2xmpp.address import Address
+from sip2xmpp.presence.directory import Leg
 from sip2xmpp.sip.flow import Flow
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
@@ -16,7 +17,12 @@ class Forwarder(Protocol):
     """What hands a request on."""
 
     def forward_to_contact(
-        self, transaction: ServerTransaction, request: Request, contact: str, path: tuple[str, ...], flow: Flow | None
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        contact: str,
+        path: tuple[str, ...],
+        flow: Flow | None,
     ) -> None: ...
 
 
@@ -27,7 +33,21 @@ class RegisteredUsers:
         self._bindings = store.bindings
         self._forwarder = forwarder
 
-    def message_received(self, transaction: ServerTransaction, request: Request, recipient: Address) -> None:
+    def message_received(
+        self,
+        transaction: ServerTransaction,
+        request: Request,
+        sender: Address,  # noqa: ARG002
+        recipient: Address,
+        leg: Leg,
+    ) -> None:
+        """Answer a MESSAGE where there is no XMPP side; see ``gate.Messages``."""
+        if leg is Leg.OWN:
+            self.deliver(transaction, request, recipient)
+        else:
+            transaction.reply(404, f"There is no way to {recipient.domain}")
+
+    def deliver(self, transaction: ServerTransaction, request: Request, recipient: Address) -> None:
         """Hand a MESSAGE to the recipient's preferred contact; 480 when there is none."""
         bindings = self._bindings.select(str(recipient))
         if not bindings:

@@ -206,7 +206,7 @@ def test_the_gateway_does_not_talk_to_itself(scene: Scene, sender: str) -> None:
 
 def test_only_the_domains_of_the_operator_are_served(clock: Clock) -> None:
     scene = Scene(clock, ("jabber.example",))
-    assert refused(scene, "mallory@elsewhere.example") == {"forbidden"}
+    assert refused(scene, "stranger@elsewhere.example") == {"forbidden"}
     scene.subscribe()
     assert scene.states == (None, Kind.PENDING)
 

@@ -13,7 +13,7 @@ from tests.bridge.messaging import US, Endpoint, Scene, condition, names
 from tests.bridge.scene import BOB, ROMEO
 from tests.bridge.test_messages import asking
 
-CAROL = r"carol\40example.com@gw.example.org"
+ABROAD = r"juliet\40example.com@gw.example.org"
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_a_failure_is_told_under_the_id_of_the_message(scene: Scene, status: int
 
 def test_another_sip_domain_is_reached_at_its_server(scene: Scene) -> None:
     server = Endpoint(scene.network, "192.0.2.30")
-    scene.from_romeo(recipient=CAROL)
-    assert server.got[0].uri == "sip:carol@example.com" and scene.said() == []
+    scene.from_romeo(recipient=ABROAD)
+    assert server.got[0].uri == "sip:juliet@example.com" and scene.said() == []
 
 
 def test_a_domain_without_a_server_is_told(scene: Scene) -> None:
@@ -199,7 +199,7 @@ def test_a_200_of_a_phone_is_a_receipt_for_who_asked(scene: Scene) -> None:
 
 def test_taken_is_not_delivered(scene: Scene) -> None:
     Endpoint(scene.network, "192.0.2.30")
-    scene.from_romeo(receipt_requested=True, recipient=CAROL)
+    scene.from_romeo(receipt_requested=True, recipient=ABROAD)
     scene.desk.statuses = [202]
     scene.from_romeo(receipt_requested=True)
     scene.from_romeo()

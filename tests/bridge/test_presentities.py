@@ -119,11 +119,20 @@ def test_a_request_that_no_link_took_is_made_by_the_next_watch(scene: Scene) -> 
     _, watch = scene.watch()
     watch.stop()
     scene.wire.up = True
-    scene.presentities.link_up(DOMAIN)
-    soon(scene.clock)
-    assert scene.wire.brief() == []
     scene.watch()
     assert scene.wire.brief() == [f"subscribe {BOB}"]
+
+
+def test_a_request_that_no_link_took_is_made_by_the_next_link(scene: Scene) -> None:
+    scene.wire.up = False
+    _, watch = scene.watch()
+    watch.stop()
+    scene.wire.up = True
+    scene.presentities.link_up(DOMAIN)
+    soon(scene.clock)
+    assert scene.wire.brief() == [f"subscribe {BOB}"]
+    scene.watch()
+    assert scene.wire.brief() == []
 
 
 def test_who_has_no_jid_cannot_watch(clock: Clock) -> None:
@@ -134,8 +143,8 @@ def test_who_has_no_jid_cannot_watch(clock: Clock) -> None:
 
 
 def test_a_foreign_watcher_asks_in_its_encapsulated_form(scene: Scene) -> None:
-    scene.watch("carol@example.com")
-    assert scene.wire.brief() == [r"subscribe carol\40example.com@gw.example.org"]
+    scene.watch("juliet@example.com")
+    assert scene.wire.brief() == [r"subscribe juliet\40example.com@gw.example.org"]
 
 
 # nobody learns anything without approval
@@ -511,7 +520,7 @@ def test_with_the_link_down_nothing_is_probed(scene: Scene) -> None:
 
 def test_a_new_link_asks_again_for_who_waits_and_leaves_other_domains_alone(scene: Scene) -> None:
     scene.watch(BOB)
-    scene.watch("carol@example.com")
+    scene.watch("juliet@example.com")
     scene.wire.take()
     scene.presentities.link_up(DOMAIN)
     soon(scene.clock)
@@ -596,3 +605,13 @@ def test_a_dialog_that_goes_on_renews_its_request(scene: Scene) -> None:
         scene.clock.advance(PENDING_SECONDS / 2)
         watch.refresh()
     assert scene.state() is Kind.PENDING
+
+
+def test_a_new_link_repeats_an_open_request_that_nobody_looks_at(scene: Scene) -> None:
+    _, watch = scene.watch()
+    watch.stop()
+    scene.wire.take()
+    scene.start()
+    scene.presentities.link_up(DOMAIN)
+    soon(scene.clock)
+    assert scene.wire.brief() == [f"subscribe {BOB}"]

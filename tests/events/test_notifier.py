@@ -321,7 +321,7 @@ def test_a_subscribe_in_a_dialog_that_is_not_there_is_481(bob: Phone, network: N
 
 def test_nobody_else_can_take_over_a_dialog(bob: Phone, network: Network) -> None:
     line = subscribed(bob)
-    thief = Phone(network, "192.0.2.66", "sip:mallory@sip.example.org")
+    thief = Phone(network, "192.0.2.66", "sip:stranger@sip.example.org")
     stolen = Line(thief, ALICE, "presence", line.call_id, line.tag, 5, line.remote_tag, line.remote_target)
     thief.lines[line.call_id] = stolen
     stolen.send(600)
@@ -767,12 +767,12 @@ def test_a_large_fan_out_does_not_delay_the_watchers_of_somebody_else(
 ) -> None:
     crowd = [Phone(network, f"10.0.{n // 250}.{n % 250}", BOB) for n in range(900)]
     lines = [phone.subscribe(ALICE) for phone in crowd]
-    carol = Phone(network, "192.0.2.70", "sip:carol@sip.example.org")
-    lone = Phone(network, "192.0.2.71", BOB).subscribe("sip:carol@sip.example.org")
+    juliet = Phone(network, "192.0.2.70", "sip:juliet@sip.example.org")
+    lone = Phone(network, "192.0.2.71", BOB).subscribe("sip:juliet@sip.example.org")
     network.drive(1)
     network.datagrams.clear()
     alice.publish(document("away"))
-    carol.publish(document("busy"))
+    juliet.publish(document("busy"))
     network.drive(2)
     order = [Text(octets)["Call-ID"] for octets in sent_by_gateway(network, b"NOTIFY")]
     assert len(order) == 901 and order.index(lone.call_id) < 60

@@ -7,6 +7,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
 from sip2xmpp.events.registered import RegisteredUsers
+from sip2xmpp.presence.directory import Leg
 from sip2xmpp.sip.flow import Flow, HostPort, Transport
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Binding
@@ -50,7 +51,7 @@ class Scene:
     def send(self) -> None:
         transaction: Any = self.line
         request: Any = None
-        self.users.message_received(transaction, request, BOB)
+        self.users.deliver(transaction, request, BOB)
 
 
 @pytest.fixture
@@ -75,3 +76,12 @@ def test_of_equals_the_newest_counts(scene: Scene) -> None:
     scene.bind("sip:bob@192.0.2.9", 1.0)
     scene.send()
     assert scene.line.forwarded == [("sip:bob@192.0.2.9", (), None)]
+
+
+def test_without_an_xmpp_side_only_our_own_users_can_be_written_to(scene: Scene) -> None:
+    scene.bind("sip:bob@192.0.2.9", 1.0)
+    line: Any = scene.line
+    scene.users.message_received(line, None, BOB, BOB, Leg.OWN)  # type: ignore[arg-type]
+    assert len(line.forwarded) == 1
+    scene.users.message_received(line, None, BOB, Address("romeo", "jabber.example"), Leg.XMPP)  # type: ignore[arg-type]
+    assert line.status == 404

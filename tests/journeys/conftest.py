@@ -24,7 +24,9 @@ PASSWORDS = {"romeo": "montague", "juliet": "capulet", "alice": "rabbit", "bob":
 class World:
     """Servers and whoever has come on stage."""
 
-    def __init__(self, directory: Path, server: type[Prosody] | type[Ejabberd], **settings: dict[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, server: type[Prosody] | type[Ejabberd], **settings: dict[str, Any]
+    ) -> None:
         jabber = {name: PASSWORDS[name] for name in ("romeo", "juliet")}
         sip = {name: PASSWORDS[name] for name in ("alice", "bob")}
         self.server = server(directory / "xmpp", users=jabber, components=[SIP_DOMAIN, GATEWAY_DOMAIN])
@@ -54,10 +56,17 @@ class World:
             client.available()
         return client
 
-    def phone(self, name: str, *, transport: str = "udp", algorithm: str = "", registered: bool = True) -> SipClient:
+    def phone(
+        self, name: str, *, transport: str = "udp", algorithm: str = "", registered: bool = True
+    ) -> SipClient:
         """Switch a SIP user's phone on."""
         client = SipClient(
-            name, SIP_DOMAIN, self.gateway.sip, password=PASSWORDS[name], transport=transport, algorithm=algorithm
+            name,
+            SIP_DOMAIN,
+            self.gateway.sip,
+            password=PASSWORDS[name],
+            transport=transport,
+            algorithm=algorithm,
         )
         self.stage.enter_context(client)
         if registered:

@@ -140,7 +140,9 @@ def elsewhere(prosody_world: World) -> Iterator[Elsewhere]:
         yield server
 
 
-def test_a_user_of_another_sip_domain_is_asked_and_followed(prosody_world: World, elsewhere: Elsewhere) -> None:
+def test_a_user_of_another_sip_domain_is_asked_and_followed(
+    prosody_world: World, elsewhere: Elsewhere
+) -> None:
     romeo = prosody_world.jabber("romeo")
     elsewhere.first_state = "pending"
     romeo.subscribe(ALICE_ELSEWHERE)
@@ -161,7 +163,9 @@ def test_a_user_of_another_sip_domain_is_asked_and_followed(prosody_world: World
 
 
 @pytest.mark.parametrize("status", [403, 489, 603])
-def test_a_refusal_elsewhere_withdraws_the_request(prosody_world: World, elsewhere: Elsewhere, status: int) -> None:
+def test_a_refusal_elsewhere_withdraws_the_request(
+    prosody_world: World, elsewhere: Elsewhere, status: int
+) -> None:
     romeo = prosody_world.jabber("romeo")
     elsewhere.refuse["SUBSCRIBE"] = (status, "No", ())
     romeo.subscribe(ALICE_ELSEWHERE)
@@ -189,7 +193,9 @@ def test_a_restart_elsewhere_withdraws_nothing(prosody_world: World, elsewhere: 
     count = len(elsewhere.received)
     elsewhere.notify(dialog, state="terminated;reason=deactivated")
     again = elsewhere.wait_for(
-        lambda message: message.method == "SUBSCRIBE" and message.call_id != dialog.first.call_id, "a new dialog", after=count
+        lambda message: message.method == "SUBSCRIBE" and message.call_id != dialog.first.call_id,
+        "a new dialog",
+        after=count,
     )
     assert again.get("expires") != "0"
     romeo.expect_nothing(presence("unsubscribed", sender=ALICE_ELSEWHERE))

@@ -20,7 +20,9 @@ def typing(state: str) -> str:
     )
 
 
-def write(phone: SipClient, body: str, content_type: str, headers: list[tuple[str, str]] | None = None) -> int:
+def write(
+    phone: SipClient, body: str, content_type: str, headers: list[tuple[str, str]] | None = None
+) -> int:
     """Send romeo a MESSAGE of any type; the status it is answered with."""
     return phone.message(ROMEO, body, content_type=content_type, headers=headers or []).status
 

@@ -98,7 +98,9 @@ def test_two_resources_are_two_tuples_and_the_stronger_speaks(prosody_world: Wor
     assert both.body.count(b"<tuple ") == 2
     assert both.body.index(b"ID-phone") < both.body.index(b"ID-orchard")
     phone.vanish()
-    alone = watch.wait(lambda notify: notify.body.count(b"<tuple ") == 1, "one tuple", after=watch.notifies.index(both))
+    alone = watch.wait(
+        lambda notify: notify.body.count(b"<tuple ") == 1, "one tuple", after=watch.notifies.index(both)
+    )
     assert b"In a duel" not in alone.body
 
 

@@ -287,7 +287,7 @@ def test_a_request_that_comes_back_for_somebody_else_is_no_loop(
 
     def retarget(request: Request) -> None:
         request.headers.prepend("Via", f"SIP/2.0/UDP {BOB};branch=z9hG4bKother")
-        request.uri = f"sip:carol@{SPARE}"
+        request.uri = f"sip:juliet@{SPARE}"
         other.send(request.to_bytes(), US)
 
     other.answers = retarget  # type: ignore[assignment]

@@ -224,7 +224,7 @@ def test_every_field_of_a_card_is_written() -> None:
 
 
 def test_nobody_changes_a_card_from_outside(rig: Rig) -> None:
-    assert refused(rig, "<vCard xmlns='vcard-temp'><FN>Eve</FN></vCard>", BOB, "set") == "forbidden"
+    assert refused(rig, "<vCard xmlns='vcard-temp'><FN>Juliet</FN></vCard>", BOB, "set") == "forbidden"
 
 
 @pytest.mark.parametrize("to", [GATEWAY, BOB, PHONE])
