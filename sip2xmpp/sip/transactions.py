@@ -53,6 +53,7 @@ class ClientTransactions:
         self._give_up = timers.give_up
         self._rng = rng
         self._pending: dict[bytes, ClientTransaction] = {}
+        self._on_streams: dict[int, dict[ClientTransaction, None]] = {}
         self._branches: list[bytes] = []
 
     def __len__(self) -> int:
@@ -82,6 +83,8 @@ class ClientTransactions:
         self.counters.sent += 1
         transaction = ClientTransaction(self, branch, method, octets, flow, done, wheel.now() + self._give_up)
         self._pending[branch] = transaction
+        if flow.connection is not None:
+            self._on_streams.setdefault(flow.connection, {})[transaction] = None
         wheel.start(transaction, self.t1 if flow.transport is UDP else self._give_up)
         return transaction
 
@@ -123,11 +126,17 @@ class ClientTransactions:
 
     def lost(self, flow: Flow) -> None:
         """A stream has ended: what waits on it fails (RFC 3261, section 17.1.4)."""
-        for transaction in [one for one in self._pending.values() if one.flow.connection == flow.connection]:
+        for transaction in list(self._on_streams.get(flow.connection or 0, ())):
             transaction.fail(TransportFailed(f"the connection to {flow.peer} was lost"))
 
     def forget(self, transaction: ClientTransaction) -> None:
         self._pending.pop(transaction.branch, None)
+        connection = transaction.flow.connection
+        if connection is not None:
+            waiting = self._on_streams.get(connection, {})
+            waiting.pop(transaction, None)
+            if not waiting:
+                self._on_streams.pop(connection, None)
 
     def _matched_slowly(self, octets: bytes, flow: Flow) -> ClientTransaction | None:
         """The transaction of a response whose layout is unusual, or None."""

@@ -262,3 +262,21 @@ def test_times_are_counted_from_the_sending(
     Sent(agent)
     network.drive(2)
     assert [round(time - 0.3, 2) for time in times] == [0.0, 0.5, 1.5]
+
+
+def test_a_stream_that_ends_fails_what_waits_on_it_and_nothing_else(
+    network: Network, agent: UserAgent
+) -> None:
+    near, far = network.stream_peer(BOB.host), network.stream_peer("192.0.2.77")
+    flows = []
+    for host in (BOB.host, "192.0.2.77"):
+        opening = agent.transports.open(Target(transport=Transport.TCP, host=host, port=5060))
+        network.drive(0.1)
+        flows.append(result_of(opening))
+    doomed, other = [Sent(agent, flows[0]) for _ in range(2)], Sent(agent, flows[1])
+    network.drive(0.1)
+    assert len(near.requests) == 2 and len(far.requests) == 1
+    near.wires[0].close()
+    network.drive(0.1)
+    assert [type(each.results[0]) for each in doomed] == [TransportFailed, TransportFailed]
+    assert other.results == []
