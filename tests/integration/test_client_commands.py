@@ -63,6 +63,14 @@ def publish(gateway: Gateway, *arguments: str) -> str:
     return gateway.run("publish", BOB, *arguments, text="builder\n").strip()
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as a terminal has it: what a shell starts in the background ignores it, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def running(
     gateway: Gateway, output: Path, *arguments: str, password: str
