@@ -6,6 +6,7 @@ visible here: ``legs`` maps each leg to its back end, and a front end gets a ``D
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from ipaddress import ip_address
 from random import Random
 from secrets import token_bytes
 from typing import Any
@@ -35,7 +36,7 @@ from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.authentication import DigestClient, DigestServer
-from sip2xmpp.sip.flow import HostPort
+from sip2xmpp.sip.flow import HostPort, Target
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.name_servers import open_dns
 from sip2xmpp.sip.proxy import ForwardingProxy
@@ -138,7 +139,9 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         discover=lambda domain: discover(dns, domain),
         clock=reactor,
     )
-    transports = Transports(reactor, tls=_tls(config), connections=config.limits.connections)
+    transports = Transports(
+        reactor, tls=_tls(config), connections=config.limits.connections, permits=_permits(config)
+    )
     agent = UserAgent(
         transports=transports,
         clock=reactor,
@@ -157,6 +160,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         secret=_secret(store, "record-route"),
         is_ourselves=lambda host: host in addresses.domains or is_ourselves(host),
         outbound_proxy=config.sip.outbound_proxy,
+        permits=_permits(config),
     )
     policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
     own = PresenceAgent(
@@ -320,6 +324,16 @@ def _credentials(config: Config) -> DigestClient:
         return (known.username, known.password) if known is not None else None
 
     return DigestClient(credentials_for)
+
+
+def _permits(config: Config) -> Callable[[Target], bool]:
+    """Whether the operator lets us send requests to an address."""
+    forbidden = config.sip.forbidden_targets
+
+    def permits(target: Target) -> bool:
+        return not forbidden or all(ip_address(target.host) not in network for network in forbidden)
+
+    return permits
 
 
 def _ourselves(config: Config) -> Callable[[str], bool]:

@@ -120,6 +120,7 @@ class SipConfig:
     authorities: Path | None = key(_path, None)
     authentication: Authentication = key(choice(Authentication), Authentication.DIGEST)
     trusted_peers: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
+    forbidden_targets: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
     outbound_proxy: str | None = key(optional(sip_uri), None)
     credentials: Mapping[str, CredentialConfig] = key(mapping(text, table(CredentialConfig)), NOTHING)
     t1: float = key(number(0.05, 5.0), 0.5)

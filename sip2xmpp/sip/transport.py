@@ -7,7 +7,7 @@ for each peer which of them the system uses, so that Via and Contact never say 0
 Implements: RFC 3261 section 18; RFC 3581 section 4 (answers leave from where the request arrived).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -39,9 +39,11 @@ class Transports:
         tls: Tls | None = None,
         counters: Counters | None = None,
         connections: int = LIMIT,
+        permits: Callable[[Target], bool] | None = None,
     ) -> None:
         self.counters = counters or Counters()
         self._reactor = reactor
+        self._permits = permits
         self._user: TransportUser | None = None
         self._udp: dict[HostPort, UdpPort] = {}
         self._ports: list[UdpPort] = []
@@ -67,6 +69,8 @@ class Transports:
             self._streams.send(octets, flow)
 
     def open(self, target: Target) -> "Deferred[Flow]":
+        if self._permits is not None and not self._permits(target):
+            return fail(TransportFailed(f"requests to {target.host} are not allowed here"))
         if target.transport is not UDP:
             return self._streams.open(target)
         for port in self._ports:

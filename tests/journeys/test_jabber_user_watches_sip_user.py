@@ -239,3 +239,14 @@ def test_a_jabber_domain_may_have_a_server_of_its_own(prosody_world: World, tmp_
             for client in (romeo, juliet):
                 client.befriend(BOB)
                 client.wait(presence(sender=BOB, show="away"), "away")
+
+
+def test_nothing_is_sent_where_the_operator_forbids_it(prosody_world: World, elsewhere: Elsewhere) -> None:
+    prosody_world.gateway.settings["sip"] = {"forbidden_targets": ["127.0.0.0/8"]}
+    prosody_world.gateway.restart()
+    prosody_world.gateway.wait_for_leg("xmpp", "up")
+    romeo = prosody_world.jabber("romeo")
+    romeo.subscribe(ALICE_ELSEWHERE)
+    answer = romeo.wait(any_presence(ALICE_ELSEWHERE), "an answer")
+    assert answer.get("type") == "error"
+    assert elsewhere.received == []
