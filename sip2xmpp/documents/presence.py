@@ -39,7 +39,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """One RPID activity: its element name, and the text when the name is ``other`` (RFC 4480, section 3.2)."""
+    """One RPID activity: its element name and its text, which only ``other`` should have (RFC 4480, section 3.2)."""
 
     name: str
     text: str = ""

@@ -69,7 +69,7 @@ def canonical(presence: Presence, *, profile: Profile = INTEROP, entity: str | N
     activities = activities_of(presence)
     if state in AVAILABLE and not profile.true_to_rpid:
         notes = _with_words(notes, words_of(activities))
-    notes = presentable(notes, state)
+    notes = presentable(notes, state, is_only_sign=not profile.extended)
     root: tuple[Note, ...] = ()
     if state is State.ON_THE_PHONE:  # clients compare this note as a whole; the user's text goes beside it
         root, notes = notes, ()

@@ -12,8 +12,8 @@ from typing import Final
 
 from sip2xmpp.documents.presence import Activity, Note, Presence
 from sip2xmpp.documents.xml import clean
+from sip2xmpp.presence.profiles import EXTENDED
 from sip2xmpp.presence.states import (
-    AVAILABLE,
     DEFAULT_TEXT,
     NOTE_WORDS,
     State,
@@ -29,25 +29,25 @@ LANGUAGE_LIMIT: Final = 8
 
 GUARD: Final = "\u200b"
 
-_NOT_BUSY: Final = frozenset((State.OFFLINE, State.ONLINE, State.CHAT, State.AWAY, State.XA, State.UNKNOWN))
-_GUARDED: Final[dict[str, frozenset[State]]] = {
-    "ready": AVAILABLE,
-    "available": AVAILABLE,
-    "online": AVAILABLE,
+_ALLOWED: Final[dict[str, frozenset[State]]] = {
+    word: frozenset(state for state in State if EXTENDED[state] == EXTENDED[meant])
+    for word, meant in NOTE_WORDS.items()
+} | {
     "free for chat": frozenset((State.CHAT,)),
-    "unavailable": frozenset((State.OFFLINE, State.UNKNOWN)),
-    "not online": frozenset((State.OFFLINE, State.UNKNOWN)),
-    "offline": frozenset((State.OFFLINE, State.UNKNOWN)),
-    "away": frozenset((State.AWAY, State.XA)),
     "extended away": frozenset((State.XA,)),
     "on the phone": frozenset((State.ON_THE_PHONE,)),
+    "in a call": frozenset((State.ON_THE_PHONE,)),
     "on hold": frozenset((State.ON_THE_PHONE,)),
-    "in a meeting": frozenset(State) - _NOT_BUSY,
     "busy (dnd)": frozenset((State.BUSY, State.DND)),
     "do not disturb": frozenset((State.DND,)),
     "dnd": frozenset((State.DND,)),
 }
-"""Status words, and the states they do not contradict."""
+"""Status words, and the states beside which they may stand: those of the same kind, or where a word is finer fewer."""
+
+_READ_BY_GATEWAYS: Final = frozenset(
+    ("busy", "idle", "lunch", "out to lunch", "be right back", "not available", "in a call")
+)
+"""Status words that no telephone takes for a state, but gateways do where a document says it in no other way."""
 
 _LESSER: Final = {
     State.CHAT: State.ONLINE,
@@ -106,20 +106,28 @@ def distinct(notes: Iterable[Note]) -> tuple[Note, ...]:
     return tuple(found.values())
 
 
-def presentable(notes: Iterable[Note], state: State) -> tuple[Note, ...]:
-    """Notes fit to be sent with a state: clean, not too long or many, guarded against being taken for a state."""
-    ready = (Note(text=guarded(note.text, state), language=note.language) for note in notes)
+def presentable(notes: Iterable[Note], state: State, *, is_only_sign: bool = False) -> tuple[Note, ...]:
+    """Notes fit to be sent with a state: clean, not too long or many, guarded against being taken for a state.
+
+    ``is_only_sign``: the document has no element that says available, so that gateways look at words.
+    """
+    ready = (
+        Note(text=guarded(note.text, state, is_only_sign=is_only_sign), language=note.language)
+        for note in notes
+    )
     return tuple(note for note in ready if note.text)[:LANGUAGE_LIMIT]
 
 
-def guarded(text: str, state: State) -> str:
+def guarded(text: str, state: State, *, is_only_sign: bool = False) -> str:
     """The text cleaned and shortened; where a client would take it for another state, with a zero-width space."""
     text = clean(text).strip(GUARD)[:NOTE_LIMIT].rstrip()
     word = text.lower()
     if word.startswith("ring"):  # MicroSIP takes every such text for a ringing phone
         return GUARD + text
-    allowed = _GUARDED.get(word)
-    return text + GUARD if allowed is not None and state not in allowed else text
+    allowed = _ALLOWED.get(word)
+    if allowed is None or state in allowed or (word in _READ_BY_GATEWAYS and not is_only_sign):
+        return text
+    return text + GUARD
 
 
 def words_of(activities: Iterable[Activity]) -> str:

@@ -87,6 +87,7 @@ def test_other_programs_have_default_words_too(text: str, state: State, default:
         ("In a meeting", State.ONLINE, "In a meeting" + GUARD),
         ("Offline", State.OFFLINE, "Offline"),
         ("ready", State.OFFLINE, "ready" + GUARD),
+        ("Busy", State.ONLINE, "Busy"),
         ("Ringing", State.ONLINE, GUARD + "Ringing"),
         ("Ring me tomorrow", State.AWAY, GUARD + "Ring me tomorrow"),
         ("Away from home", State.ONLINE, "Away from home"),
@@ -95,6 +96,12 @@ def test_other_programs_have_default_words_too(text: str, state: State, default:
 )
 def test_status_words_of_another_state_are_guarded(text: str, state: State, expected: str) -> None:
     assert guarded(text, state) == expected
+
+
+def test_more_words_are_guarded_where_they_would_be_the_only_sign() -> None:
+    assert guarded("Busy", State.ONLINE, is_only_sign=True) == "Busy" + GUARD
+    assert guarded("Lunch", State.AWAY, is_only_sign=True) == "Lunch"
+    assert guarded("Lunch", State.CHAT, is_only_sign=True) == "Lunch" + GUARD
 
 
 @given(st.text(), st.sampled_from(State))
