@@ -214,7 +214,7 @@ class Streams:
 
         def failed(failure: Failure) -> None:
             self._connections.pop(connection.number, None)
-            self._not_opened(way, failure.getErrorMessage())
+            self._not_opened(way, words_of(failure))
 
         endpoint.connect(factory).addErrback(failed)
 
@@ -272,3 +272,9 @@ def _listening_socket(interface: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def words_of(failure: Failure) -> str:
+    """Why a connection was not made, in one line: Twisted wraps one failure in another, traceback and all."""
+    inner = failure.value.args[0] if failure.value.args else None
+    return words_of(inner) if isinstance(inner, Failure) else failure.getErrorMessage()

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectError, ConnectionLost
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from sip2xmpp.errors import BadMessage, ConfigError, TransportFailed
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow, Target, Transport
-from sip2xmpp.sip.streams import RECENT, Streams
+from sip2xmpp.sip.streams import RECENT, Streams, words_of
 from sip2xmpp.sip.tcp import Connection
 from tests.fakes import result_of
 from tests.sip.scene import BOB
@@ -117,3 +119,11 @@ def test_closing_waits_for_the_connections_but_not_for_ever(streams: Streams, cl
     assert wire.aborted
     connection.connectionLost()
     assert ended == [None] and not clock.getDelayedCalls()
+
+
+def test_why_a_connection_was_not_made_is_one_line() -> None:
+    lost = Failure(ConnectionLost("Connection lost."))
+    assert "Traceback" in str(Failure(ConnectError(string=lost)).value)
+    words = words_of(Failure(ConnectError(string=lost)))
+    assert "non-clean" in words
+    assert "Traceback" not in words and "\n" not in words
