@@ -276,5 +276,5 @@ def _listening_socket(interface: str, port: int) -> socket.socket:
 
 def words_of(failure: Failure) -> str:
     """Why a connection was not made, in one line: Twisted wraps one failure in another, traceback and all."""
-    inner = failure.value.args[0] if failure.value.args else None
+    inner = next(iter(getattr(failure.value, "args", ())), None)
     return words_of(inner) if isinstance(inner, Failure) else failure.getErrorMessage()

@@ -17,7 +17,7 @@ from tests.journeys.conftest import GATEWAY_DOMAIN, PASSWORDS, SIP_DOMAIN, World
 from tests.peers.baresip import Baresip
 from tests.peers.linphone import Linphone
 from tests.peers.rawxmpp import presence, text
-from tests.peers.waiting import never
+from tests.peers.waiting import eventually, never
 
 ROMEO = "sip:romeo@jabber.example"
 ROMEO_ENCAPSULATED = f"sip:romeo%40jabber.example@{GATEWAY_DOMAIN}"
@@ -135,6 +135,10 @@ def test_a_jabber_user_sees_what_telephones_publish(prosody_world: World, tmp_pa
         phones.baresip.go_online()
         romeo.wait(presence(sender=ALICE), "alice online again")
         romeo.drain()
+        log = phones.linphone.directory / "linphone.log"
+        eventually(
+            lambda: "SIP-ETag" in log.read_text("utf-8", "replace"), "linphonec can name its publication"
+        )
         phones.linphone.stop()
         romeo.wait(presence("unavailable", sender=bob.get("from", "")), "bob offline")
         romeo.expect_nothing(presence("unavailable", sender=ALICE), 0.2)
