@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents import pidf
+from sip2xmpp.documents.bodies import is_presence_type, read_presence
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadDocument, BadMessage, Sip2XmppError
 from sip2xmpp.presence.watching import Reason
@@ -265,10 +265,11 @@ class Outgoing:
     def _document(self, request: Request) -> Presence | None:
         if not request.body:
             return None
-        kind = request.content_type
-        if kind is None or kind.type.lower() != "application/pidf+xml":
+        kind = request.headers.get("Content-Type") or ""
+        if not is_presence_type(kind):
             return None
-        return pidf.read(request.body, now=self._clock.seconds())
+        encoding = request.headers.get("Content-Encoding") or ""
+        return read_presence(kind, request.body, encoding=encoding, now=self._clock.seconds())
 
     def _understood(self, state: SubscriptionState, document: Presence | None) -> None:
         if state.state == "terminated":

@@ -557,3 +557,10 @@ def test_loss_and_disorder_do_not_matter(clock: Clock, seed: int) -> None:
     held.stop()
     network.drive(100)
     assert len(us.remote) == 0 and len(us.store.dialogs) == 0
+
+
+def test_a_document_in_parts_is_understood(us: Subscriber, them: Elsewhere) -> None:
+    looker, _ = watch(us)
+    body = b"--b\r\nContent-Type: application/pidf+xml\r\n\r\n" + OPEN + b"\r\n--b--\r\n"
+    assert them.notify(body=body, content_type='multipart/mixed;boundary="b"').status == 200
+    assert looker.brief()[-1] == "active open"
