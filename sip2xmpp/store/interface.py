@@ -1,7 +1,7 @@
 """What durable state looks like to the rest of the program.
 
 A ``Table`` is a live view of one kind of record: reads are answered from memory, ``put`` and ``remove`` take effect
-at once and are durable when the Deferred of ``Store.committed()`` made after them fires.  Whoever acknowledges a
+at once and are durable when what was given to ``Store.after_commit()`` after them is called.  Whoever acknowledges a
 change to a peer waits for that.  Changes come back by the feed: ``listen`` tells of every change of a table, made
 here, made by another node that shares the store, or made by time (``EXPIRED``).  State machines act on the feed, not
 on their own calls, so that a networked engine can stand behind the same interface: it keeps the view of its shards up
@@ -15,6 +15,7 @@ from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
+from sip2xmpp.errors import StorageFailed
 from sip2xmpp.store.records import (
     Account,
     Authorization,
@@ -86,6 +87,10 @@ class Table(Protocol[R]):
     def __len__(self) -> int: ...
 
 
+Told = Callable[[StorageFailed | None], None]
+"""Learns that changes are safe, or why they are not."""
+
+
 class Store(Protocol):
     """All tables, and when their changes are safe."""
 
@@ -99,12 +104,17 @@ class Store(Protocol):
     threads: Table[Thread]
     secrets: Table[Secret]
 
-    def committed(self) -> Deferred[None]:
-        """Fires when every change made so far survives the death of the process.
+    def after_commit(self, call: Told) -> None:
+        """``call(None)`` once every change made so far survives the death of the process.
 
-        Fails with ``StorageFailed`` if they could not be stored now: they are in force and storing them is tried
-        again, but whoever asked for them is told that they are not safe.
+        It is called exactly once, from the reactor's thread, in the order of these calls, and before this returns
+        when nothing has to be waited for.  Its argument is ``StorageFailed`` if they could not be stored now: they
+        are in force and storing them is tried again, but whoever asked for them is told that they are not safe.
+        What it raises when it is called later is logged, and keeps nobody else from being called.
         """
+
+    def committed(self) -> Deferred[None]:
+        """``after_commit`` as a Deferred, for what is not on the path of every request."""
 
     def close(self) -> Deferred[None]:
         """Commit what is pending and release the files."""

@@ -2,8 +2,8 @@
 
 The reactor thread notes changes, one per key: a later one supersedes an earlier one that was not written yet.  A turn
 later they go to the writer thread as a batch.  What is changed while that batch is being written forms the next one, so
-batches grow with the load and nobody waits for more than two transactions.  Those who wait for ``committed`` are told
-from the reactor thread, after the COMMIT.
+batches grow with the load and nobody waits for more than two transactions.  Those who wait for ``after_commit`` are
+called from the reactor thread, after the COMMIT.
 
 A batch that fails (disk full, file locked) fails those who wait for it, and is tried again every second together with
 what has changed since: the live tables are ahead of the file until it succeeds.  Meanwhile new waits take part in the
@@ -15,13 +15,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorFromThreads, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.errors import StorageFailed
+from sip2xmpp.store.interface import Told
 
 _log = Logger()
+failing_waiter = _log.failureHandler("What waited for a commit failed; the others go on")
 
 RETRY_SECONDS = 1.0
 
@@ -48,9 +50,9 @@ class Journal:
         self._writer = writer
         self._write = write
         self._changes: Changes = {}
-        self._waiting: list[Deferred[None]] = []
+        self._waiting: list[Told] = []
         self._writing: Changes = {}
-        self._waiting_for_writing: list[Deferred[None]] = []
+        self._waiting_for_writing: list[Told] = []
         self._resting = True
         self._timer: IDelayedCall | None = None
         self._failing_since: float | None = None
@@ -79,19 +81,16 @@ class Journal:
         """Whether ``close`` was called."""
         return self._closed is not None
 
-    def committed(self) -> Deferred[None]:
-        """Fires when what was noted so far is in the file; fails with ``StorageFailed`` if this attempt fails."""
+    def after_commit(self, call: Told) -> None:
+        """``call(None)`` when what was noted so far is in the file, ``call(StorageFailed)`` if this attempt fails."""
         if self._closed is not None:
-            return fail(StorageFailed("the store is closed"))
-        if self._changes:
-            waiting = self._waiting
+            call(StorageFailed("the store is closed"))
+        elif self._changes:
+            self._waiting.append(call)
         elif self._writing:
-            waiting = self._waiting_for_writing
+            self._waiting_for_writing.append(call)
         else:
-            return succeed(None)
-        answer: Deferred[None] = Deferred()
-        waiting.append(answer)
-        return answer
+            call(None)
 
     def close(self) -> Deferred[None]:
         """Write what is left, one attempt, and note nothing any more; fires when the writer is at rest."""
@@ -123,11 +122,7 @@ class Journal:
             self._note_recovery()
             self._begin()
             unstorable = future.result()
-            for answer in waiting:
-                if unstorable:
-                    answer.errback(StorageFailed("a change of this turn cannot be stored"))
-                else:
-                    answer.callback(None)
+            _tell(waiting, StorageFailed("a change of this turn cannot be stored") if unstorable else None)
             return
         self._note_failure(error)
         for table, changes in written.items():
@@ -138,15 +133,13 @@ class Journal:
             _log.critical("{count} changes are lost", count=sum(map(len, self._changes.values())))
             self._changes = {}
             self._rest()
-        for answer in waiting:
-            answer.errback(StorageFailed(f"the change could not be stored: {error}"))
+        _tell(waiting, StorageFailed(f"the change could not be stored: {error}"))
 
     def _rest(self) -> None:
         self._resting = self._closed is None
         if self._closed is not None and not self._closed.called:
-            for answer in self._waiting:
-                answer.errback(StorageFailed("the store is closed"))
-            self._waiting = []
+            waiting, self._waiting = self._waiting, []
+            _tell(waiting, StorageFailed("the store is closed"))
             self._closed.callback(None)
 
     def _note_failure(self, error: BaseException) -> None:
@@ -159,3 +152,9 @@ class Journal:
             seconds = round(self._clock.seconds() - self._failing_since)
             self._failing_since = None
             _log.warn("Changes are stored again, after {seconds} s", seconds=seconds)
+
+
+def _tell(waiting: list[Told], trouble: StorageFailed | None) -> None:
+    for call in waiting:
+        with failing_waiter:
+            call(trouble)

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import Claim, transaction
-from sip2xmpp.store.interface import Record
+from sip2xmpp.store.interface import Record, Told
 from sip2xmpp.store.journal import Changes, Journal
 from sip2xmpp.store.schema import LAYOUTS, Layout, prepare, storable
 from sip2xmpp.store.tables import Tables
@@ -85,9 +85,9 @@ class SqliteStore(Tables):
             raise ConfigError([f"gateway.state: the state file cannot be used: {error}"]) from error
         self._looking: IDelayedCall | None = clock.callLater(LOOK_SECONDS, self._look)
 
-    def committed(self) -> Deferred[None]:
-        """Fires when every change made so far is in the file; fails with ``StorageFailed``."""
-        return self._journal.committed()
+    def after_commit(self, call: Told) -> None:
+        """``call(None)`` when every change made so far is in the file, or ``call(StorageFailed)``."""
+        self._journal.after_commit(call)
 
     def close(self) -> Deferred[None]:
         """Commit what is pending and release the file."""

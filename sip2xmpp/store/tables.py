@@ -16,11 +16,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.store.expiry import Deadlines
-from sip2xmpp.store.interface import Change, ChangeKind, R, Table
+from sip2xmpp.store.interface import Change, ChangeKind, R, Table, Told
 from sip2xmpp.store.records import (
     Account,
     Authorization,
@@ -212,3 +213,15 @@ class Tables:
             "threads": threads,
             "secrets": secrets,
         }
+
+    def after_commit(self, call: Told) -> None:
+        """As in ``Store``; each engine has its own."""
+        raise NotImplementedError
+
+    def committed(self) -> Deferred[None]:
+        """Fires when ``after_commit`` calls; fails with ``StorageFailed``."""
+        answer: Deferred[None] = Deferred()
+        self.after_commit(
+            lambda trouble: answer.callback(None) if trouble is None else answer.errback(trouble)
+        )
+        return answer

@@ -1,5 +1,7 @@
 """What every engine promises, whatever it stores records in."""
 
+from contextlib import suppress
+
 import pytest
 
 from sip2xmpp.store.expiry import SLICE
@@ -222,6 +224,27 @@ def test_committed_fires_after_changes(engine):
     engine.store.dialogs.remove(dialog(1).key)
     engine.commit()
     assert engine.store.committed().called
+
+
+def test_after_commit_calls_at_once_when_nothing_is_pending(engine):
+    told = []
+    engine.store.after_commit(told.append)
+    assert told == [None]
+
+
+def test_those_who_wait_for_a_commit_are_called_in_order_and_one_that_fails_keeps_nobody_from_it(engine):
+    told = []
+
+    def fail(trouble):
+        raise RuntimeError("no")
+
+    engine.store.dialogs.put(dialog(1))
+    engine.store.after_commit(lambda trouble: told.append(("first", trouble)))
+    with suppress(RuntimeError):  # where nothing is waited for, the caller gets it
+        engine.store.after_commit(fail)
+    engine.store.after_commit(lambda trouble: told.append(("second", trouble)))
+    engine.commit()
+    assert told == [("first", None), ("second", None)]
 
 
 def test_a_closed_store_leaves_no_timer(engine):

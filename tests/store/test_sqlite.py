@@ -81,6 +81,15 @@ def test_nothing_is_acknowledged_before_it_is_in_the_file(sqlite):
     assert rows(sqlite) == [dialog(1).key]
 
 
+def test_nobody_is_called_before_what_was_changed_is_in_the_file(sqlite):
+    told = []
+    sqlite.store.dialogs.put(dialog(1))
+    sqlite.store.after_commit(lambda trouble: told.append((trouble, rows(sqlite))))
+    assert told == []
+    sqlite.commit()
+    assert told == [(None, [dialog(1).key])]
+
+
 def test_changes_nobody_waits_for_are_written_a_turn_later(sqlite):
     sqlite.store.dialogs.put(dialog(1))
     sqlite.clock.advance(0)
@@ -283,13 +292,17 @@ def test_a_file_locked_by_another_program_is_tried_again(tmp_path):
     other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     engine.store.dialogs.put(dialog(1))
+    told = []
+    engine.store.after_commit(told.append)
     with pytest.raises(StorageFailed, match="locked"):
         engine.commit()
+    assert isinstance(told[0], StorageFailed)
     other.execute("COMMIT")
     other.close()
     engine.clock.advance(1)
     engine.commit()
     assert rows(engine) == [dialog(1).key]
+    assert len(told) == 1
     engine.close()
 
 
