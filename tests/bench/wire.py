@@ -50,6 +50,7 @@ class Wire:
         self.here = f"{host}:{port}".encode()
         self._poll = select.epoll()
         self._poll.register(self._socket.fileno(), select.EPOLLIN)
+        self._readers: dict[int, Callable[[], None]] = {self._socket.fileno(): self._drain}
         self._pending: dict[int, _Pending] = {}
         self._again: deque[tuple[float, float, int]] = deque()
         self._newest: dict[int, int] = {}
@@ -76,9 +77,14 @@ class Wire:
             if at >= end:
                 return False
             self._repeat(at)
-            if self._poll.poll(min(0.02, end - at)):
-                self._drain()
+            for fileno, _ in self._poll.poll(min(0.02, end - at)):
+                self._readers[fileno]()
         return True
+
+    def attend(self, fileno: int, readable: Callable[[], None]) -> None:
+        """Serve another socket in the same loop: ``readable`` is called whenever it has something."""
+        self._readers[fileno] = readable
+        self._poll.register(fileno, select.EPOLLIN)
 
     def close(self) -> None:
         self._poll.close()
