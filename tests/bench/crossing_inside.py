@@ -25,7 +25,7 @@ from sip2xmpp.config import read
 from sip2xmpp.sip.flow import UDP, Flow, HostPort
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.xmpp.stream import ComponentStream
-from tests.bench.messages import DOCUMENT, PUBLISH, SUBSCRIBE, taken
+from tests.bench.crossing_messages import DOCUMENT, PUBLISH, SUBSCRIBE, taken
 
 DOMAIN: Final = "sip.example.org"
 JABBER: Final = "jabber.example"
@@ -102,7 +102,7 @@ class Inside:
         self._flow = Flow(transport=UDP, local=local, peer=here)
         self.line = Line()
         self.stream: Any = ComponentStream(Authenticator())  # type: ignore[no-untyped-call]
-        self.stream.makeConnection(self.line)
+        self.stream.makeConnection(self.line)  # type: ignore[no-untyped-call]
         self.stream.dataReceived(HEADER.encode())
         assert self.parts.xmpp is not None
         (link,) = self.parts.xmpp.links
