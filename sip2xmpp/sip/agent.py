@@ -24,7 +24,7 @@ from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
 from sip2xmpp.sip.delivery import Credentials, Delivery
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Transport
-from sip2xmpp.sip.hop import Hop, reply_flow
+from sip2xmpp.sip.hop import Hop
 from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction
@@ -166,8 +166,8 @@ class UserAgent:
         self.log.debug("malformed, from {peer}: {why}", peer=flow.peer, why=error)
         request: Request | None = error.request
         if request is not None:
-            Hop(request).stamp(flow)
-            self._reply_statelessly(request, flow, error.status_hint, str(error))
+            way_back = Hop(request, flow).stamp()
+            self._reply_statelessly(request, way_back, error.status_hint, str(error))
 
     def unreachable(self, octets: bytes, why: str) -> None:
         """A datagram of ours found nobody."""
@@ -179,26 +179,26 @@ class UserAgent:
 
     def _request_received(self, request: Request, flow: Flow) -> None:
         method = request.method
-        hop = Hop(request)
+        hop = Hop(request, flow)
         if method == "ACK":
             self._servers.acknowledge(hop.key("INVITE"))
             return
         key = hop.key(method)
-        if self._servers.absorb(key, request, flow):
+        if self._servers.absorb(key, hop):
             return
         request.flow = flow
-        hop.stamp(flow)
-        request.check()
+        way_back = hop.stamp()
+        request.check_but_via()
         if self._servers.full:
             self.counters.refused += 1
-            self._reply_statelessly(request, flow, 503, None, [("Retry-After", RETRY_AFTER)])
+            self._reply_statelessly(request, way_back, 503, None, [("Retry-After", RETRY_AFTER)])
             return
         if method == "INVITE":
-            self._servers.refuse_invite(request, key, flow, [("Allow", self.allow)])
+            self._servers.refuse_invite(request, key, way_back, [("Allow", self.allow)])
             return
-        transaction = self._servers.begin(request, key, flow)
+        transaction = self._servers.begin(request, key, flow, way_back)
         if transaction is None:
-            self._reply_statelessly(request, flow, 482, "Merged Request")
+            self._reply_statelessly(request, way_back, 482, "Merged Request")
             return
         try:
             self._dispatch(transaction, request)
@@ -241,13 +241,13 @@ class UserAgent:
     def _reply_statelessly(
         self,
         request: Request,
-        flow: Flow,
+        way_back: Flow,
         status: int,
         reason: str | None = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
         response = make_response(request, status, reason, headers=headers, to_tag=self._servers.new_tag())
-        self._servers.send(response.to_bytes(), reply_flow(request, flow))
+        self._servers.send(response.to_bytes(), way_back)
 
     # outbound
 

@@ -167,6 +167,13 @@ class Headers:
             return [part for _, value in values for part in split_list(value)]
         return [value.strip(LWS) for _, value in values]
 
+    def written(self, name: str) -> str:
+        """All lines of ``name`` as they were or will be written, each with its line end."""
+        if self._fields is None:
+            value = self.first.get(name)
+            return "" if value is None else f"{name}:{value}\r\n"
+        return "".join([f"{held}:{value}\r\n" for held, value in self._fields if held == name])
+
     def items(self) -> list[tuple[str, str]]:
         """All lines as (name, value), values trimmed."""
         return [(name, value.strip(LWS)) for name, value in self.fields]
@@ -208,8 +215,8 @@ class Headers:
         if self._exchange_first(name, writable(value)) is None:
             raise ValueError(f"no {name} to replace")
 
-    def exchange(self, name: str, raw: str, typed: object) -> None:
-        """Put ``raw`` in the place of the first line of ``name``, which says what ``typed`` is; all else is kept.
+    def rewrite(self, name: str, raw: str) -> None:
+        """Put ``raw`` in the place of the first line of ``name``; what was parsed of other names is kept.
 
         ``name`` is as :func:`written_name` has it and is there; ``raw`` is made by us.
         """
@@ -218,8 +225,9 @@ class Headers:
             self._fields[at] = (name, raw)
         if self._first is not None:
             self._first[name] = raw
-        self.typed.pop(name + "*", None)
-        self.typed[name] = typed
+        if self.typed:
+            self.typed.pop(name + "*", None)
+            self.typed.pop(name, None)
 
     def copy(self) -> "Headers":
         return Headers.from_fields(self.fields.copy())

@@ -1,49 +1,58 @@
 """The hop that brought a request: what its top Via says, what was seen, and where the answer goes.
 
-Every request pays for this, so the Via that nearly all clients write (no blanks, no quotes, one value on the line) is
-taken apart by one pattern, and written back with ``received`` and ``rport`` in place; any other goes through the full
-grammar and comes out the same.
+Every request pays for this.  All requests of one client have the same Via but for the branch, so what stands around the branch
+is read once for each client and remembered: whose it is, and how it looks with ``received`` and ``rport`` filled in.  A Via of
+another shape (blanks, quotes, several values on the line) goes through the full grammar and comes out the same.
 
 Implements: RFC 3261 sections 17.2.3 (matching), 18.2.1 (received), 18.2.2 (where responses go); RFC 3581 section 4.
 """
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from sip2xmpp.sip.flow import UDP, Flow, HostPort
-from sip2xmpp.sip.grammar import Params
-from sip2xmpp.sip.headers import Via
+from sip2xmpp.sip.grammar import TOKEN
 from sip2xmpp.sip.message import Request
 
 __all__ = ["Hop", "reply_flow"]
 
-PLAIN: Final = re.compile(
-    r" ?SIP/2\.0/([A-Z]+) (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?)"
-    r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*);branch=z9hG4bK([A-Za-z0-9\-.!%*_+`'~]+)"
+MARK: Final = ";branch=z9hG4bK"
+BEFORE: Final = re.compile(
+    r" ?SIP/2\.0/[A-Z]+ (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?)"
     r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
 )
-"""A Via as it mostly is: transport, sent-by (host, port), parameters (names in lower case), branch, parameters."""
+"""What mostly stands before the branch: transport, sent-by (host, port), parameters with names in lower case."""
+AFTER: Final = re.compile(r"(?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*")
+"""And behind it."""
 LONGEST: Final = 256
-"""Characters that the pattern is tried on: on hostile text its time grows with the square of the length."""
+"""Characters of a Via that is remembered."""
+CLIENTS: Final = 16_384
+"""Clients whose Via is remembered."""
 
 
 class Hop:
-    """The top Via of a request; making one raises BadMessage if it is no good.
+    """The top Via of a request that came over ``flow``; making one raises BadMessage if it is no good.
 
     ``branch`` is None from RFC 2543 clients, whose branches tell nothing.
     """
 
-    __slots__ = ("_plain", "_raw", "_request", "branch", "sent_by")
+    __slots__ = ("_flow", "_request", "_seen", "branch", "sent_by")
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, flow: Flow) -> None:
         self._request = request
-        self._raw = raw = request.headers.raw("Via") or ""
-        self._plain = plain = PLAIN.fullmatch(raw) if len(raw) <= LONGEST else None
+        self._flow = flow
+        raw = request.headers.raw("Via") or ""
+        before, mark, rest = raw.partition(MARK)
+        branch, semicolon, after = rest.partition(";")
+        seen = None
+        if mark and len(raw) <= LONGEST and TOKEN.fullmatch(branch) is not None:
+            seen = _seen(before, semicolon + after, flow.peer, flow.transport is UDP)
+        self._seen = seen
         self.branch: str | None
-        if plain is not None:
-            self.sent_by = plain[2]
-            self.branch = plain[6]
+        if seen is not None:
+            self.sent_by = seen.sent_by
+            self.branch = branch
         else:
             via = request.via
             self.sent_by = via.host if via.port is None else f"{via.host}:{via.port}"
@@ -61,33 +70,20 @@ class Hop:
         to_tag = None if method == "INVITE" else request.to.tag
         return (
             f"{request.uri} {to_tag} {request.from_.tag} {request.call_id} {request.cseq.number} {method}"
-            f" {self._raw}"
+            f" {request.headers.raw('Via')}"
         )
 
-    def stamp(self, flow: Flow) -> None:
-        """Write into the top Via where the request really came from."""
-        plain = self._plain
-        peer = flow.peer
-        if plain is None:
-            self._stamp_odd(flow)
-            return
-        transport, sent_by, host, port, before, branch, after = plain.groups()
-        marks = _marks(host, before, after, peer if flow.transport is UDP else None, peer.host)
-        if marks is None:
-            self._stamp_odd(flow)
-            return
-        seen, before, after, params_before, params_after = marks
-        branch = f"z9hG4bK{branch}"
-        via = Via(
-            transport=transport,
-            host=host,
-            port=None if port is None else int(port),
-            params=(*params_before, ("branch", branch), *params_after),
-        )
-        raw = f" SIP/2.0/{transport} {sent_by}{before};branch={branch}{after}" if seen else self._raw
-        self._request.headers.exchange("Via", raw, via)
+    def stamp(self) -> Flow:
+        """Write into the top Via where the request really came from; returns where its responses go."""
+        seen = self._seen
+        if seen is None:
+            return self._stamp_odd()
+        if seen.changed:
+            self._request.headers.rewrite("Via", f"{seen.before}{MARK}{self.branch}{seen.after}")
+        return self._flow if seen.is_way_back else reply_flow(self._request, self._flow)
 
-    def _stamp_odd(self, flow: Flow) -> None:
+    def _stamp_odd(self) -> Flow:
+        flow = self._flow
         peer = flow.peer
         old = via = self._request.via
         if flow.transport is UDP and via.rport is not None:
@@ -96,35 +92,49 @@ class Hop:
             via = via.with_param("received", peer.host)
         if via is not old:
             self._request.replace_via(via)
+        return reply_flow(self._request, flow)
 
 
-Marks = tuple[bool, str, str, Params, Params]
+class Seen(NamedTuple):
+    """What every Via of one client has around its branch, with what was seen written into it.
 
-
-@lru_cache(maxsize=4096)
-def _marks(host: str, before: str, after: str, source: HostPort | None, address: str) -> Marks | None:
-    """The parameters around the branch with what was seen written into them, as text and parsed; None if that is unusual.
-
-    All requests of one client have the same.  ``source`` is where a datagram came from, which may have asked for its port.
+    ``is_way_back`` is whether responses go over the flow that the request came on.
     """
-    if ";received" in before + after or ";rport=" in before + after:
+
+    sent_by: str
+    before: str
+    after: str
+    changed: bool
+    is_way_back: bool
+
+
+@lru_cache(maxsize=CLIENTS)
+def _seen(before: str, after: str, peer: HostPort, by_udp: bool) -> Seen | None:
+    """None if any of it is unusual."""
+    found = BEFORE.fullmatch(before)
+    if found is None or AFTER.fullmatch(after) is None:
         return None
-    seen = True
-    if source is not None and ";rport;" in f"{before};{after};":
-        asked = f";rport={source.port};received={address};"
-        first = f"{before};".replace(";rport;", asked, 1)[:-1]
-        after = after if first != before else f"{after};".replace(";rport;", asked, 1)[:-1]
-        before = first
-    elif host != address:
-        after += f";received={address}"
-    else:
-        seen = False
-    return seen, before, after, _cut(before), _cut(after)
-
-
-def _cut(params: str) -> Params:
-    parts = [parameter.partition("=") for parameter in params.split(";")[1:]]
-    return tuple([(name, value if equals else None) for name, equals, value in parts])
+    sent_by, host, port, params = found.groups()
+    both = f"{params}{after};"
+    if ";received" in both or ";rport=" in both or ";branch" in both:
+        return None
+    start = before.removesuffix(params)
+    asked = by_udp and ";rport;" in both
+    if asked:
+        answer = f";rport={peer.port};received={peer.host};"
+        first = f"{params};".replace(";rport;", answer, 1)[:-1]
+        if first == params:
+            after = f"{after};".replace(";rport;", answer, 1)[:-1]
+        params = first
+    elif host != peer.host:
+        after += f";received={peer.host}"
+    return Seen(
+        sent_by=sent_by,
+        before=start + params,
+        after=after,
+        changed=asked or host != peer.host,
+        is_way_back=not by_udp or asked or int(port or 5060) == peer.port,
+    )
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

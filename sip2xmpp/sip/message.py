@@ -11,17 +11,18 @@ attribute if a response can be built from it (the top Via can be read and it is 
 Implements: RFC 3261, sections 7, 8.1.1, 8.2.6, 18.3 and 20.
 """
 
+import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.sip.fields import Field, Headers, field_of
-from sip2xmpp.sip.grammar import LWS, cleaned, is_token, shown, writable
+from sip2xmpp.sip.grammar import LWS, TOKEN, cleaned, is_token, shown, writable
 from sip2xmpp.sip.headers import MediaType, NameAddr, Via
 from sip2xmpp.sip.splitting import split_message
 from sip2xmpp.sip.statuses import REASONS, reason_of
 from sip2xmpp.sip.typed import STAR, Message, Star
-from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.sip.uri import PLAIN, PLAIN_LENGTH, PLAIN_URI, SipUri
 
 if TYPE_CHECKING:
     from sip2xmpp.sip.flow import Flow
@@ -42,12 +43,29 @@ __all__ = [
 #   What every request must have (RFC 3261, section 8.1.1) but for Max-Forwards, which RFC 2543 clients leave out.
 MANDATORY = frozenset({"Via", "From", "To", "Call-ID", "CSeq"})
 _ECHOED_ONCE = ("From", "Call-ID", "CSeq")
+#   From and To as nearly all clients write them.
+_PLAIN_END = re.compile(rf' ?(?:"[^"\\<>]*" ?)?<({PLAIN})>(?:;tag=({TOKEN.pattern}))?')
+_USUAL_HOPS = frozenset(f" {hops}" for hops in range(256))
+
+
+class Ends(NamedTuple):
+    """Whose request it is: what From, To, Call-ID and CSeq say, read together because every request is asked for all of it.
+
+    ``cseq`` is the number; a tag is None where there is none.
+    """
+
+    from_uri: str
+    from_tag: str | None
+    to_uri: str
+    to_tag: str | None
+    call_id: str
+    cseq: int
 
 
 class Request(Message):
     """A request.  ``uri`` is the Request-URI as written."""
 
-    __slots__ = ("method", "uri")
+    __slots__ = ("_ends", "method", "uri")
 
     def __init__(
         self, *, method: str, uri: str, headers: Headers, body: bytes = b"", flow: "Flow | None" = None
@@ -57,6 +75,7 @@ class Request(Message):
         self.headers = headers
         self.body = body
         self.flow = flow
+        self._ends: Ends | None = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.uri}>"
@@ -64,6 +83,32 @@ class Request(Message):
     @property
     def start_line(self) -> str:
         return f"{self.method} {self.uri} SIP/2.0"
+
+    @property
+    def ends(self) -> Ends:
+        """From, To, Call-ID and CSeq, read at the first use and kept; raises :class:`BadMessage`."""
+        ends = self._ends
+        if ends is None:
+            ends = self._ends = self._read_ends()
+        return ends
+
+    def _read_ends(self) -> Ends:
+        first = self.headers.first
+        sender, receiver = first.get("From", ""), first.get("To", "")
+        found = _PLAIN_END.fullmatch(sender) if len(sender) <= PLAIN_LENGTH else None
+        if found is None:
+            from_uri, from_tag = self.from_.uri, self.from_.tag
+        else:
+            from_uri, from_tag = found.groups()
+        found = _PLAIN_END.fullmatch(receiver) if len(receiver) <= PLAIN_LENGTH else None
+        if found is None:
+            to_uri, to_tag = self.to.uri, self.to.tag
+        else:
+            to_uri, to_tag = found.groups()
+        cseq = self.cseq
+        if cseq.method != self.method:
+            raise self._bad(BadMessage("the method of CSeq is not that of the request"))
+        return Ends(from_uri, from_tag, to_uri, to_tag, self.call_id, cseq.number)
 
     @property
     def parsed_uri(self) -> SipUri:
@@ -81,22 +126,26 @@ class Request(Message):
         return held[1]
 
     def check(self) -> None:
-        """Read everything that answering and routing rely on; ``BadMessage`` if any of it is wrong.
+        """Read everything that answering and routing rely on; ``BadMessage`` if any of it is wrong."""
+        self.via  # noqa: B018
+        self.check_but_via()
+
+    def check_but_via(self) -> None:
+        """The same for a request whose top Via has been looked at (``Hop``).
 
         A Request-URI of another scheme passes: whether 416 is due is for the method's user to say.
         """
-        self.via  # noqa: B018
-        self.from_  # noqa: B018
-        self.to  # noqa: B018
-        self.call_id  # noqa: B018
-        if self.cseq.method != self.method:
-            raise self._bad(BadMessage("the method of CSeq is not that of the request"))
-        self.max_forwards  # noqa: B018
-        try:
-            self.parsed_uri  # noqa: B018
-        except BadMessage as bad:
-            if bad.status_hint != 416:
-                raise
+        self.ends  # noqa: B018
+        first = self.headers.first
+        if first.get("Max-Forwards") not in _USUAL_HOPS:
+            self.max_forwards  # noqa: B018
+        uri = self.uri
+        if len(uri) > PLAIN_LENGTH or PLAIN_URI.fullmatch(uri) is None:
+            try:
+                self.parsed_uri  # noqa: B018
+            except BadMessage as bad:
+                if bad.status_hint != 416:
+                    raise
 
     @property
     def is_answerable(self) -> bool:

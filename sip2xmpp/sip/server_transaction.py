@@ -18,8 +18,8 @@ from twisted.logger import Logger
 
 from sip2xmpp.errors import TransportFailed
 from sip2xmpp.sip.flow import Flow
-from sip2xmpp.sip.hop import reply_flow
 from sip2xmpp.sip.message import Request, Response, make_response
+from sip2xmpp.sip.responses import response_octets
 from sip2xmpp.sip.timers import Timer
 
 if TYPE_CHECKING:
@@ -31,12 +31,18 @@ __all__ = ["ServerTransaction"]
 class ServerTransaction(Timer):
     """One request that wants an answer; what its method's user replies on."""
 
-    __slots__ = ("_slow", "_table", "answered", "flow", "key", "merge", "request", "tag")
+    __slots__ = ("_slow", "_table", "answered", "flow", "key", "merge", "request", "tag", "way_back")
 
     log = Logger()
 
-    def __init__(
-        self, table: "ServerTransactions", key: str, merge: int | None, request: Request, flow: Flow
+    def __init__(  # noqa: PLR0917 - keywords would cost on the path of every request
+        self,
+        table: "ServerTransactions",
+        key: str,
+        merge: int | None,
+        request: Request,
+        flow: Flow,
+        way_back: Flow,
     ) -> None:
         self.bucket = None
         self._table = table
@@ -44,6 +50,7 @@ class ServerTransaction(Timer):
         self.merge = merge
         self.request = request
         self.flow = flow
+        self.way_back = way_back
         self.answered = False
         self.tag: str | None = None
         self._slow: bytes | None = None
@@ -70,16 +77,14 @@ class ServerTransaction(Timer):
             return
         if to_tag is not None:
             self.tag = to_tag
-        response = make_response(
-            self.request,
-            status,
-            reason,
-            headers=(*headers, self._table.server),
-            body=body,
-            content_type=content_type,
-            to_tag=None if status == 100 else self.local_tag,
-        )
-        self.respond(response)
+        if status < 200:
+            self.respond(make_response(self.request, status, reason, headers=(*headers, self._table.server)))
+            return
+        more = [*headers, self._table.server]
+        if content_type is not None:
+            more.append(("Content-Type", content_type))
+        tag = self.tag or self.local_tag
+        self._completed(status, response_octets(self.request, status, reason, more, body, tag))
 
     def respond(self, response: Response) -> None:
         """Answer with ``response``; once a final one has been sent, others are ignored."""
@@ -90,9 +95,13 @@ class ServerTransaction(Timer):
             if response.status == 100:
                 self._send_trying(response)
             return
+        self._completed(response.status, response.to_bytes())
+
+    def _completed(self, status: int, octets: bytes) -> None:
         self.answered = True
-        self.cancel()
-        self._table.complete(self, response)
+        if self.bucket is not None:
+            self.cancel()
+        self._table.complete(self, status, octets)
 
     def abandon(self) -> None:
         """Never answer: whoever asked has given up (RFC 4320, section 4.2)."""
@@ -104,7 +113,7 @@ class ServerTransaction(Timer):
     def repeated(self) -> None:
         """The request came again: Proceeding repeats the 100, Trying stays silent."""
         if self._slow is not None:
-            self._table.send(self._slow, reply_flow(self.request, self.flow), repeated=True)
+            self._table.send(self._slow, self.way_back, repeated=True)
 
     def wait(self) -> None:
         """The answer did not come at once: arm the timer for the 100 of RFC 4320."""
@@ -126,7 +135,7 @@ class ServerTransaction(Timer):
     def _send_trying(self, response: Response) -> None:
         self._slow = response.to_bytes()
         try:
-            self._table.send(self._slow, reply_flow(self.request, self.flow))
+            self._table.send(self._slow, self.way_back)
         except TransportFailed:
             # the final response will find out the same, and is what matters
             return

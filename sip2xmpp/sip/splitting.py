@@ -1,6 +1,6 @@
 """Cutting octets into start line, header lines and body: the part of parsing that every message pays for.
 
-A well-formed message takes one pass of ``str.split`` and one ``partition`` a line.  Whatever is odd (bare LF, folded
+A well-formed message takes one ``str.split`` and one ``partition`` a line.  Whatever is odd (bare LF, folded
 lines, stray CR) is seen by counting, and only then takes a slower way.  A fault does not stop the cutting: it is
 returned with all that could be read, so that the request can still be answered.
 
@@ -34,9 +34,15 @@ def split_message(octets: bytes, stream: bool) -> Split:
     """Start line, headers, body and fault of one message.  Raises :class:`BadMessage` only for what is no message at all."""
     head, blank, body = octets.partition(b"\r\n\r\n")
     text = head.decode("utf-8", "surrogateescape")
-    lines = text.splitlines()
-    #   splitlines() knows more line ends than CRLF, so joining shows whether there was any other.
-    if not blank or not lines or len(head) > MAX_LINE or len(lines) > MAX_LINES or "\r\n".join(lines) != text:
+    lines = text.split("\r\n")
+    count = len(lines) - 1
+    if (
+        not blank
+        or len(head) > MAX_LINE
+        or count > MAX_LINES
+        # a CR or LF that is not half of a line end
+        or not text.count("\n") == text.count("\r") == count
+    ):
         return _split_carefully(octets, stream)
     start_line = lines[0]
     del lines[0]
@@ -52,13 +58,13 @@ def split_message(octets: bytes, stream: bool) -> Split:
                 return _split_carefully(octets, stream)
             first[written] = value
     #   A line without a colon left an empty value.
-    if not start_line or len(first) != len(lines) or "" in first.values():
+    if not start_line or len(first) != count or "" in first.values():
         return _split_carefully(octets, stream)
     declared = first.get("Content-Length")
-    if declared == " 0" and not body:
-        return start_line, Headers.from_lines(first), body, None
-    body, fault = _sized(body, declared, stream)
-    return start_line, Headers.from_lines(first), body, fault
+    if declared is None or declared != f" {len(body)}":
+        body, fault = _sized(body, declared, stream)
+        return start_line, Headers.from_lines(first), body, fault
+    return start_line, Headers.from_lines(first), body, None
 
 
 def _split_carefully(octets: bytes, stream: bool) -> Split:

@@ -22,10 +22,10 @@ from sip2xmpp.sip.answers import Answers
 from sip2xmpp.sip.arrived import ArrivedResponse
 from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
 from sip2xmpp.sip.flow import UDP, Flow, Target, Transport
-from sip2xmpp.sip.hop import Hop, reply_flow
+from sip2xmpp.sip.hop import Hop
 from sip2xmpp.sip.invite_transaction import InviteTransaction
 from sip2xmpp.sip.layer import TransportLayer
-from sip2xmpp.sip.message import Request, Response, make_response, parse_message
+from sip2xmpp.sip.message import Request, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.timers import TimerWheel
 
@@ -193,12 +193,12 @@ class ServerTransactions:
         """Whether another unanswered request would be too many."""
         return len(self._live) + len(self._invites) >= self._limit
 
-    def absorb(self, key: str, request: Request, flow: Flow) -> bool:
-        """Whether ``request`` repeats one that is known; if so it has been dealt with."""
+    def absorb(self, key: str, hop: Hop) -> bool:
+        """Whether the request of ``hop`` repeats one that is known; if so it has been dealt with."""
         answer = self._answers.get(key)
         if answer is not None:
             self.counters.absorbed += 1
-            self.send(answer, reply_flow(request, flow), repeated=True)
+            self.send(answer, hop.stamp(), repeated=True)
             return True
         live = self._live.get(key)
         if live is not None:
@@ -208,7 +208,7 @@ class ServerTransactions:
         return False
 
     def refuse_invite(
-        self, request: Request, key: str, flow: Flow, headers: Sequence[tuple[str, str]]
+        self, request: Request, key: str, way_back: Flow, headers: Sequence[tuple[str, str]]
     ) -> None:
         """Answer an INVITE with 405 and see it through to its ACK."""
         invite = self._invites.get(key)
@@ -218,7 +218,7 @@ class ServerTransactions:
             return
         tag = self.new_tag()
         response = make_response(request, 405, headers=headers, to_tag=tag)
-        self._invites[key] = InviteTransaction(self, key, response, reply_flow(request, flow), tag)
+        self._invites[key] = InviteTransaction(self, key, response, way_back, tag)
 
     def acknowledge(self, key: str) -> None:
         """An ACK; it is never answered, whatever it belongs to."""
@@ -230,33 +230,33 @@ class ServerTransactions:
 
     def is_known(self, request: Request, method: str) -> bool:
         """Whether there is a transaction that ``request``, a CANCEL, can mean, if that is of ``method``."""
-        key = Hop(request).key(method)
+        assert request.flow is not None, "it arrived"
+        key = Hop(request, request.flow).key(method)
         return key in self._invites or key in self._live or self._answers.get(key) is not None
 
     def forget_invite(self, invite: InviteTransaction) -> None:
         """Terminated."""
         del self._invites[invite.key]
 
-    def begin(self, request: Request, key: str, flow: Flow) -> ServerTransaction | None:
+    def begin(self, request: Request, key: str, flow: Flow, way_back: Flow) -> ServerTransaction | None:
         """The transaction of a new request; None if it merged with one that came another way (482)."""
         merge = merge_key(request)
         if merge is not None and self._merged.setdefault(merge, key) != key:
             return None
-        transaction = self._live[key] = ServerTransaction(self, key, merge, request, flow)
+        transaction = self._live[key] = ServerTransaction(self, key, merge, request, flow, way_back)
         return transaction
 
-    def complete(self, transaction: ServerTransaction, response: Response) -> None:
+    def complete(self, transaction: ServerTransaction, status: int, octets: bytes) -> None:
         """Completed: send the final response and keep its octets for timer J, which is 0 on a stream."""
-        self._live.pop(transaction.key, None)
-        octets = response.to_bytes()
-        flow = reply_flow(transaction.request, transaction.flow)
-        merge = transaction.merge
-        if merge is not None and (response.status in CHALLENGES or flow.transport is not UDP):
+        key, merge, flow = transaction.key, transaction.merge, transaction.way_back
+        self._live.pop(key, None)
+        by_udp = flow.transport is UDP
+        if merge is not None and (not by_udp or status in CHALLENGES):
             # COMPAT: clients that answer a challenge without counting CSeq up; it must not look merged
             self._merged.pop(merge, None)
             merge = None
-        if flow.transport is UDP:
-            self._answers.add(transaction.key, octets, merge)
+        if by_udp:
+            self._answers.add(key, octets, merge)
             self.send(octets, flow)
         else:
             self._send_back(octets, transaction.request, flow)
@@ -316,6 +316,7 @@ def merge_key(request: Request) -> int | None:
 
     The Request-URI counts too: a request that a proxy sent back to us for somebody else is a spiral, not a copy.
     """
-    if request.to.tag is not None:
+    ends = request.ends
+    if ends.to_tag is not None:
         return None
-    return hash((request.call_id, request.from_.tag, request.cseq.number, request.method, request.uri))
+    return hash((ends.call_id, ends.from_tag, ends.cseq, request.method, request.uri))

@@ -22,6 +22,14 @@ REMEMBERED_LENGTH = 128
 #   COMPAT: an underscore in a host name, which names inside office networks have.
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+#   A URI as nearly all are, which needs no look at its parts: user, host and port, nothing behind them.
+PLAIN = (
+    r"sips?:[A-Za-z0-9\-_.!~*'()&=+$,%]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
+    r"(?::(?:[0-9]{1,4}|[1-5][0-9]{4}))?"
+)
+PLAIN_URI = re.compile(PLAIN)
+#   Characters that these patterns are tried on.
+PLAIN_LENGTH = 250
 #   Parameters that make two URIs differ when only one of them has it (RFC 3261, section 19.1.4).
 _TELLING = ("user", "ttl", "method", "maddr", "transport")
 
