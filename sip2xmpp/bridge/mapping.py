@@ -64,6 +64,9 @@ from sip2xmpp.xmpp.availability import Availability, UserActivity
 MAX_RESOURCES: Final = 16
 """Tuples of one document that become resources; a hostile document has thousands."""
 
+FRESH_SECONDS: Final = 60.0
+"""A change that long ago is history."""
+
 WHOLE_CONTACT: Final = ""
 """The resource name under which a document without open tuples is told: all resources are gone."""
 
@@ -167,26 +170,22 @@ def _gone(entity: str, farewells: Iterable[Availability]) -> Presence:
 # SIP to XMPP
 
 
-def availabilities_from_presence(
-    presence: Presence, *, user_agent: str = "", now: float | None = None, fresh: float = 60.0
-) -> dict[str, Availability]:
+def availabilities_from_presence(presence: Presence, *, user_agent: str = "") -> dict[str, Availability]:
     """What each resource of a SIP contact says, by resource name, the one that speaks for the contact first.
 
     A closed tuple is an unavailable resource; if none is open, the whole contact is, under the name WHOLE_CONTACT.
-    ``user_agent`` is that of the publisher.  With ``now`` (Unix time) changes less than ``fresh`` seconds old carry no
-    time: they are news and not history (XEP-0203).
+    ``user_agent`` is that of the publisher.
     """
-    said = _availabilities(presence, state_of(presence, user_agent=user_agent))
-    if now is None:
-        return said
-    return {
-        name: replace(one, stamp=None) if _is_news(one.stamp, now, fresh) else one
-        for name, one in said.items()
-    }
+    return _availabilities(presence, state_of(presence, user_agent=user_agent))
 
 
-def _is_news(stamp: datetime | None, now: float, fresh: float) -> bool:
-    return stamp is not None and as_utc(stamp).timestamp() > now - fresh
+def without_news(said: Mapping[str, Availability], now: float) -> dict[str, Availability]:
+    """The same, but changes less than FRESH_SECONDS old carry no time: they are news and not history (XEP-0203)."""
+    return {name: replace(one, stamp=None) if _is_news(one.stamp, now) else one for name, one in said.items()}
+
+
+def _is_news(stamp: datetime | None, now: float) -> bool:
+    return stamp is not None and as_utc(stamp).timestamp() > now - FRESH_SECONDS
 
 
 def _availabilities(presence: Presence, state: State) -> dict[str, Availability]:
@@ -306,4 +305,6 @@ def differences(old: Mapping[str, Availability], new: Mapping[str, Availability]
 
 
 def _alike(old: Availability | None, new: Availability) -> bool:
-    return old is not None and replace(old, stamp=None) == replace(new, stamp=None)
+    if old is None or old.stamp == new.stamp:
+        return old == new
+    return replace(old, stamp=None) == replace(new, stamp=None)

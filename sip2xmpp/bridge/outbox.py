@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.availability import Availability
 from sip2xmpp.xmpp.links import Links
+from sip2xmpp.xmpp.prepared import Prepared, prepared_presence
 from sip2xmpp.xmpp.stanza_errors import stanza_error
 from sip2xmpp.xmpp.stanzas import error_stanza, presence_stanza
 
@@ -45,6 +46,15 @@ class Outbox:
         """The state of one resource of ``sender`` (a bare JID); an unavailable one is said as such."""
         full = f"{sender}/{resource}" if resource else sender
         return self._send(presence_stanza(full, recipient, said, caps=self._caps), sender)
+
+    def prepared(self, sender: str, resource: str, said: Availability) -> Prepared:
+        """What ``available`` says, for many recipients."""
+        full = f"{sender}/{resource}" if resource else sender
+        return prepared_presence(full, domain_of(sender), said, caps=self._caps)
+
+    def tell(self, stanza: Prepared, recipient: bytes) -> bool:
+        """Say what was prepared to one of them."""
+        return self._links.send_prepared(stanza, recipient)
 
     def unavailable(self, sender: str, recipient: str) -> bool:
         """All resources of ``sender`` are gone."""

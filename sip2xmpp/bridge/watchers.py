@@ -17,14 +17,15 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
-from sip2xmpp.bridge.mapping import availabilities_from_presence, differences
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.views import NOTHING, View, Views
 from sip2xmpp.errors import NoSuchPresentity, Refused
 from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, Watch
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Authorization, Kind, Side
 from sip2xmpp.xmpp.availability import Availability
+from sip2xmpp.xmpp.prepared import Prepared, recipient_of
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
 RETRY_SECONDS = 60
@@ -42,14 +43,14 @@ MISSING_SECONDS = 6 * 3_600
 
 @dataclass(slots=True, eq=False)
 class _JabberWatcher:
-    """U, watching C."""
+    """U, watching C; ``view`` is what U was shown, ``recipient`` how U stands in a stanza."""
 
     owner: "JabberWatchers"
     address: Address
     contact: Address
     watcher_jid: str
     contact_jid: str
-    shown: dict[str, Availability] = field(default_factory=dict)
+    view: View = NOTHING
     watch: Watch | None = None
     retry: IDelayedCall | None = None
     fading: IDelayedCall | None = None
@@ -57,10 +58,12 @@ class _JabberWatcher:
     told_anything: bool = False
     approving: bool = False
     unsaid: bool = False
+    key: str = field(init=False)
+    recipient: bytes = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.watcher_jid} {self.contact_jid}"
+    def __post_init__(self) -> None:
+        self.key = f"{self.watcher_jid} {self.contact_jid}"
+        self.recipient = recipient_of(self.watcher_jid)
 
     def notified(self, notification: Notification) -> None:
         self.owner.notified(self, notification)
@@ -89,6 +92,7 @@ class JabberWatchers:
         self._pace = pace
         self._is_ours = is_ours
         self._watchers: dict[str, _JabberWatcher] = {}
+        self._views = Views()
 
     # From Jabber users
 
@@ -160,7 +164,7 @@ class JabberWatchers:
         if held.unsaid:
             self._approved(held)
         to = asked_from or watcher_jid
-        available = {name: said for name, said in held.shown.items() if said.available}
+        available = {name: said for name, said in held.view.said.items() if said.available}
         for name, said in available.items():
             self._outbox.available(contact_jid, to, name, said)
         if not available:
@@ -217,7 +221,7 @@ class JabberWatchers:
         if held.unsaid:
             self._approved(held)
         elif record.state is Kind.AUTHORIZED and not held.approving:
-            for name, said in held.shown.items():
+            for name, said in held.view.said.items():
                 self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
         if held.watch is None:
             self._begin(held)
@@ -243,22 +247,26 @@ class JabberWatchers:
         held.approving = False
         held.told_anything = True
         held.unsaid = not self._outbox.subscription("subscribed", held.contact_jid, held.watcher_jid)
-        for name, said in held.shown.items():
+        for name, said in held.view.said.items():
             self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
-        if not held.shown:
+        if not held.view.said:
             self._outbox.unavailable(held.contact_jid, held.watcher_jid)
 
     def _show(self, held: _JabberWatcher, notification: Notification) -> None:
         if notification.document is None:
             return
-        current = availabilities_from_presence(notification.document, now=self._clock.seconds())
-        changes = differences(held.shown, current)
-        held.shown = current
+        before = held.view
+        held.view = self._views.view(held.contact_jid, notification.document, self._clock.seconds())
         if held.approving:
             return
-        for name, said in changes.items():
-            self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
-        if not held.told_anything and not changes:
+
+        def write(name: str, said: Availability) -> Prepared:
+            return self._outbox.prepared(held.contact_jid, name, said)
+
+        news = held.view.news_since(before, write)
+        for stanza in news:
+            self._outbox.tell(stanza, held.recipient)
+        if not held.told_anything and not news:
             self._outbox.unavailable(held.contact_jid, held.watcher_jid)
         held.told_anything = True
 
@@ -270,12 +278,12 @@ class JabberWatchers:
 
     def _hide(self, held: _JabberWatcher) -> None:
         self._stay(held)
-        for name, said in held.shown.items():
+        for name, said in held.view.said.items():
             if said.available:
                 self._outbox.available(
                     held.contact_jid, held.watcher_jid, name, Availability(available=False)
                 )
-        held.shown = {}
+        held.view = NOTHING
 
     def _ended(self, held: _JabberWatcher, record: Authorization, notification: Notification) -> None:
         held.watch = None
@@ -304,7 +312,7 @@ class JabberWatchers:
             delay = MISSING_SECONDS
         elif delay is None:
             delay = 0 if notification.reason in (Reason.TIMEOUT, Reason.DEACTIVATED) else RETRY_SECONDS
-        if held.fading is None and held.shown:
+        if held.fading is None and held.view.said:
             held.fading = self._clock.callLater(GRACE_SECONDS, self._hide, held)
         held.retry = self._clock.callLater(delay, self._begin, held)
 

@@ -32,6 +32,7 @@ from twisted.words.xish.xmlstream import STREAM_ERROR_EVENT
 from wokkel.subprotocols import StreamManager
 
 from sip2xmpp.xmpp import namespaces as ns
+from sip2xmpp.xmpp.prepared import Prepared
 from sip2xmpp.xmpp.stanzas import iq_stanza
 from sip2xmpp.xmpp.stream import ComponentStream, Outflow, WatchedEndpoint
 
@@ -115,6 +116,7 @@ class ComponentLink:
         self._stream: ComponentStream | None = None
         self._outflow: Outflow | None = None
         self._write: Callable[[bytes], object] | None = None
+        self._passed: Prepared | None = None
         self._calls: list[IDelayedCall] = []
         self._closed: Deferred[None] | None = None
         self._accepted = False
@@ -152,16 +154,29 @@ class ComponentLink:
         if write is None:
             self.counters.unsent += 1
             return False
-        if origin_of(xml) != self.domain:
-            return self._refuse("it is not from this domain", xml)
         try:
             octets = xml.encode()
         except UnicodeEncodeError:
             return self._refuse("it holds a lone surrogate", xml)
-        if len(octets) > MAX_SENT:
-            return self._refuse("it is too large", xml)
-        if len(octets.translate(None, _CONTROLS)) != len(octets):
-            return self._refuse("it holds a control character", xml)
+        fault = self._fault(octets, xml)
+        if fault:
+            return self._refuse(fault, xml)
+        write(octets)
+        self.counters.sent += 1
+        return True
+
+    def send_prepared(self, stanza: Prepared, recipient: bytes) -> bool:
+        """The same for one of many recipients; what they share is looked at once, when the first one comes."""
+        write = self._write
+        if write is None:
+            self.counters.unsent += 1
+            return False
+        octets = stanza.to(recipient)
+        if stanza is not self._passed:
+            fault = self._fault(octets, octets.decode())
+            if fault:
+                return self._refuse(fault, octets.decode())
+            self._passed = stanza
         write(octets)
         self.counters.sent += 1
         return True
@@ -314,6 +329,16 @@ class ComponentLink:
             return timing.refused_retry * (1 + self._jitter())
         backoff = min(timing.longest_retry, timing.first_retry * 2.0 ** min(self._failures - 1, 16))
         return backoff * (0.5 + self._jitter() / 2)
+
+    def _fault(self, octets: bytes, xml: str) -> str:
+        """Why a stanza may not be sent; empty if it may."""
+        if origin_of(xml) != self.domain:
+            return "it is not from this domain"
+        if len(octets) > MAX_SENT:
+            return "it is too large"
+        if len(octets.translate(None, _CONTROLS)) != len(octets):
+            return "it holds a control character"
+        return ""
 
     def _refuse(self, why: str, xml: str) -> bool:
         self.counters.refused += 1

@@ -13,6 +13,7 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 
 from sip2xmpp.xmpp.link import ComponentLink, origin_of
+from sip2xmpp.xmpp.prepared import Prepared
 
 log = Logger()
 
@@ -50,6 +51,13 @@ class Links:
             log.error("a stanza is not sent: no component link for {domain}", domain=from_domain)
             return False
         return link.send(xml)
+
+    def send_prepared(self, stanza: Prepared, recipient: bytes) -> bool:
+        """The same for a stanza that goes to many, to one of them."""
+        link = self._links.get(stanza.domain)
+        if link is None or self._elsewhere:
+            return self.send(stanza.to(recipient).decode(), stanza.domain)
+        return link.send_prepared(stanza, recipient)
 
     def reply(self, xml: str) -> bool:
         """Send a stanza by the link of the domain that it is from, whichever link brought what it answers."""

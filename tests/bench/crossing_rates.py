@@ -5,7 +5,6 @@ Jabber client, counted there.  ``to_sip``: Jabber users whom SIP users watch; a 
 NOTIFY at one watcher.  A user's next change begins when the one before has arrived everywhere, so nothing may be skipped.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -249,5 +248,4 @@ def _watch_from_sip(here: Scene, watchers: int) -> int:
         for _ in range(watchers):
             here.load.subscribe(f"sip:{client.jid}".encode(), lambda *_: None)
     assert here.wire.run(lambda: len(shown) >= wanted, PATIENCE), f"only {len(shown)} of {wanted} watch"
-    time.sleep(0.1)
     return watchers

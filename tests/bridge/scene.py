@@ -13,6 +13,7 @@ from sip2xmpp.documents.presence import Basic, Presence, Show, Tuple
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.xmpp.availability import Availability
+from sip2xmpp.xmpp.prepared import Prepared
 
 ROMEO, JULIET = "romeo@jabber.example", "juliet@jabber.example"
 BOB, ALICE = "bob@sip.example.org", "alice@sip.example.org"
@@ -65,6 +66,9 @@ class Wire:
         if self.up:
             self.xml.append(xml)
         return self.up
+
+    def send_prepared(self, stanza: Prepared, recipient: bytes) -> bool:
+        return self.send(stanza.to(recipient).decode(), stanza.domain)
 
     def is_up(self, domain: str, to_domain: str = "") -> bool:
         return self.up

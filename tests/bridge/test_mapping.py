@@ -12,6 +12,7 @@ from sip2xmpp.bridge.mapping import (
     availabilities_from_presence,
     differences,
     presence_from_resources,
+    without_news,
 )
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Activity, Basic, Mood, Note, Person, Presence, Show, Tuple
@@ -356,8 +357,8 @@ def test_a_mood_goes_with_every_resource() -> None:
 def test_news_carry_no_time_and_history_does() -> None:
     presence = document(opened(timestamp=NOON))
     now = NOON.timestamp()
-    fresh = availabilities_from_presence(presence, now=now + 30)
-    old = availabilities_from_presence(presence, now=now + 90)
+    said = availabilities_from_presence(presence)
+    fresh, old = without_news(said, now + 30), without_news(said, now + 90)
     assert fresh["sip"].stamp is None and old["sip"].stamp == NOON
 
 

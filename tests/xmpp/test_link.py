@@ -8,9 +8,11 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, LogLevel, globalLogPublisher
 from twisted.words.xish.domish import Element
 
+from sip2xmpp.xmpp.availability import Availability
 from sip2xmpp.xmpp.link import ADVICE, MAX_SENT, ComponentLink, Timing
 from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.messages import ChatMessage
+from sip2xmpp.xmpp.prepared import Prepared, prepared_presence, recipient_of
 from sip2xmpp.xmpp.stanzas import message_stanza, presence_stanza
 from tests.xmpp.memory import MemoryServer, settle
 
@@ -272,6 +274,37 @@ def test_what_would_cost_the_stream_is_not_sent(rig: Rig, logged: list[LogEvent]
     assert len(errors_in(logged)) == 1
 
 
+def test_a_prepared_stanza_goes_to_each_recipient(rig: Rig) -> None:
+    rig.start()
+    stanza = prepared_presence(f"bob@{DOMAIN}/desk", DOMAIN, Availability())
+    goals = ["juliet@jabber.example", "o'hara@jabber.example", "nurse@jabber.example"]
+    assert all(rig.link.send_prepared(stanza, recipient_of(jid)) for jid in goals)
+    settle(rig.clock)
+    assert [received["to"] for received in rig.server.received] == goals
+    assert rig.link.counters.sent == 3
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        prepared_presence("bob@other.example", DOMAIN, Availability()),
+        Prepared(DOMAIN, f"<presence from='bob@{DOMAIN}' to='".encode(), b"'>\x01</presence>"),
+        Prepared(
+            DOMAIN, f"<presence from='bob@{DOMAIN}' to='".encode(), b"'>%b</presence>" % (b"x" * MAX_SENT)
+        ),
+    ],
+)
+def test_a_prepared_stanza_is_looked_at_as_well(rig: Rig, logged: list[LogEvent], stanza: Prepared) -> None:
+    rig.start()
+    good = prepared_presence(f"bob@{DOMAIN}", DOMAIN, Availability())
+    assert rig.link.send_prepared(good, b"juliet@jabber.example")
+    assert not rig.link.send_prepared(stanza, b"juliet@jabber.example")
+    assert not rig.link.send_prepared(stanza, b"juliet@jabber.example")
+    settle(rig.clock)
+    assert rig.link.is_up and len(rig.server.received) == 1
+    assert rig.link.counters.refused == len(errors_in(logged)) == 2
+
+
 @pytest.mark.parametrize("jid", [DOMAIN, f"{DOMAIN}/x@y", f"bob@{DOMAIN}", f"bob@{DOMAIN}/it's / @ me"])
 def test_every_address_of_the_domain_may_send(rig: Rig, jid: str) -> None:
     rig.start()
@@ -434,5 +467,26 @@ def test_a_stanza_takes_the_link_of_its_domain(links: tuple[Links, MemoryServer]
     assert both.reply(xml) and not both.reply("<presence/>")
     assert not both.send(xml, "a.example.org")
     assert not both.send(xml, "c.example.org") and not both.is_up("c.example.org")
+    prepared = prepared_presence("bob@a.example.org", "a.example.org", Availability())
+    assert both.send_prepared(prepared, b"juliet@jabber.example")
+    foreign = prepared_presence("bob@c.example.org", "c.example.org", Availability())
+    assert not both.send_prepared(foreign, b"juliet@jabber.example")
     settle(clock)
-    assert len(server.received) == 2
+    assert [stanza["from"][4:] for stanza in server.received] == ["b.example.org"] * 2 + ["a.example.org"]
+
+
+def test_a_server_of_its_own_gets_the_stanzas_to_its_domain(
+    links: tuple[Links, MemoryServer], clock: Clock
+) -> None:
+    both, server = links
+    other = MemoryServer(clock, {"a.example.org": "s3cret"})
+    link = ComponentLink(domain="a.example.org", secret="s3cret", endpoint=other.endpoint(), clock=clock)
+    all_links = Links(list(both), {"other.example": Links([link])})
+    link.service().startService()
+    settle(clock)
+    stanza = prepared_presence("bob@a.example.org", "a.example.org", Availability())
+    assert all_links.send_prepared(stanza, b"romeo@other.example")
+    assert all_links.send_prepared(stanza, b"romeo@jabber.example")
+    settle(clock)
+    assert [each["to"] for each in other.received] == ["romeo@other.example"]
+    assert [each["to"] for each in server.received] == ["romeo@jabber.example"]
