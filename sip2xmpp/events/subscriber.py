@@ -176,7 +176,7 @@ class RemotePresentities:
     def changed(self, subscription: Outgoing) -> None:
         """Keep the stored dialog true: there from the first NOTIFY on, gone with the subscription."""
         dialog = subscription.dialog
-        key = f"{ROLE} {dialog.call_id} {dialog.local_tag}"
+        key = dialog.local_tag
         if subscription.phase is Phase.OVER:
             self._store.dialogs.remove(key)
             pair = self._dialogs.get(dialog.call_id)

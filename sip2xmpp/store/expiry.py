@@ -56,6 +56,12 @@ class Deadlines:
         if bucket is not None:
             bucket.pop(key, None)
 
+    def move(self, key: str, old_at: float, at: float) -> None:
+        """Set another deadline for a key whose present one was set as ``old_at``."""
+        if ceil(old_at) != ceil(at):
+            self.discard(key, old_at)
+            self.add(key, at)
+
     def stop(self) -> None:
         """Forget everything and leave no timer behind."""
         self._buckets.clear()

@@ -9,9 +9,8 @@ to date from the engine's log, and nothing in the process is an authority of its
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -51,8 +50,7 @@ class ChangeKind(Enum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[R]):
+class Change(NamedTuple, Generic[R]):
     """One change: ``record`` is the new one for PUT, else the one that is gone; ``previous`` what PUT replaced."""
 
     kind: ChangeKind

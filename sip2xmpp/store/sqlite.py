@@ -27,7 +27,7 @@ from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import Claim, transaction
 from sip2xmpp.store.interface import Record, Told
 from sip2xmpp.store.journal import Changes, Journal
-from sip2xmpp.store.schema import LAYOUTS, Layout, prepare, storable
+from sip2xmpp.store.schema import LAYOUTS, Layout, forget_addresses, prepare, storable
 from sip2xmpp.store.tables import Tables
 
 _log = Logger()
@@ -80,6 +80,7 @@ class SqliteStore(Tables):
             with _without_collection():
                 for layout in LAYOUTS.values():
                     self._load(layout)
+            forget_addresses()
         except sqlite3.Error as error:
             self._stop()
             raise ConfigError([f"gateway.state: the state file cannot be used: {error}"]) from error

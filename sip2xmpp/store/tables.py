@@ -115,26 +115,24 @@ class LiveTable(Generic[R]):
         if previous is not None and (at := previous.expires_at) is not None and at <= self._clock.seconds():
             self._forget(key, previous, None)
             previous = rows.get(key)
-        group = record.group
         at = record.expires_at
-        if previous is None:
-            if at is not None:
-                self._deadlines.add(key, at)
-        else:
-            old_at = previous.expires_at
-            if old_at != at:
-                if old_at is not None:
-                    self._deadlines.discard(key, old_at)
-                if at is not None:
-                    self._deadlines.add(key, at)
-            if (old_group := previous.group) != group:
-                self._leave(old_group, key)
-        rows[key] = record
+        old_at = None if previous is None else previous.expires_at
+        if at is None:
+            if old_at is not None:
+                self._deadlines.discard(key, old_at)
+        elif old_at is None:
+            self._deadlines.add(key, at)
+        elif old_at != at:
+            self._deadlines.move(key, old_at, at)
+        group = record.group
         members = self._groups.get(group)
+        if previous is not None and (members is None or key not in members):
+            self._leave(previous.group, key)
         if members is None:
             self._groups[group] = {key: record}
         else:
             members[key] = record
+        rows[key] = record
         if note is not None:
             note(key, record)
         if self._listeners:
@@ -164,16 +162,18 @@ class LiveTable(Generic[R]):
             del self._groups[group]
 
     def _tell(self, change: Change[R]) -> None:
-        self._changes.append(change)
         if self._telling:
+            self._changes.append(change)
             return
         self._telling = True
         try:
-            while self._changes:
-                change = self._changes.popleft()
+            while True:
                 for listener in self._listeners:
                     with failing_listener:
                         listener(change)
+                if not self._changes:
+                    return
+                change = self._changes.popleft()
         finally:
             self._telling = False
 

@@ -1,12 +1,13 @@
 """What every engine promises, whatever it stores records in."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from sip2xmpp.store.expiry import SLICE
 from sip2xmpp.store.interface import Change, ChangeKind
-from sip2xmpp.store.records import Publication
+from sip2xmpp.store.records import Publication, publication_key
 from tests.store.engines import ALICE, BOB, JULIET, START, Engine, dialog, publication, verdict
 
 PUT, REMOVED, EXPIRED = ChangeKind.PUT, ChangeKind.REMOVED, ChangeKind.EXPIRED
@@ -126,11 +127,47 @@ def test_a_refresh_moves_the_deadline(engine):
     assert told[2:] == [(EXPIRED, "a")]
 
 
+def test_a_dialog_refreshed_is_the_same_with_other_values(engine):
+    new = {
+        "remote_target": "sip:alice@192.0.2.2",
+        "remote_cseq": 2,
+        "flow": "udp 192.0.2.9 5060 192.0.2.2 5060",
+        "accept": "application/pidf+xml, application/xpidf+xml",
+        "user_agent": "phone/2",
+        "expires_at": START + 7200,
+    }
+    assert dialog(1).refreshed(**new) == replace(dialog(1), **new)
+
+
+def test_a_change_of_a_publication_takes_its_place_and_its_tag_alone_is_new(engine):
+    changes: list[Change[Publication]] = []
+    table = engine.store.publications
+    table.listen(changes.append)
+    first, other, second = publication("a~1"), publication("b~1"), publication("a~2", text="new")
+    for record in (first, other, second):
+        table.put(record)
+    assert table.get("a") is second
+    assert table.select(str(BOB)) == (second, other)
+    assert changes[-1] == Change(PUT, second, first)
+    assert publication_key("a~2") == publication_key("a") == "a"
+
+
 def test_a_shorter_lifetime_moves_the_deadline_too(engine):
     told = feed(engine)
     engine.store.publications.put(publication("a", ends=START + 100))
     engine.store.publications.put(publication("a", ends=START + 5))
     engine.clock.advance(5)
+    assert told[2:] == [(EXPIRED, "a")]
+
+
+def test_a_deadline_moved_within_its_second_is_still_kept(engine):
+    told = feed(engine)
+    table = engine.store.publications
+    table.put(publication("a", ends=START + 10.25))
+    table.put(publication("a", ends=START + 10.5))
+    engine.clock.advance(10.3)
+    assert table.get("a") is not None
+    engine.clock.advance(0.7)
     assert told[2:] == [(EXPIRED, "a")]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import connect
-from sip2xmpp.store.schema import LAYOUTS, Layout, prepare, storable
+from sip2xmpp.store.schema import LAYOUTS, MIGRATIONS, Layout, prepare, storable
 from tests.store.engines import Engine, dialog
 
 any_text = st.text(st.characters(exclude_categories=()))  # NUL and lone surrogates too
@@ -59,7 +59,7 @@ def test_an_operator_can_read_the_columns():
         "SELECT key, watcher, presentity, route_set, cseq_ceiling FROM dialogs"
     ).fetchone()
     assert row == (
-        "notifier 7@phone.example.org l7",
+        "l7",
         "alice@sip.example.org",
         "bob@sip.example.org",
         '["<sip:proxy.example.org;lr>"]',
@@ -73,7 +73,31 @@ def test_a_new_file_has_the_present_version_and_is_left_alone_when_opened_again(
     before = connection.total_changes
     prepare(connection)
     assert connection.total_changes == before
-    assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1,)]
+    assert connection.execute("SELECT version FROM schema_version").fetchall() == [(1 + len(MIGRATIONS),)]
+
+
+def test_dialogs_of_a_first_file_are_found_by_their_tag():
+    connection = memory()
+    prepare(connection, migrations=())
+    layout = LAYOUTS["dialogs"]
+    _, *values = layout.row(dialog(7))
+    connection.execute(layout.upsert(1), ["notifier 7@phone.example.org l7", *values])
+    prepare(connection)
+    (row,) = connection.execute(layout.select_one, (dialog(7).key,)).fetchall()
+    assert layout.record(row) == dialog(7)
+    assert connection.execute("SELECT count(*) FROM dialogs").fetchall() == [(1,)]
+
+
+def test_what_many_records_have_alike_is_one_object_when_loaded():
+    connection = memory()
+    layout = LAYOUTS["dialogs"]
+    layout.prepare(connection)
+    for number in (1, 2):
+        connection.execute(layout.upsert(1), layout.row(dialog(number)))
+    first, second = (layout.record(row) for row in connection.execute(layout.select))
+    assert first.presentity is second.presentity
+    for name in ("role", "event", "local_uri", "accept", "user_agent"):
+        assert getattr(first, name) is getattr(second, name)
 
 
 def test_migrations_run_in_order_and_once():
@@ -115,7 +139,7 @@ def test_a_file_of_a_later_release_is_refused_with_both_versions(tmp_path: Path)
     connection = connect(path)
     prepare(connection, [lambda _: None] * 6)
     connection.close()
-    with pytest.raises(ConfigError, match=r"gateway\.state: .* schema version 7, .* up to 1;"):
+    with pytest.raises(ConfigError, match=r"gateway\.state: .* schema version 7, .* up to 2;"):
         Engine(f"sqlite:{path}")
 
 
