@@ -1,9 +1,11 @@
-"""How fast it is: ``python -m tests.bench [--quick] [--kamailio] [--state memory|sqlite]``.
+"""How fast it is: ``python -m tests.bench [--quick] [--columns memory,sqlite,tuned,stock,postgres] [--only TEXT ...]``.
 
 Starts the gateway without authentication, its state in memory and in SQLite, and puts one load after the other on it by UDP
-on loopback, from a generator in a process of its own; with ``--kamailio`` the same load goes to Kamailio 5.6 in turn, as
-Debian ships it (``stock``) and as fast as it goes (``tuned``).  Every figure comes from a server started afresh.  Three
-repetitions, or as many as ``--repetitions`` says; one with ``--quick``, which is for a first look.
+on loopback, from a generator in a process of its own.  The same load goes in turn to Kamailio 5.6, if its Debian packages are
+installed: as fast as it goes (``tuned``), as Debian ships it (``stock``), and with PostgreSQL (``postgres``).  Only ``sqlite``
+and ``postgres`` keep anything when they are killed, and ``postgres`` runs on files in memory without fsync, which flatters it.
+Every figure comes from a server started afresh.  Three repetitions, or as many as ``--repetitions`` says; one with ``--quick``,
+which is for a first look.  ``--json FILE`` keeps every single result.
 
 How to read it
 --------------
@@ -13,27 +15,46 @@ on the right compare medians of the same run: 2.00x is twice as good, whatever t
 elsewhere**: machines differ by factors, and a shared one differs from itself by tens of percent within minutes.
 
 =============================  ======================================================================================
-SUBSCRIBE with first NOTIFY    new dialogs a second, 64 at a time; over when both the 200 and the first NOTIFY are there
-PUBLISH, initial or modify     documents of 0.8 kB a second, 64 at a time, nobody watching
-NOTIFY, n watchers             NOTIFYs a second when one presentity changes and all its watchers are told
-one change to n watchers       milliseconds from the PUBLISH to the last of these NOTIFYs
-memory of a subscription       growth of the proportional set size between n and 5 n subscriptions made at full speed;
-                               includes what is kept of each transaction for 32 seconds
+SUBSCRIBE with NOTIFY          dialogs a second, 64 at a time, ten watchers a presentity that has published; a request is
+                               over when both its 200 and its NOTIFY are there.  Then a refresh of each dialog, then its end
+PUBLISH                        documents of 0.8 kB a second, 64 at a time, nobody watching: a new one for each presentity,
+                               then another for each, then the same one for another hour, which needs no document
+NOTIFY, 1 x n watchers         NOTIFYs a second when one presentity changes and all its watchers are told
+one change to n watchers       milliseconds from the PUBLISH to the last of these NOTIFYs; and which share of them came more
+                               than half a second after the PUBLISH
+NOTIFY, 200 x 10 watchers      NOTIFYs a second when 16 of 200 presentities change at a time, each when its ten watchers have
+                               been told of the last change and its PUBLISH was answered
+PUBLISH -> NOTIFY at n/s       milliseconds from a PUBLISH to each of its ten NOTIFYs, when changes begin at a given rate
+                               whatever the server does.  A change that was due but had to wait because no presentity had
+                               its last PUBLISH answered counts from when it was due
+memory                         proportional set size of all processes of the server, in MiB, six seconds after everybody has
+                               arrived at 1,500 a second; includes what the server keeps of transactions or has not given back
 stanza -> NOTIFY               a Jabber user's presence through a real Prosody and the gateway, one at a time
 =============================  ======================================================================================
 
-The second table says what to think of a figure.  ``us/op`` is processor time of the server an operation, from clock ticks of
-10 ms, and less sensitive to what else runs than a rate is.  ``p50`` and ``p99`` are of single operations under that load.
-``lost`` never came, ``late`` took more than half a second, ``again`` had to be sent twice by either side.  When the remark says
-that the generator was the bottleneck it used more than 90 % of a core, and the server may be faster than the figure.
+The second table is processor time of all processes and threads of the server (for ``postgres`` those of the database as well),
+microseconds an operation, and less sensitive to what else runs than a rate is.  An operation is what the row counts: a SUBSCRIBE
+with its NOTIFY, a PUBLISH, or in fan-outs a NOTIFY with its share of the PUBLISH.  On loopback a sender also pays for what the
+kernel does to deliver.
+
+The third table says what to think of a figure.  ``p50`` and ``p99`` are of single operations under that load.  ``lost`` never
+came or was refused, ``late`` took more than half a second, ``again`` was sent twice by either side; these are sums of all
+repetitions.  Remarks tell what else was counted: ``dropped`` are datagrams that did not fit into a socket's buffer (``here`` the
+generator's, ``elsewhere`` mostly the server's), ``skipped`` are documents that a watcher was not shown because a newer one
+came first.  When the remark says that the generator was the bottleneck it used more than 90 % of a core, and the server may be
+faster than the figure.
 """
 
 import argparse
-import platform
+import json
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from tests.bench import kamailio
-from tests.bench.runner import FULL, GATEWAY, KAMAILIO, QUICK, measure
+from tests.bench.machine import circumstances
+from tests.bench.plan import FULL, QUICK, Row
+from tests.bench.runner import COLUMNS, Column, Results, measure
 from tests.bench.table import lines
 
 
@@ -41,24 +62,62 @@ def main() -> int:
     """Measure and print; status 1 if anything was lost by the gateway."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure the gateway.")
     parser.add_argument("--quick", action="store_true", help="small sizes, once")
-    parser.add_argument("--kamailio", action="store_true", help="the same load on Kamailio 5.6, in turn")
-    parser.add_argument("--state", choices=sorted(GATEWAY), help="only this store; both by default")
+    parser.add_argument("--columns", type=_columns, default=list(COLUMNS.values()), help=",".join(COLUMNS))
+    parser.add_argument("--only", nargs="+", default=[""], help="only rows whose title contains one of these")
     parser.add_argument("--repetitions", type=int, help="how often; 3, or 1 with --quick")
-    parser.add_argument("--only", default="", help="only rows whose title contains this")
+    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
     chosen = parser.parse_args()
-    table = [row for row in (QUICK if chosen.quick else FULL) if chosen.only in row.title]
-    columns = [GATEWAY[chosen.state]] if chosen.state else list(GATEWAY.values())
-    if chosen.kamailio and kamailio.is_installed():
-        columns += KAMAILIO
-    elif chosen.kamailio:
-        print("Kamailio is left out: install kamailio and kamailio-presence-modules", file=sys.stderr)
+    table = [
+        row
+        for row in (QUICK if chosen.quick else FULL)
+        if any(part.lower() in row.title.lower() for part in chosen.only)
+    ]
+    if not table:
+        parser.error("no row has such a title")
+    columns = [column for column in chosen.columns if not column.lacks]
+    for column in chosen.columns:
+        if column.lacks:
+            _say(f"{column.title} is left out: install {column.lacks}")
     repetitions = chosen.repetitions or (1 if chosen.quick else 3)
-    results = measure(table, columns, repetitions, lambda text: print(text, file=sys.stderr, flush=True))
-    print(f"{platform.platform()}, Python {platform.python_version()}, repetitions: {repetitions}\n")
+    results = measure(table, columns, repetitions, _say)
+    about = circumstances(columns, repetitions)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(_everything(about, table, results), indent=1), "utf-8")
+    for name, value in about.items():
+        print(f"{name}: {value}")
+    print()
     for line in lines(table, columns, results):
         print(line)
     own = {column.title for column in columns if column.variant is None}
     return int(any(run["lost"] for (_, title), runs in results.items() if title in own for run in runs))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _columns(text: str) -> list[Column]:
+    try:
+        return [COLUMNS[name] for name in text.split(",")]
+    except KeyError as error:
+        raise argparse.ArgumentTypeError(f"no such column: {error}") from error
+
+
+def _everything(about: dict[str, str], table: Sequence[Row], results: Results) -> dict[str, Any]:
+    """For other programs: each row with the results of each column, one a repetition."""
+    return {
+        "about": about,
+        "rows": [
+            {
+                "title": row.title,
+                "figure": row.value,
+                "unit": row.unit,
+                "lower_is_better": row.lower_is_better,
+                "results": {column: runs for (title, column), runs in results.items() if title == row.title},
+            }
+            for row in table
+        ],
+    }
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Kamailio 5.6 as a presence server, from Debian's packages: the peer that the figures are compared with.
 
-Two variants, both in memory only.  ``STOCK`` is what Debian ships: its debugging allocator, two workers.  ``TUNED`` is the
-fastest that was found: the TLSF allocator, all its memory touched at the start, one worker.  Neither survives a restart, so
-both belong beside ``memory:``; beside the durable store they are what durability is up against.
+Three variants.  ``STOCK`` is what Debian ships: its debugging allocator, two workers.  ``TUNED`` is the fastest that was found:
+the TLSF allocator, all its memory touched at the start, one worker.  Both are in memory only and do not survive a restart, so
+they belong beside ``memory:``; beside the durable store they are what durability is up against.  ``DURABLE`` is Kamailio with
+its own defaults for a database, tuned as far as that goes: documents are written through to PostgreSQL, subscriptions are kept
+in memory and written from time to time, four workers.
 """
 
 import shutil
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.bench.postgres import Postgres
 from tests.peers.ports import LOOPBACK, free_port
 from tests.peers.process import Peer
 
@@ -36,9 +39,7 @@ loadmodule "presence.so"
 loadmodule "presence_xml.so"
 modparam("tm", "fr_timer", 32000)
 modparam("presence", "server_address", "sip:{host}:{port}")
-modparam("presence", "subs_db_mode", 0)
-modparam("presence", "publ_cache", 2)
-modparam("presence", "subs_htable_size", 16)
+{database}modparam("presence", "subs_htable_size", 16)
 modparam("presence", "pres_htable_size", 16)
 modparam("presence", "notifier_processes", 0)
 modparam("presence", "pres_subs_mode", 0)
@@ -51,6 +52,18 @@ request_route {{
   if (is_method("SUBSCRIBE")) {{ handle_subscribe(); t_release(); exit; }}
   sl_send_reply("405", "Method Not Allowed");
 }}
+"""
+
+IN_MEMORY: Final = """\
+modparam("presence", "subs_db_mode", 0)
+modparam("presence", "publ_cache", 2)
+"""
+
+IN_DATABASE: Final = """\
+loadmodule "db_postgres.so"
+modparam("presence|presence_xml", "db_url", "{url}")
+modparam("presence", "subs_db_mode", 2)
+modparam("presence", "publ_cache", 1)
 """
 
 PROBE: Final = (
@@ -71,24 +84,33 @@ class Variant:
 
 STOCK = Variant(allocator="qm", children=2, touched=False)
 TUNED = Variant(allocator="tlsf", children=1, touched=True)
+DURABLE = Variant(allocator="tlsf", children=4, touched=True)
 
 
 def is_installed() -> bool:
     """Whether Debian's packages kamailio and kamailio-presence-modules are there."""
-    return shutil.which("kamailio") is not None and any(
-        Path("/usr/lib").glob("*/kamailio/modules/presence_xml.so")
-    )
+    return shutil.which("kamailio") is not None and _has_module("presence_xml")
+
+
+def has_postgres() -> bool:
+    """Whether Debian's packages kamailio-postgres-modules and postgresql are there as well."""
+    return is_installed() and _has_module("db_postgres") and Postgres.is_installed()
+
+
+def _has_module(name: str) -> bool:
+    return any(Path("/usr/lib").glob(f"*/kamailio/modules/{name}.so"))
 
 
 class Kamailio(Peer):
-    """One Kamailio, all its files in ``directory``."""
+    """One Kamailio, all its files in ``directory``; with a database if there is a ``url``."""
 
     name = "kamailio"
     starts_within = 60.0  # a machine may need long to give it all its memory
 
-    def __init__(self, directory: Path, variant: Variant) -> None:
+    def __init__(self, directory: Path, variant: Variant, url: str = "") -> None:
         super().__init__(directory)
         self._variant = variant
+        self._url = url
         self.sip = (LOOPBACK, free_port())
 
     def prepare(self) -> None:
@@ -98,13 +120,14 @@ class Kamailio(Peer):
             port=port,
             children=self._variant.children,
             force="shm_force_alloc=yes\n" if self._variant.touched else "",
+            database=IN_DATABASE.format(url=self._url) if self._url else IN_MEMORY,
         )
         (self.directory / "kamailio.cfg").write_text(text, "utf-8")
 
     def command(self) -> list[str]:
         allocator, here = self._variant.allocator, str(self.directory)
-        # its transactions live for five seconds; a run makes some 50,000 of them, of about 10 kB
-        memory = ["-m", "2048", "-M", "64", "-b", "4194304"]
+        # its transactions live for five seconds; a run makes up to 100,000 of them, of about 10 kB and more
+        memory = ["-m", "4096", "-M", "64", "-b", "4194304"]
         files = ["-f", f"{here}/kamailio.cfg", "-P", f"{here}/kamailio.pid", "-Y", here, "-w", here]
         return ["kamailio", "-DD", "-E", "-x", allocator, "-X", allocator, *memory, *files]
 

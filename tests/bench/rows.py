@@ -1,11 +1,13 @@
-"""The loads, one function a row of the table: each drives the server through a ``Load`` and returns what was measured."""
+"""What all loads share: their demand, their phases, and how everybody gets published and subscribed."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from tests.bench.load import PATIENCE, Load, Start
-from tests.bench.messages import MARK
-from tests.bench.meter import Meter, pss_of, spread
+from tests.bench.load import LIFETIME, Load, Publisher, Watcher
+from tests.bench.meter import BOUND, Meter, dropped, spread
 
 LATE: Final = 0.5
 """Seconds: when a retransmission would be under way."""
@@ -13,179 +15,104 @@ WINDOW: Final = 64
 """Operations in flight where a rate is measured."""
 
 Result = dict[str, Any]
-Row = Callable[[Load, int, int], Result]
-"""Gets the load, the pid of the server and the size."""
 
 
-def subscribing(load: Load, pid: int, size: int) -> Result:
-    """SUBSCRIBE until both its 200 and the first NOTIFY are there; ten watchers a presentity, all of whom have published."""
-    presentities = [load.presentity("watched", index) for index in range(max(1, size // 10))]
-    lost = _publish_all(load, presentities)
-    meter = Meter(pid)
-    bad, samples = _subscribe_all(load, [presentities[n % len(presentities)] for n in range(size)])
-    return {**meter.stop(len(samples)), **spread(samples), "lost": lost + bad, "late": _late(samples)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is wanted of a load: its size, and where it matters changes in all, rate a second, seconds of it.
+
+    ``pids`` are the roots of the server's processes.
+    """
+
+    pids: Sequence[int]
+    size: int
+    changes: int = 1
+    rate: float = 0.0
+    seconds: float = 0.0
 
 
-def publishing(load: Load, pid: int, size: int) -> Result:
-    """Initial PUBLISHes, each of another presentity whom nobody watches."""
-    presentities = [load.presentity("initial", index) for index in range(size)]
-    meter = Meter(pid)
-    return _publishing(load, presentities, meter)
+Loading = Callable[[Load, Demand], dict[str, Result]]
+"""Puts a load on the server; what it has measured, by phase."""
 
 
-def modifying(load: Load, pid: int, size: int) -> Result:
-    """PUBLISHes that change what was published before, nobody watching."""
-    presentities = [load.presentity("modified", index) for index in range(min(size, 1000))]
-    lost = _publish_all(load, presentities)
-    meter = Meter(pid)
-    result = _publishing(load, [presentities[n % len(presentities)] for n in range(size)], meter)
-    result["lost"] += lost
-    return result
+class Phase:
+    """A part of a run that is measured: started when made."""
+
+    def __init__(self, load: Load, demand: Demand) -> None:
+        self._wire = load.wire
+        self._counted = Counter(load.wire.count)
+        self._dropped = dropped(), load.wire.dropped()
+        self._meter = Meter(*demand.pids)
+
+    def end(self, samples: Sequence[float], lost: int) -> Result:
+        """The result of so many operations, given the seconds that each of them took."""
+        result = self._meter.stop(len(samples))
+        counted = self._wire.count - self._counted
+        own = self._wire.dropped() - self._dropped[1]
+        # whatever else dropped datagrams meanwhile, the server is the likeliest
+        counted["dropped here"] = own
+        counted["dropped elsewhere"] = dropped() - self._dropped[0] - own
+        return {
+            **result,
+            **spread(samples),
+            "lost": lost,
+            "late": sum(each > LATE for each in samples),
+            "generator_bound": result["generator_share"] > BOUND,
+            "counted": dict(+counted),
+        }
 
 
-def fan_out(load: Load, pid: int, size: int, changes: int) -> Result:
-    """Changes one after the other, each when all ``size`` watchers have been told of the one before."""
-    presentity = load.presentity("fan", size)
-    lost = _publish_all(load, [presentity])
-    bad, _ = _subscribe_all(load, [presentity] * size)
-    samples: list[float] = []
-    wholes: list[float] = []
-    sent = mark = answers = 0
-    began = ended = 0.0
-
-    def notified(_: int, octets: bytes, at: float) -> None:
-        nonlocal sent, ended
-        found = MARK.search(octets)
-        if found is not None and int(found[1]) == mark:
-            samples.append(at - began)
-            sent += 1
-            ended = at
-
-    def answered(status: int, _: float) -> None:
-        nonlocal answers, lost
-        answers += 1
-        lost += status != 200
-
-    def all_told() -> bool:
-        """The 200 counts too: it brings the tag for the next change, and a durable server may send it last."""
-        return sent >= size and answers > len(wholes)
-
-    load.wire.notified = notified
-    meter = Meter(pid)
-    for _ in range(changes):
-        sent = 0
-        mark, began = load.publish(presentity, answered)
-        load.wire.run(all_told, PATIENCE)
-        wholes.append(ended - began)
-        lost += size - sent
-    whole = spread(wholes)
-    return {
-        **meter.stop(len(samples)),
-        **spread(samples),
-        "whole": whole.get("p50", 0.0),
-        "lost": lost + bad,
-        "late": _late(samples),
-    }
-
-
-def remembering(load: Load, pid: int, size: int) -> Result:
-    """How much the server grows with each subscription: PSS between ``size`` subscriptions and five times as many."""
-    presentities = [load.presentity("kept", index) for index in range(max(1, size // 10))]
-    lost = _publish_all(load, presentities)
-    first, _ = _subscribe_all(load, [presentities[n % len(presentities)] for n in range(size)])
-    before = pss_of(pid)
-    meter = Meter(pid)
-    second, samples = _subscribe_all(load, [presentities[n % len(presentities)] for n in range(4 * size)])
-    result = meter.stop(len(samples))
-    grown = (pss_of(pid) - before) / (4 * size)
-    return {**result, "kib": grown, "lost": lost + first + second, "late": _late(samples)}
-
-
-def _publishing(load: Load, presentities: list[bytes], meter: Meter) -> Result:
-    samples: list[float] = []
-    lost = 0
-
-    def operation(presentity: bytes) -> Start:
-        def start(over: Callable[[], None]) -> None:
-            def done(status: int, at: float) -> None:
-                nonlocal lost
-                if status == 200:
-                    samples.append(at - began)
-                else:
-                    lost += 1
-                over()
-
-            _, began = load.publish(presentity, done)
-
-        return start
-
-    lost += load.keep_going(map(operation, presentities), min(WINDOW, len(presentities)))
-    return {**meter.stop(len(samples)), **spread(samples), "lost": lost, "late": _late(samples)}
-
-
-def _publish_all(load: Load, presentities: list[bytes]) -> int:
+def publish_all(load: Load, presentities: Sequence[bytes], rate: float = 0.0) -> int:
     """A document for each; returns how many got none."""
-    lost = 0
-
-    def operation(presentity: bytes) -> Start:
-        def start(over: Callable[[], None]) -> None:
-            def done(status: int, _: float) -> None:
-                nonlocal lost
-                lost += status != 200
-                over()
-
-            load.publish(presentity, done)
-
-        return start
-
-    left = load.keep_going(map(operation, presentities), WINDOW)
-    return lost + left
+    _, lost = run_publishers(load, [load.publisher(each) for each in presentities], Publisher.publish, rate)
+    return lost
 
 
-def _subscribe_all(load: Load, presentities: list[bytes]) -> tuple[int, list[float]]:
-    """A new watcher for each entry; returns how many were not served, and the seconds until the others were."""
+def run_publishers(
+    load: Load,
+    publishers: Sequence[Publisher],
+    request: Callable[[Publisher, Callable[[Publisher, int, float], None]], None],
+    rate: float = 0.0,
+) -> tuple[list[float], int]:
+    """One request of each; returns the seconds that each took, and how many failed.
+
+    A publisher may occur again as soon as ``WINDOW`` others have been before it.
+    """
     samples: list[float] = []
-    missing: dict[int, list[Any]] = {}
     refused = 0
 
-    def step(index: int, at: float) -> None:
-        """The 200 or the first NOTIFY has come; both are needed, in either order."""
-        state = missing.get(index)
-        if state is None:
-            return
-        state[0] -= 1
-        if not state[0]:
-            del missing[index]
-            samples.append(at - state[1])
-            state[2]()
+    def start(publisher: Publisher, over: Callable[[], None]) -> None:
+        def done(publisher: Publisher, status: int, at: float) -> None:
+            nonlocal refused
+            if status == 200:
+                samples.append(at - publisher.began)
+            else:
+                refused += 1
+            over()
 
-    def operation(presentity: bytes) -> Start:
-        def start(over: Callable[[], None]) -> None:
-            def done(status: int, at: float) -> None:
-                nonlocal refused
-                if 200 <= status < 300:
-                    step(index, at)
-                else:
-                    refused += 1
-                    missing.pop(index, None)
-                    over()
+        request(publisher, done)
 
-            index, began = load.subscribe(presentity, done)
-            missing[index] = [2, began, over]
-
-        return start
-
-    told: set[int] = set()
-
-    def notified(index: int, _: bytes, at: float) -> None:
-        if index not in told:
-            told.add(index)
-            step(index, at)
-
-    load.wire.notified = notified
-    left = load.keep_going(map(operation, presentities), WINDOW)
-    return refused + left, samples
+    left = load.keep_going((partial(start, each) for each in publishers), WINDOW, rate)
+    return samples, refused + left
 
 
-def _late(samples: list[float]) -> int:
-    return sum(each > LATE for each in samples)
+def subscribe_all(load: Load, presentities: Sequence[bytes], rate: float = 0.0) -> tuple[list[Watcher], int]:
+    """A new watcher for each entry; returns them, and how many were not served."""
+    watchers = [load.watcher(each) for each in presentities]
+    prepare_all(watchers)
+    _, lost = run_watchers(load, watchers, rate)
+    return watchers, lost
+
+
+def prepare_all(watchers: Sequence[Watcher], expires: int = LIFETIME) -> None:
+    """Write everybody's next request, which need not be part of what is measured."""
+    for watcher in watchers:
+        watcher.prepare(expires)
+
+
+def run_watchers(load: Load, watchers: Sequence[Watcher], rate: float = 0.0) -> tuple[list[float], int]:
+    """What each of them has prepared; returns the seconds that each took, and how many were not served."""
+    load.tell_watchers()
+    load.keep_going((watcher.start for watcher in watchers), WINDOW, rate)
+    samples = [watcher.ended - watcher.began for watcher in watchers if watcher.ended]
+    return samples, len(watchers) - len(samples)

@@ -1,104 +1,35 @@
-"""Which rows there are, which servers, and how often: starts a server afresh for every figure and lets the generator loose.
+"""Which servers there are, and how often: starts a server afresh for every figure and lets the generator loose.
 
-Servers take turns within a repetition, so that a machine that becomes slower does so for all of them.
+Servers take turns within a repetition, row by row, so that a machine that becomes slower does so for all of them.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from tests.bench.crossing import crossing
-from tests.bench.kamailio import STOCK, TUNED, Kamailio, Variant
+from tests.bench import kamailio
+from tests.bench.kamailio import DURABLE, STOCK, TUNED, Kamailio, Variant
+from tests.bench.plan import INSIDE, Row
+from tests.bench.postgres import Postgres
 from tests.peers.gateway import ROOT, Gateway
 from tests.peers.process import Peer
 
 Result = dict[str, Any]
 Say = Callable[[str], None]
 
-CROSSING: Final = "crossing"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A line of the table: ``value`` is the key of its figure in a result, ``better`` the direction of a good ratio."""
+class Target:
+    """What the generator is pointed at: where it takes SIP, and all programs whose time and memory it costs."""
 
-    title: str
-    load: str
-    size: int
-    changes: int = 1
-    value: str = "rate"
-    unit: str = "/s"
-    lower_is_better: bool = False
-
-
-def rows(subscriptions: int, publications: int, fans: Sequence[tuple[int, int]], crossings: int) -> list[Row]:
-    """The rows in the sizes given; ``fans`` are pairs of watchers and changes."""
-    return [
-        Row(title="SUBSCRIBE with first NOTIFY", load="subscribe", size=subscriptions),
-        Row(title="PUBLISH, initial", load="publish", size=publications),
-        Row(title="PUBLISH, modify", load="modify", size=publications),
-        *(
-            Row(title=f"NOTIFY, {watchers:,} watchers", load="fanout", size=watchers, changes=changes)
-            for watchers, changes in fans
-        ),
-        *(
-            Row(
-                title=f"one change to {watchers:,} watchers",
-                load="fanout",
-                size=watchers,
-                changes=changes,
-                value="whole",
-                unit="ms",
-                lower_is_better=True,
-            )
-            for watchers, changes in fans
-        ),
-        Row(
-            title="memory of a subscription",
-            load="memory",
-            size=subscriptions,
-            value="kib",
-            unit="KiB",
-            lower_is_better=True,
-        ),
-        Row(
-            title="stanza -> NOTIFY, p50",
-            load=CROSSING,
-            size=crossings,
-            value="p50",
-            unit="ms",
-            lower_is_better=True,
-        ),
-        Row(
-            title="stanza -> NOTIFY, p99",
-            load=CROSSING,
-            size=crossings,
-            value="p99",
-            unit="ms",
-            lower_is_better=True,
-        ),
-    ]
-
-
-FULL: Final = rows(5000, 8000, [(100, 100), (1000, 20), (10_000, 5)], 500)
-QUICK: Final = rows(2000, 4000, [(100, 50), (1000, 10), (10_000, 2)], 100)
-SMALLEST: Final = rows(20, 20, [(10, 2), (100, 1), (300, 1)], 5)
-
-
-class Server(Protocol):
-    """What the generator is pointed at."""
-
-    @property
-    def sip(self) -> tuple[str, int]: ...
-
-    @property
-    def process(self) -> "subprocess.Popen[bytes] | None": ...
+    sip: tuple[str, int]
+    programs: Sequence[Peer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,49 +39,72 @@ class Column:
     title: str
     state: str = ""
     variant: Variant | None = None
+    on_postgres: bool = False
 
-    def run(self, row: Row, directory: Path) -> Result | None:
-        """One figure; None where this server has no such thing."""
-        if row.load != CROSSING:
-            with self._server(row, directory) as server:
-                return generate(row, server)
-        return crossing(directory, self.state, row.size) if self.variant is None else None
+    @property
+    def lacks(self) -> str:
+        """The packages without which it cannot be measured here."""
+        if self.variant is not None and not kamailio.is_installed():
+            return "kamailio and kamailio-presence-modules"
+        if self.on_postgres and not kamailio.has_postgres():
+            return "kamailio-postgres-modules and postgresql"
+        return ""
 
-    def _server(self, row: Row, directory: Path) -> AbstractContextManager[Any]:
-        if self.variant is None:
-            settings = {"gateway": {"state": self.state}, "sip": {"authentication": "none"}}
-            return Gateway(directory, settings=settings)
-        memory = Variant(allocator=self.variant.allocator, children=self.variant.children, touched=False)
-        return Kamailio(directory, memory if row.load == "memory" else self.variant)
+    def run(self, row: Row, directory: Path) -> Mapping[str, Result] | None:
+        """The phases of one run; None where this server has no such thing."""
+        if row.load in INSIDE:
+            return {"": INSIDE[row.load](directory, self.state, row.size)} if self.variant is None else None
+        with self._serving(row, directory) as target:
+            return generate(row, target)
+
+    @contextmanager
+    def _serving(self, row: Row, directory: Path) -> Iterator[Target]:
+        with ExitStack() as stack:
+            if self.variant is None:
+                settings = {"gateway": {"state": self.state}, "sip": {"authentication": "none"}}
+                gateway = stack.enter_context(Gateway(directory, settings=settings))
+                yield Target(sip=gateway.sip, programs=[gateway])
+                return
+            # memory that is only reserved is not to be measured
+            variant = replace(self.variant, touched=self.variant.touched and row.load != "memory")
+            databases = [stack.enter_context(Postgres(directory / "postgres"))] if self.on_postgres else []
+            url = databases[0].url if databases else ""
+            server = stack.enter_context(Kamailio(directory / "kamailio", variant, url))
+            yield Target(sip=server.sip, programs=[server, *databases])
 
 
-GATEWAY: Final = {
-    "memory": Column(title="memory", state="memory:"),
-    "sqlite": Column(title="sqlite", state="sqlite:state.db"),
+COLUMNS: Final = {
+    column.title: column
+    for column in (
+        Column(title="memory", state="memory:"),
+        Column(title="sqlite", state="sqlite:state.db"),
+        Column(title="tuned", variant=TUNED),
+        Column(title="stock", variant=STOCK),
+        Column(title="postgres", variant=DURABLE, on_postgres=True),
+    )
 }
-KAMAILIO: Final = [
-    Column(title="tuned", variant=TUNED),
-    Column(title="stock", variant=STOCK),
-]
 
 
-def generate(row: Row, server: Server) -> Result:
+def generate(row: Row, target: Target) -> Mapping[str, Result]:
     """Run the generator in a process of its own; a server that dies meanwhile is an error."""
-    assert server.process is not None
-    host, port = server.sip
+    host, port = target.sip
+    pids = [program.process.pid for program in target.programs if program.process is not None]
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.bench.generator", row.load, "--server", f"{host}:{port}"),
-            *("--pid", str(server.process.pid), "--size", str(row.size), "--changes", str(row.changes)),
+            *(word for pid in pids for word in ("--pid", str(pid))),
+            *("--size", str(row.size), "--changes", str(row.changes)),
+            *("--rate", str(row.rate), "--seconds", str(row.seconds)),
         ],
         check=True,
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        timeout=600,
+        timeout=900,
     )
-    assert server.process.poll() is None, "the server died under the load"
-    result: Result = json.loads(done.stdout)
-    return result
+    for program in target.programs:
+        assert program.is_running, f"{program.name} died under the load\n{program.tail()}"
+    phases: Mapping[str, Result] = json.loads(done.stdout)
+    return phases
 
 
 Results = dict[tuple[str, str], list[Result]]
@@ -163,16 +117,16 @@ def measure(
     """Every row on every server, ``repetitions`` times; rows that read the same load share its runs."""
     results: Results = {}
     for repetition in range(repetitions):
-        done: dict[tuple[str, int, str], Result | None] = {}
+        done: dict[tuple[object, ...], Mapping[str, Result] | None] = {}
         for row in table:
             for column in columns:
-                key = (row.load, row.size, column.title)
+                key = (*row.run, column.title)
                 if key not in done:
                     say(f"{repetition + 1}/{repetitions}  {row.title}  {column.title}")
                     with tempfile.TemporaryDirectory(prefix="sip2xmpp-bench-") as directory:
                         done[key] = column.run(row, Path(directory))
-                result = done[key]
-                if result is not None:
-                    results.setdefault((row.title, column.title), []).append(result)
+                phases = done[key]
+                if phases is not None:
+                    results.setdefault((row.title, column.title), []).append(phases[row.phase])
     Peer.forget_stopped()
     return results

@@ -1,46 +1,78 @@
 """The results as text: medians with their spread, ratios, and below them what to know before believing them."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Final
 
-from tests.bench.runner import Column, Result, Results, Row
+from tests.bench.plan import Row
+from tests.bench.runner import Column, Result, Results
 
 CROWDED: Final = 0.25
 """From which share of a core the rest of the machine is worth a remark."""
+TOO_SHORT: Final = 0.2
+"""Seconds below which ticks of a clock do not tell that share."""
+BEHIND: Final = 0.95
+"""Below which share of the wanted rate an open loop was not one."""
+EXPECTED: Final = {"sent again", "repeated NOTIFYs", "repeated responses"}
+"""What is counted and has a column; all else is worth a remark."""
 
 
 def lines(table: Sequence[Row], columns: Sequence[Column], results: Results) -> Iterator[str]:
-    """The table of figures, then that of circumstances."""
+    """The table of figures, that of processor time, then that of circumstances."""
+    yield from _aligned(_compared("", table, columns, results))
+    yield ""
+    phases = list(_phases(table))
+    costs = [
+        replace(row, title=row.operation or row.title, value="server_us", unit="us", lower_is_better=True)
+        for row in phases
+    ]
+    renamed = {
+        (cost.title, column.title): results.get((row.title, column.title), [])
+        for row, cost in zip(phases, costs, strict=True)
+        for column in columns
+    }
+    yield from _aligned(_compared("processor time of the server", costs, columns, renamed))
+    yield ""
+    cells = [["", "server", "p50 ms", "p99 ms", "lost", "late", "again", "remarks"]]
+    for row in phases:
+        for column in columns:
+            runs = results.get((row.title, column.title), [])
+            if runs:
+                cells.append([row.operation or row.title, column.title, *_circumstances(runs)])
+    yield from _aligned(cells)
+
+
+def _phases(table: Sequence[Row]) -> Iterator[Row]:
+    """The first row of each phase."""
+    seen = set()
+    for row in table:
+        if row.measured not in seen:
+            seen.add(row.measured)
+            yield row
+
+
+def _compared(
+    head: str, table: Sequence[Row], columns: Sequence[Column], results: Results
+) -> list[list[str]]:
+    """A line for each row: the figure of each server, and how ours compare with the others."""
     own = [column for column in columns if column.variant is None]
     peers = [column for column in columns if column.variant is not None]
-    pairs = [(ours, theirs) for ours in own for theirs in peers]
-    heads = ["", *(column.title for column in columns), *(f"{a.title}/{b.title}" for a, b in pairs)]
-    cells = [heads]
+    pairs = [(ours, theirs) for theirs in peers for ours in own]
+    cells = [[head, *(column.title for column in columns), *(f"{a.title}/{b.title}" for a, b in pairs)]]
     for row in table:
         figures = {
             column.title: _figures(row, results.get((row.title, column.title), [])) for column in columns
         }
-        cells.append(
-            [
-                f"{row.title} ({row.unit})",
-                *(_figure(figures[column.title]) for column in columns),
-                *(_ratio(row, figures[ours.title], figures[theirs.title]) for ours, theirs in pairs),
-            ]
-        )
-    yield from _aligned(cells)
-    yield ""
-    cells = [["", "server", "us/op", "p50 ms", "p99 ms", "lost", "late", "again", "remarks"]]
-    seen: set[tuple[str, int]] = set()
-    for row in table:
-        if (row.load, row.size) in seen:
-            continue
-        seen.add((row.load, row.size))
-        for column in columns:
-            runs = results.get((row.title, column.title), [])
-            if runs:
-                cells.append([row.title, column.title, *_circumstances(runs)])
-    yield from _aligned(cells)
+        if any(figures.values()):
+            cells.append(
+                [
+                    f"{row.title} ({row.unit})",
+                    *(_figure(figures[column.title]) for column in columns),
+                    *(_ratio(row, figures[ours.title], figures[theirs.title]) for ours, theirs in pairs),
+                ]
+            )
+    return cells
 
 
 def _figures(row: Row, runs: Sequence[Result]) -> list[float]:
@@ -64,27 +96,37 @@ def _ratio(row: Row, ours: Sequence[float], theirs: Sequence[float]) -> str:
 
 
 def _circumstances(runs: Sequence[Result]) -> list[str]:
-    again = sum(
-        run["counted"].get("sent again", 0) + run["counted"].get("repeated NOTIFYs", 0) for run in runs
-    )
+    """What was lost, late or repeated in all of the runs, and what else to know of them."""
+    counted: dict[str, int] = {}
+    for run in runs:
+        for name, number in run.get("counted", {}).items():
+            counted[name] = counted.get(name, 0) + number
     remarks = []
-    if any(run["generator_bound"] for run in runs):
-        share = max(run["generator_share"] for run in runs)
+    if any(run.get("generator_bound") for run in runs):
+        share = max(run.get("generator_share", 0.0) for run in runs)
         remarks.append(f"GENERATOR WAS THE BOTTLENECK ({share:.0%}): a lower bound")
-    others = max(run["others_share"] for run in runs)
+    behind = min(run.get("offered", 1.0) / run.get("wanted", 1.0) for run in runs)
+    if behind < BEHIND:
+        remarks.append(f"only {behind:.0%} of the changes could be offered in time")
+    others = max(
+        (run.get("others_share", 0.0) for run in runs if run.get("seconds", 0.0) > TOO_SHORT), default=0.0
+    )
     if others > CROWDED:
         remarks.append(f"others used {others:.1f} of a core")
-    statuses = sorted(
-        {key for run in runs for key in run["counted"] if key.startswith(("status", "not sent", "timeouts"))}
-    )
-    remarks += statuses
+    remarks += [
+        f"{name}: {number:,}" for name, number in sorted(counted.items()) if number and name not in EXPECTED
+    ]
     return [
-        f"{median(run['server_us'] for run in runs):.0f}",
-        *(_short(median(run[key] for run in runs)) if key in runs[0] else "-" for key in ("p50", "p99")),
-        *(str(sum(run[key] for run in runs)) for key in ("lost", "late")),
-        str(again),
+        *(_figure_of(runs, key) for key in ("p50", "p99")),
+        *(f"{sum(run.get(key, 0) for run in runs):,}" for key in ("lost", "late")),
+        f"{sum(counted.get(name, 0) for name in EXPECTED):,}",
         "; ".join(remarks),
     ]
+
+
+def _figure_of(runs: Sequence[Result], key: str) -> str:
+    values = [run[key] for run in runs if key in run]
+    return _short(median(values)) if values else "-"
 
 
 def _short(value: float) -> str:
@@ -94,7 +136,7 @@ def _short(value: float) -> str:
 def _aligned(cells: Sequence[Sequence[str]]) -> Iterator[str]:
     """The first column and the remarks to the left, figures to the right."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    is_left = [head in {"", "server", "remarks"} for head in cells[0]]
+    is_left = [number == 0 or head in {"server", "remarks"} for number, head in enumerate(cells[0])]
     for line in cells:
         places = zip(line, widths, is_left, strict=True)
         yield "  ".join(

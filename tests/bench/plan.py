@@ -1,0 +1,201 @@
+"""Which rows there are, in three sizes.
+
+A row shows one figure of one load.  Rows that show figures of the same load with the same demand share its runs; a load that
+has phases measures several things in one run, and a row says which phase it means.  A load is either one of the generator's
+(``tests.bench.generator.LOADS``) or a measurement of the gateway alone that runs in this process and starts everything it needs
+itself: a function of a directory, a state and a size in ``INSIDE``, whose result is one phase without a name.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from tests.bench.crossing import crossing
+
+INSIDE: Final[Mapping[str, Callable[[Path, str, int], dict[str, Any]]]] = {
+    "crossing": crossing,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A line of the table; ``value`` is the key of its figure in the result of its ``phase``.
+
+    ``size``, ``changes``, ``rate`` and ``seconds`` are what is demanded of the load.  ``operation`` is what processor time is
+    counted by; rows of one phase have the same.
+    """
+
+    title: str
+    load: str
+    size: int
+    changes: int = 1
+    rate: float = 0.0
+    seconds: float = 0.0
+    phase: str = ""
+    value: str = "rate"
+    unit: str = "/s"
+    lower_is_better: bool = False
+    operation: str = ""
+
+    @property
+    def run(self) -> tuple[object, ...]:
+        """The same for rows that share their runs."""
+        return self.load, self.size, self.changes, self.rate, self.seconds
+
+    @property
+    def measured(self) -> tuple[object, ...]:
+        """The same for rows that are figures of one phase."""
+        return *self.run, self.phase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much of everything; ``fans`` are pairs of watchers and changes, ``offered`` NOTIFYs a second.
+
+    From ``many`` watchers on it is told how many hear of a change late.
+    """
+
+    subscriptions: int
+    publications: int
+    fans: Sequence[tuple[int, int]]
+    crowd: int
+    crowd_changes: int
+    offered: Sequence[int]
+    offered_seconds: float
+    kept: int
+    kept_rate: float
+    kept_seconds: float
+    crossings: int
+    many: int = 5000
+
+
+def rows(sizes: Sizes) -> list[Row]:
+    """The rows in the sizes given."""
+    return [
+        *_requests(sizes),
+        *_fans(sizes),
+        *_crowds(sizes),
+        Row(
+            title=f"memory, {sizes.kept:,} subscriptions and {sizes.kept // 10:,} publications",
+            load="memory",
+            size=sizes.kept,
+            rate=sizes.kept_rate,
+            seconds=sizes.kept_seconds,
+            value="mib",
+            unit="MiB",
+            lower_is_better=True,
+            operation="SUBSCRIBE, at a moderate pace",
+        ),
+        *_crossings(sizes.crossings),
+    ]
+
+
+def _requests(sizes: Sizes) -> Iterator[Row]:
+    for phase, title in (
+        ("initial", "SUBSCRIBE with NOTIFY, initial"),
+        ("refresh", "SUBSCRIBE with NOTIFY, refresh"),
+        ("unsubscribe", "SUBSCRIBE with NOTIFY, unsubscribe"),
+    ):
+        yield Row(title=title, load="subscribe", phase=phase, size=sizes.subscriptions)
+    for phase in ("initial", "modify", "refresh"):
+        yield Row(title=f"PUBLISH, {phase}", load="publish", phase=phase, size=sizes.publications)
+
+
+def _fans(sizes: Sizes) -> Iterator[Row]:
+    for watchers, changes in sizes.fans:
+        row = Row(
+            title=f"NOTIFY, 1 x {watchers:,} watchers",
+            load="fanout",
+            size=watchers,
+            changes=changes,
+            operation=f"NOTIFY, 1 x {watchers:,}",
+        )
+        yield row
+        title = f"one change to {watchers:,} watchers"
+        yield replace(row, title=title, value="whole", unit="ms", lower_is_better=True)
+        if watchers >= sizes.many:
+            yield replace(row, title=f"{title}, late", value="late_share", unit="%", lower_is_better=True)
+
+
+def _crowds(sizes: Sizes) -> Iterator[Row]:
+    yield Row(
+        title=f"NOTIFY, {sizes.crowd} x 10 watchers",
+        load="closed",
+        size=sizes.crowd,
+        changes=sizes.crowd_changes,
+    )
+    for offered in sizes.offered:
+        for figure in ("p50", "p99"):
+            yield Row(
+                title=f"PUBLISH -> NOTIFY at {offered:,} NOTIFY/s, {figure}",
+                load="open",
+                size=sizes.crowd,
+                rate=offered / 10,
+                seconds=sizes.offered_seconds,
+                value=figure,
+                unit="ms",
+                lower_is_better=True,
+                operation=f"NOTIFY, {offered:,}/s offered",
+            )
+
+
+def _crossings(size: int) -> Iterator[Row]:
+    for figure in ("p50", "p99"):
+        yield Row(
+            title=f"stanza -> NOTIFY, {figure}",
+            load="crossing",
+            size=size,
+            value=figure,
+            unit="ms",
+            lower_is_better=True,
+            operation="stanza -> NOTIFY",
+        )
+
+
+FULL: Final = rows(
+    Sizes(
+        subscriptions=10_000,
+        publications=10_000,
+        fans=[(100, 200), (1000, 20), (5000, 6), (10_000, 4)],
+        crowd=200,
+        crowd_changes=4000,
+        offered=[1000, 10_000],
+        offered_seconds=5.0,
+        kept=50_000,
+        kept_rate=1500.0,
+        kept_seconds=6.0,
+        crossings=500,
+    )
+)
+QUICK: Final = rows(
+    Sizes(
+        subscriptions=3000,
+        publications=4000,
+        fans=[(100, 50), (1000, 10), (5000, 2), (10_000, 1)],
+        crowd=200,
+        crowd_changes=1000,
+        offered=[1000, 10_000],
+        offered_seconds=2.0,
+        kept=5000,
+        kept_rate=1500.0,
+        kept_seconds=6.0,
+        crossings=100,
+    )
+)
+SMALLEST: Final = rows(
+    Sizes(
+        subscriptions=20,
+        publications=20,
+        fans=[(10, 2), (300, 1)],
+        crowd=5,
+        crowd_changes=10,
+        offered=[500],
+        offered_seconds=0.2,
+        kept=50,
+        kept_rate=500.0,
+        kept_seconds=0.1,
+        crossings=5,
+        many=300,
+    )
+)
