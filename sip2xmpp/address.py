@@ -46,6 +46,8 @@ MAX_LENGTH: Final = 8_192
 """Characters that any form of an address may have before it is even looked at."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_USUAL = re.compile(r"sips?:([A-Za-z0-9._+-]+)@([A-Za-z0-9.-]+)")
+"""A URI in which nothing is escaped and nothing follows the host."""
 _USER_SCHEMES: Final = frozenset(("sip", "sips", "pres", "im"))
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::[0-9]{1,5})?")
 _VISUAL_SEPARATORS = str.maketrans("", "", "-.()")
@@ -109,6 +111,9 @@ def address_from_jid(jid: str) -> tuple[Address, str]:
 
 def user_and_domain(uri: str, *, default_domain: str = "") -> tuple[str, str]:
     """The user part of a URI decoded but not folded, and its domain, folded.  Raises ``BadAddress``."""
+    usual = _USUAL.fullmatch(uri) if len(uri) <= CACHED_LENGTH else None
+    if usual is not None:
+        return usual[1], _usual_domain(usual[2])
     user, host, _ = _split_sip(uri)
     return user, fold_domain(host or default_domain)
 
@@ -154,6 +159,7 @@ def _parse(text: str) -> Address:
     return Address(fold_local(local) if at else "", fold_domain(domain))
 
 
+_usual_domain = lru_cache(maxsize=4096)(fold_domain)
 _from_sip_cached = lru_cache(maxsize=CACHE_SIZE)(_from_sip)
 _from_jid_cached = lru_cache(maxsize=CACHE_SIZE)(_from_jid)
 _parse_cached = lru_cache(maxsize=CACHE_SIZE)(_parse)

@@ -24,6 +24,8 @@ MAX_PART: Final = 1023
 _MAX_DOMAIN: Final = 253
 _NOT_A_HOST: Final = "the domain is not a host name or an IP address"
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_USUAL = re.compile(r"[a-z0-9._+-]{1,256}")
+"""What is folded already, and as short as addresses mostly are."""
 _ASCII_FORBIDDEN_IN_NODE = re.compile(r"""[\x00-\x20\x7f"&'/:<>@]""")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9_-]{1,63}(?<!-))*")
 
@@ -58,6 +60,8 @@ def fold_local(text: str) -> str:
     Raises ``BadAddress`` for an empty or over-long result, controls, leading or trailing space, and whatever
     nodeprep refuses.
     """
+    if _USUAL.fullmatch(text):
+        return text
     if text.isascii():
         folded = text.lower()
         if _CONTROLS.search(folded):

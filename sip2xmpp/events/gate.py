@@ -117,7 +117,7 @@ class Gate:
         """Take what belongs to another SIP domain, of whatever method, before it is looked at as a request for us."""
         if self._proxy is None or request.method in ("REGISTER", "OPTIONS"):
             return False
-        if request.to.tag is not None:
+        if request.ends.to_tag is not None:
             if self._proxy.has_signed_route(request):
                 self._proxy.forward(transaction, request)
                 return True
@@ -140,14 +140,13 @@ class Gate:
 
     def request_received(self, transaction: ServerTransaction, request: Request) -> None:
         """Answer the three questions; every way through here ends in a response."""
-        method = request.method
-        ours = self._notifications
-        if method == "NOTIFY" and ours is not None and ours.notify_received(transaction, request):
-            return
+        method, ends = request.method, request.ends
         if method == "NOTIFY":
-            transaction.reply(481)
+            ours = self._notifications
+            if ours is None or not ours.notify_received(transaction, request):
+                transaction.reply(481)
             return
-        if request.uri[:5].lower() == "sips:" or request.to.uri[:5].lower() == "sips:":
+        if request.uri[:5].lower() == "sips:" or ends.to_uri[:5].lower() == "sips:":
             transaction.reply(416, "SIPS is not bridged")
             return
         try:
@@ -156,7 +155,7 @@ class Gate:
                 return
             if method == "REGISTER":
                 self._registrations.register_received(transaction, request, sender)
-            elif request.to.tag is not None:
+            elif ends.to_tag is not None:
                 self._in_dialog(transaction, request, sender)
             else:
                 self._by_address(transaction, request, sender)
@@ -167,13 +166,13 @@ class Gate:
 
     def _sender(self, transaction: ServerTransaction, request: Request) -> Address | None:
         """The proved identity, or None when a response has been sent instead."""
-        claimed = self._address_of_uri(request.from_.uri)
-        if self._is_trusted(request):
+        claimed = self._address_of_uri(request.ends.from_uri)
+        if self._trusted and self._is_trusted(request):
             asserted = request.headers.get("P-Asserted-Identity")
             return self._address_of_uri(NameAddr.parse(asserted).uri) if asserted else claimed
         if self._digest is None:
             return claimed
-        owner = self._address_of_uri(request.to.uri) if request.method == "REGISTER" else claimed
+        owner = self._address_of_uri(request.ends.to_uri) if request.method == "REGISTER" else claimed
         if owner.domain not in self._own_domains:
             transaction.reply(403, "Only our own users and trusted peers are served")
             return None
@@ -205,7 +204,7 @@ class Gate:
     def _in_dialog(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
         if request.method == "SUBSCRIBE":
             self._subscriptions.subscribe_received(
-                transaction, request, sender, self._address_of_uri(request.to.uri)
+                transaction, request, sender, self._address_of_uri(request.ends.to_uri)
             )
         elif request.method == "MESSAGE":
             self._by_address(transaction, request, sender)
@@ -221,7 +220,7 @@ class Gate:
             )
             return
         if presentity.domain not in self._own_domains and self._means_us(presentity.domain, request):
-            presentity = self._address_of_uri(request.to.uri)
+            presentity = self._address_of_uri(request.ends.to_uri)
         finding = self._directory.find(presentity.domain, Leg.SIP)
         if finding is not None:
             self._dispatch(transaction, request, sender, presentity, finding)

@@ -15,14 +15,21 @@ Implements: RFC 6665 sections 4.2.1 (SUBSCRIBE), 4.4.2, 7.2 (489), 8.2.2 (Allow-
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import BadAddress, IntervalTooBrief, NoSuchPresentity, Refused, TooMany, Unreachable
+from sip2xmpp.errors import (
+    BadAddress,
+    IntervalTooBrief,
+    NoSuchPresentity,
+    Refused,
+    StorageFailed,
+    TooMany,
+    Unreachable,
+)
 from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage, package_of
 from sip2xmpp.events.restoration import Restoration
@@ -106,7 +113,7 @@ class Notifier:
             transaction.reply(489, headers=[("Allow-Events", self.allow_events)])
             return
         try:
-            if request.to.tag is None:
+            if request.ends.to_tag is None:
                 self._begin(transaction, request, watcher, presentity, package)
             else:
                 self._go_on(transaction, request, watcher, package)
@@ -123,7 +130,7 @@ class Notifier:
     ) -> None:
         """A SUBSCRIBE outside of a dialog (RFC 6665, section 4.1.2.1)."""
         expires = self._granted(request, package)
-        flow, accept, user_agent = _flow_of(request), request.accept, request.user_agent
+        flow, accept, user_agent = _flow_of(request), request.accept_value, request.user_agent
         profile = package.profile(accept, user_agent, datagram=flow.transport is Transport.UDP)
         if profile is None:
             transaction.reply(406)
@@ -131,23 +138,23 @@ class Notifier:
         if expires and self._per_watcher[watcher] >= self._limits.per_watcher:
             transaction.reply(403, "Too Many Subscriptions")
             return
-        sender = request.from_
+        ends = request.ends
         record = DialogRecord(
             role=ROLE,
-            call_id=request.call_id,
+            call_id=ends.call_id,
             local_tag=transaction.local_tag,
-            remote_tag=sender.tag or "",
+            remote_tag=ends.from_tag or "",
             watcher=watcher,
             presentity=presentity,
             event=request.event_value or "",
-            local_uri=request.to.uri,
-            remote_uri=sender.uri,
+            local_uri=ends.to_uri,
+            remote_uri=ends.from_uri,
             remote_target=target_of(request),
             route_set=tuple(route_set_of(request)),
             cseq_ceiling=CSEQ_BLOCK,
-            remote_cseq=request.cseq.number,
+            remote_cseq=ends.cseq,
             flow=flow.to_text(),
-            accept=", ".join(accept),
+            accept=accept,
             user_agent=user_agent,
             expires_at=self.clock.seconds() + expires,
         )
@@ -181,7 +188,7 @@ class Notifier:
         if watcher != record.watcher:
             transaction.reply(403, "This subscription belongs to somebody else")
             return
-        if request.cseq.number < record.remote_cseq:
+        if request.ends.cseq < record.remote_cseq:
             transaction.reply(500, "CSeq out of order")
             return
         expires = self._granted(request, package)
@@ -189,18 +196,17 @@ class Notifier:
             subscription.unsubscribed()
             self._answer(transaction, subscription, 0, "")
             return
-        flow, accept = _flow_of(request), request.accept or _split(record.accept)
+        flow, accept = _flow_of(request), request.accept_value or record.accept
         user_agent = request.user_agent or record.user_agent
         profile = package.profile(accept, user_agent, datagram=flow.transport is Transport.UDP)
         if profile is None:
             transaction.reply(406)
             return
-        record = replace(
-            record,
-            remote_target=target_of(request) if "Contact" in request.headers else record.remote_target,
-            remote_cseq=request.cseq.number,
+        record = record.refreshed(
+            remote_target=target_of(request) if "Contact" in request.headers.first else record.remote_target,
+            remote_cseq=request.ends.cseq,
             flow=flow.to_text(),
-            accept=", ".join(accept),
+            accept=accept,
             user_agent=user_agent,
             expires_at=self.clock.seconds() + expires,
         )
@@ -210,11 +216,12 @@ class Notifier:
 
     def _named(self, request: Request) -> Subscription | None:
         """The subscription whose dialog ``request`` belongs to."""
-        subscription = self._subscriptions.get(request.to.tag or "")
+        ends = request.ends
+        subscription = self._subscriptions.get(ends.to_tag or "")
         if subscription is None:
             return None
         record = subscription.record
-        if record.call_id != request.call_id or record.remote_tag != (request.from_.tag or ""):
+        if record.call_id != ends.call_id or record.remote_tag != (ends.from_tag or ""):
             return None
         return subscription
 
@@ -235,10 +242,14 @@ class Notifier:
         if subscription.fetch:
             self._accept(transaction, subscription, expires, what)
             return
-        self.store.committed().addCallbacks(
-            lambda _: self._accept(transaction, subscription, expires, what),
-            lambda failure: self._not_stored(transaction, subscription, what, failure),
-        ).addErrback(lambda failure: self.log.failure("a SUBSCRIBE was not answered", failure))
+
+        def stored(trouble: StorageFailed | None) -> None:
+            if trouble is None:
+                self._accept(transaction, subscription, expires, what)
+            else:
+                self._not_stored(transaction, subscription, what, trouble)
+
+        self.store.after_commit(stored)
 
     def _accept(
         self, transaction: ServerTransaction, subscription: Subscription, expires: int, what: str
@@ -252,10 +263,11 @@ class Notifier:
             ("Contact", self.agent.contact_uri(_flow_of(request))),
             ("Allow-Events", self.allow_events),
         ]
-        headers += [("Record-Route", route) for route in request.record_route]
+        if "Record-Route" in request.headers.first:
+            headers += [("Record-Route", route) for route in request.record_route]
         transaction.reply(200, headers=headers)
         if what:
-            self.log.info(
+            self.log.debug(
                 "subscription {what}: {watcher} -> {presentity} ({event}, {expires} s)",
                 what=what,
                 watcher=record.watcher,
@@ -273,10 +285,10 @@ class Notifier:
             self._silent.add(record.local_tag, self.clock.seconds() + patience)
 
     def _not_stored(
-        self, transaction: ServerTransaction, subscription: Subscription, what: str, failure: Failure
+        self, transaction: ServerTransaction, subscription: Subscription, what: str, trouble: StorageFailed
     ) -> None:
         """A subscription that was there before goes on as it was, or ends as its watcher wants."""
-        self.log.failure("a subscription could not be stored", failure)
+        self.log.error("a subscription could not be stored: {trouble}", trouble=trouble)
         transaction.reply(500)
         if what == "created":
             subscription.withdraw()
@@ -298,7 +310,7 @@ class Notifier:
         if not self._per_watcher[record.watcher]:
             del self._per_watcher[record.watcher]
         if not subscription.fetch:
-            self.log.info(
+            self.log.debug(
                 "subscription ended: {watcher} -> {presentity} ({event}), {why}",
                 watcher=record.watcher,
                 presentity=record.presentity,
@@ -348,7 +360,7 @@ class Notifier:
             return None
         flow = Flow.from_text(record.flow)
         is_datagram = flow.transport is Transport.UDP
-        profile = package.profile(_split(record.accept), record.user_agent, datagram=is_datagram)
+        profile = package.profile(record.accept, record.user_agent, datagram=is_datagram)
         if profile is None:
             return None
         subscription = Subscription(
@@ -388,7 +400,3 @@ def _is_same_event(request: Request, record: DialogRecord) -> bool:
 def _flow_of(request: Request) -> Flow:
     assert request.flow is not None, "a request that was received has a flow"
     return request.flow
-
-
-def _split(accept: str) -> list[str]:
-    return accept.split(", ") if accept else []

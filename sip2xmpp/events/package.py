@@ -49,10 +49,10 @@ class EventPackage(Protocol):
     def watch(self, resource: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
         """Begin to watch; raises ``Refused`` as ``BackEnd.watch`` does."""
 
-    def profile(self, accept: Sequence[str], user_agent: str, *, datagram: bool) -> Profile | None:
+    def profile(self, accept: str, user_agent: str, *, datagram: bool) -> Profile | None:
         """The form of body for this watcher; None when it accepts nothing that we can write.
 
-        With ``datagram`` it is reached by UDP, where a body should be small.
+        ``accept`` is all that Accept says, as one value, empty if it is absent.  With ``datagram`` it is reached by UDP, where a body should be small.
         """
 
     def body(self, notification: Notification, entity: str, profile: Profile) -> Body | None:
@@ -87,7 +87,7 @@ class PresencePackage:
         self._back_end = back_end
         self._check = check
 
-        def chosen(accept: tuple[str, ...], user_agent: str, datagram: bool) -> Profile | None:
+        def chosen(accept: str, user_agent: str, datagram: bool) -> Profile | None:
             return profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
 
         self._choose = chosen
@@ -96,10 +96,9 @@ class PresencePackage:
     def watch(self, resource: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
         return self._back_end.watch(resource, watcher, fetch=fetch)
 
-    def profile(self, accept: Sequence[str], user_agent: str, *, datagram: bool) -> Profile | None:
-        written = tuple(accept)
-        is_short = len(user_agent) + sum(map(len, written)) <= LONGEST_REMEMBERED
-        return (self._remembered if is_short else self._choose)(written, user_agent, datagram)
+    def profile(self, accept: str, user_agent: str, *, datagram: bool) -> Profile | None:
+        is_short = len(user_agent) + len(accept) <= LONGEST_REMEMBERED
+        return (self._remembered if is_short else self._choose)(accept, user_agent, datagram)
 
     def body(self, notification: Notification, entity: str, profile: Profile) -> Body | None:
         if notification.document is None:

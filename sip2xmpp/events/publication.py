@@ -1,7 +1,7 @@
 """The event state compositor's edge: PUBLISH requests from the owners of our presentities.
 
-A publication is a row of the store under its entity tag.  Every accepted PUBLISH makes a new row with a tag that was
-never used before and removes the one it names, so a publisher that missed an answer gets 412 and publishes afresh.
+A publication is a row of the store.  Every accepted PUBLISH gives it an entity tag that was never used before, so a
+publisher that missed an answer gets 412 and publishes afresh.
 The presence agent hears of it by the store's feed; nothing is composed here.  The 200 leaves when the row is durable.
 
 A device that restarts has forgotten its tag, and what it published before would stand beside the new until it
@@ -19,16 +19,15 @@ from zlib import crc32
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import BadDocument, IntervalTooBrief
+from sip2xmpp.errors import BadDocument, IntervalTooBrief, StorageFailed
 from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage, package_of
 from sip2xmpp.sip.message import STAR, Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
-from sip2xmpp.store.records import Publication
+from sip2xmpp.store.records import Publication, publication_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ class Publications:
         self._packages = {package.name: package for package in packages}
         self._exists = exists
         self._limits = limits
-        self._tag_prefix = rng.randbytes(8).hex()
+        self._tag_prefix = rng.randbytes(6).hex()
         self._tags_made = 0
 
     def publish_received(
@@ -109,14 +108,14 @@ class Publications:
             if self._is_body_right(transaction, request, package):
                 self._publish(transaction, presentity, package, old=old, expires=expires)
         else:
-            renewed = replace(old, etag=self._new_tag(), expires_at=self._clock.seconds() + expires)
+            renewed = replace(old, etag=self._next_tag(old), expires_at=self._clock.seconds() + expires)
             self._change(transaction, renewed, [old], expires)
 
     def _publication(self, tag: str, presentity: Address, package: EventPackage) -> Publication | None:
-        found = self._store.publications.get(tag)
-        if found is None or found.presentity != presentity or found.package != package.name:
+        found = self._store.publications.get(publication_key(tag))
+        if found is None or found.etag != tag:
             return None
-        return found
+        return found if found.presentity == presentity and found.package == package.name else None
 
     def _is_body_right(self, transaction: ServerTransaction, request: Request, package: EventPackage) -> bool:
         """Whether the body can be published; if not, the transaction has been answered."""
@@ -156,18 +155,18 @@ class Publications:
         address or another spelling there.  The Request-URI counts.
         """
         request, now = transaction.request, self._clock.seconds()
+        last = old
         if old is not None:
             gone, source = [old], old.source
         else:
             source = source_of(request, package)
-            gone = self._replaced(presentity, package, source)
-        last = gone[0] if gone else None
+            last, gone = self._replaced(presentity, package, source)
         # COMPAT: Linphone repeats the whole document to refresh it.  The state is as old as it was.
         is_same = last is not None and last.document == request.body
         published = Publication(
             presentity=presentity,
             package=package.name,
-            etag=self._new_tag(),
+            etag=self._next_tag(last),
             source=source,
             content_type=package.accepts[0],
             document=last.document if is_same and last is not None else request.body,
@@ -176,7 +175,7 @@ class Publications:
             expires_at=now + expires,
         )
         if last is None and expires:
-            self.log.info(
+            self.log.debug(
                 "publication created: {presentity} ({package}, {user_agent})",
                 presentity=presentity,
                 package=package.name,
@@ -184,14 +183,23 @@ class Publications:
             )
         self._change(transaction, published if expires else None, gone, expires)
 
-    def _replaced(self, presentity: Address, package: EventPackage, source: str) -> list[Publication]:
-        """What an initial publication takes the place of: the same device's older one, else the oldest of too many."""
+    def _replaced(
+        self, presentity: Address, package: EventPackage, source: str
+    ) -> tuple[Publication | None, list[Publication]]:
+        """What an initial publication takes the place of.
+
+        The same device's older one, and all that have to go: that one and others of the device, else the oldest of too many.
+        """
         live = [p for p in self._store.publications.select(str(presentity)) if p.package == package.name]
+        if not live:
+            return None, live
         marks = set(source.split())
         same = [p for p in live if not marks.isdisjoint(p.source.split())]
-        if same or len(live) < self._limits.per_presentity:
-            return same
-        return [min(live, key=lambda p: p.expires_at)]
+        if same:
+            return same[0], same
+        if len(live) < self._limits.per_presentity:
+            return None, []
+        return None, [min(live, key=lambda p: p.expires_at)]
 
     def _change(
         self, transaction: ServerTransaction, new: Publication | None, gone: list[Publication], expires: int
@@ -199,35 +207,41 @@ class Publications:
         """Make the change, and answer when it is durable."""
         table = self._store.publications
         for old in gone:
-            table.remove(old.key)
+            if new is None or old.key != new.key:
+                table.remove(old.key)
         if new is not None:
             table.put(new)
         elif gone:
-            self.log.info("publication removed: {presentity}", presentity=gone[0].presentity)
-        tag = new.etag if new is not None else self._new_tag()
-        self._store.committed().addCallbacks(
-            lambda _: transaction.reply(200, headers=[("SIP-ETag", tag), ("Expires", str(expires))]),
-            lambda failure: self._not_stored(transaction, new, gone, failure),
-        )
+            self.log.debug("publication removed: {presentity}", presentity=gone[0].presentity)
+
+        def stored(trouble: StorageFailed | None) -> None:
+            if trouble is None:
+                tag = new.etag if new is not None else self._next_tag(None)
+                transaction.reply(200, headers=(("SIP-ETag", tag), ("Expires", str(expires))))
+            else:
+                self._not_stored(transaction, new, gone, trouble)
+
+        self._store.after_commit(stored)
 
     def _not_stored(
         self,
         transaction: ServerTransaction,
         new: Publication | None,
         gone: list[Publication],
-        failure: Failure,
+        trouble: StorageFailed,
     ) -> None:
-        self.log.failure("a publication could not be stored", failure)
+        self.log.error("a publication could not be stored: {trouble}", trouble=trouble)
         if new is not None:
             self._store.publications.remove(new.key)
         for old in gone:
             self._store.publications.put(old)
         transaction.reply(500)
 
-    def _new_tag(self) -> str:
-        """An entity tag that no publication has or had, in this run of the process or another."""
+    def _next_tag(self, old: Publication | None) -> str:
+        """An entity tag of ``old``, or of a new publication, that no one has or had, in this run of the process or another."""
         self._tags_made += 1
-        return f"{self._tag_prefix}.{self._tags_made:x}"
+        tag = f"{self._tag_prefix}.{self._tags_made:x}"
+        return tag if old is None else f"{old.key}~{tag}"
 
 
 def _is_accepted(request: Request, package: EventPackage) -> bool:

@@ -280,7 +280,7 @@ class PresenceAgent:
     def _compose(self, watched: _Presentity) -> Notification:
         """The current view of those who may see; the same object as before if the document is the same."""
         live = [p for p in self._publications.select(str(watched.address)) if p.package == PACKAGE]
-        fingerprint = tuple((p.source or p.etag, p.published_at, p.document) for p in live)
+        fingerprint = tuple((p.source or p.key, p.published_at, p.document) for p in live)
         if watched.current is not None and fingerprint == watched.fingerprint:
             return watched.current
         watched.fingerprint = fingerprint
@@ -313,7 +313,7 @@ class PresenceAgent:
                 self._look_again(watched, document.changes_at)
             sources.append(
                 Source(
-                    id=publication.source or publication.etag,
+                    id=publication.source or publication.key,
                     rank=Rank.PUBLISHED,
                     published_at=publication.published_at,
                     document=document,

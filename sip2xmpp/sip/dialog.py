@@ -7,17 +7,21 @@ over and over with another CSeq, state and body, so :meth:`Dialog.prepare` write
 Implements: RFC 3261, section 12; RFC 6665, sections 4.1.3, 4.2.1 and 4.4.1.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.sip.grammar import Params, is_token, quote, writable
+from sip2xmpp.sip.grammar import Params, format_params, is_token, quote, writable
 from sip2xmpp.sip.headers import CSEQ_LIMIT, MediaType, NameAddr
 from sip2xmpp.sip.message import STAR, Request, make_request
-from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.sip.uri import PLAIN, PLAIN_LENGTH, SipUri
 
 #   ``remote_cseq`` of a dialog in which the peer has not sent a request yet.
 NO_CSEQ = -1
+_PARAMS = r"(?:;(?!method)[a-z0-9.+-]+(?:=[A-Za-z0-9.\-]+)?)*"
+#   One Contact as most clients write it; a Request-URI can be made of it.
+_USUAL_CONTACT = re.compile(rf' ?(?:"[^"\\<>]*" ?)?<({PLAIN}{_PARAMS})>{_PARAMS}')
 
 
 class Dialog:
@@ -130,27 +134,28 @@ class Dialog:
 
         ``fixed_headers`` are Contact, Event, User-Agent and the like.  It is stale once the remote target changes.
         """
-        uri, routes = self._way()
+        uri, routes = self._way() if self.route_set else (self.remote_target, ())
         lines = [
             f"{method} {uri} SIP/2.0",
             "Max-Forwards: 70",
-            f"From: {self._local()}",
-            f"To: {self._remote()}",
+            f"From: <{self.local_uri}>{_tag_text(self.local_tag)}",
+            f"To: <{self.remote_uri}>{_tag_text(self.remote_tag)}",
             f"Call-ID: {self.call_id}",
             *[f"Route: {route}" for route in routes],
             *[f"{name}: {value}" for name, value in fixed_headers],
         ]
         # Every notification is made of this, so it is written as text; one look at the whole replaces one at each part.
-        head, *rest = written = "\n".join(lines).split("\n")
+        written = "\r\n".join(lines)
         if (
-            len(written) != len(lines)
-            or head.count(" ") != 2
-            or any("\r" in line or "\0" in line for line in lines)
+            not written.count("\n") == written.count("\r") == len(lines) - 1
+            or lines[0].count(" ") != 2
+            or "\0" in written
         ):
             raise ValueError(f"a line of a {method} to {uri!r} would break it")
+        head = len(lines[0]) + 2
         return Prepared(
-            f"{head}\r\n".encode("utf-8", "surrogateescape"),
-            "".join([f"{line}\r\n" for line in rest]).encode("utf-8", "surrogateescape"),
+            written[:head].encode("utf-8", "surrogateescape"),
+            written[head:].encode("utf-8", "surrogateescape") + b"\r\n",
         )
 
     def _local(self) -> NameAddr:
@@ -201,6 +206,10 @@ class Prepared(NamedTuple):
 
 def target_of(request: Request) -> str:
     """The one Contact address of a request that makes or refreshes a dialog."""
+    raw = request.headers.first.get("Contact", "")
+    usual = _USUAL_CONTACT.fullmatch(raw) if len(raw) <= PLAIN_LENGTH and request.headers.are_single else None
+    if usual is not None:
+        return usual[1]
     contacts = request.contacts
     if contacts is STAR or len(contacts) != 1:
         raise BadMessage(f"a {request.method} needs exactly one Contact", 400, request)
@@ -217,6 +226,8 @@ def target_of(request: Request) -> str:
 
 def route_set_of(request: Request) -> list[str]:
     """The Record-Route values of a request that makes a dialog, each of which a request can be sent to."""
+    if "Record-Route" not in request.headers.first:
+        return []
     route_set = request.record_route
     try:
         for route in route_set:
@@ -224,6 +235,11 @@ def route_set_of(request: Request) -> list[str]:
     except BadMessage as bad:
         raise BadMessage(f"a Record-Route that cannot be followed: {bad}", 400, request) from None
     return route_set
+
+
+def _tag_text(tag: str) -> str:
+    """The parameter for ``tag`` as it is written."""
+    return f";tag={tag}" if tag.isalnum() else format_params(_tag_params(tag))
 
 
 def _tag_params(tag: str) -> Params:

@@ -137,6 +137,11 @@ class Headers:
             first = self._first = dict(reversed(self._fields or ()))
         return first
 
+    @property
+    def are_single(self) -> bool:
+        """Whether it is plain that no name has two lines, so that ``first`` is all there is."""
+        return self._fields is None
+
     def raw(self, name: str) -> str | None:
         """The first value of ``name``, given as :func:`written_name` has it, untrimmed."""
         return self.first.get(name)

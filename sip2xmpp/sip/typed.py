@@ -5,6 +5,7 @@ Implements: RFC 3261, section 20; RFC 6665, section 8.4.
 
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from sip2xmpp.errors import BadMessage
@@ -134,7 +135,8 @@ class Message:
     @property
     def expires(self) -> int | None:
         """Expires in seconds, 0 to 2**32-1; None if absent or malformed (RFC 3261, section 20.19)."""
-        return self._optional("Expires", seconds)
+        raw = self.headers.first.get("Expires")
+        return None if raw is None else _seconds(raw)
 
     @property
     def event(self) -> Event | None:
@@ -180,6 +182,14 @@ class Message:
         return self._tokens("Accept")
 
     @property
+    def accept_value(self) -> str:
+        """All that Accept says, as one value; empty if absent."""
+        headers = self.headers
+        if headers.are_single:
+            return headers.first.get("Accept", "").strip(LWS)
+        return ", ".join(self.accept)
+
+    @property
     def supported(self) -> list[str]:
         return self._tokens("Supported")
 
@@ -189,6 +199,11 @@ class Message:
 
     def _tokens(self, name: str) -> list[str]:
         return [value for value in self._many(name, str) if value]
+
+
+@lru_cache(maxsize=1024)
+def _seconds(raw: str) -> int | None:
+    return seconds(raw.strip(LWS))
 
 
 def _first_via(text: str) -> Via:

@@ -720,7 +720,7 @@ def test_a_refresh_that_cannot_be_stored_leaves_the_subscription_as_it_was(
     bob, alice = Phone(network, "192.0.2.20", BOB), Phone(network, "192.0.2.10", ALICE)
     line = bob.subscribe(ALICE)
     network.drive(0.1)
-    store.waiting.pop().callback(None)
+    store.waiting.pop()(None)
     network.drive(1)
     store.broken = True
     line.send(600)

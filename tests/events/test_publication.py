@@ -1,11 +1,12 @@
 """PUBLISH as a phone sends it: every row of RFC 3903, section 6, and what the watchers see of it."""
 
 import pytest
-from twisted.internet.defer import Deferred, fail
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
+from sip2xmpp.errors import StorageFailed
 from sip2xmpp.events.publication import PublicationLimits
+from sip2xmpp.store.interface import Told
 from sip2xmpp.store.memory import MemoryStore
 from tests.events.gateway import Gateway
 from tests.events.phone import Exchange, Phone
@@ -302,14 +303,14 @@ class SlowStore(MemoryStore):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock)
-        self.waiting: list[Deferred[None]] = []
+        self.waiting: list[Told] = []
         self.broken = False
 
-    def committed(self) -> Deferred[None]:
+    def after_commit(self, call: Told) -> None:
         if self.broken:
-            return fail(OSError("the disk is full"))
-        self.waiting.append(Deferred())
-        return self.waiting[-1]
+            call(StorageFailed("the disk is full"))
+        else:
+            self.waiting.append(call)
 
 
 def test_nothing_is_acknowledged_before_it_is_stored(network: Network, clock: Clock) -> None:
@@ -321,8 +322,8 @@ def test_nothing_is_acknowledged_before_it_is_stored(network: Network, clock: Cl
     line = bob.subscribe(ALICE)
     network.drive(0.4)
     assert exchange.final is None and line.exchanges[0].final is None and not line.notifies
-    for deferred in store.waiting:
-        deferred.callback(None)
+    for told in store.waiting:
+        told(None)
     network.drive(0.4)
     assert exchange.status == 200 and line.status == 200 and line.states == ["active"]
 

@@ -269,7 +269,7 @@ def test_what_cannot_be_stored_is_500_and_changes_nothing(network: Network, cloc
     store = SlowStore(clock)
     desk = Desk(network, Gateway(network, store=store))
     desk.register("<sip:a@192.0.2.10>", expires=600)
-    store.waiting.pop().callback(None)
+    store.waiting.pop()(None)
     network.drive(1)
     before = desk.bindings
     store.broken = True

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip2xmpp.errors import BadMessage
+from sip2xmpp.sip.dialog import target_of
 from sip2xmpp.sip.headers import NameAddr
 from sip2xmpp.sip.message import Request, make_response, parse_message
 from sip2xmpp.sip.responses import response_octets
@@ -110,3 +111,32 @@ def test_a_response_is_written_at_once_as_it_would_be_built(
 def test_a_header_that_would_break_a_response_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="cannot hold"):
         response_octets(arrived(), 200, None, [("Expires", value)], b"", None)
+
+
+CONTACTS = st.one_of(
+    st.tuples(
+        st.sampled_from(["", " ", '"Bob" ', "Bob "]),
+        st.sampled_from(
+            ["<sip:bob@192.0.2.9", "<sip:bob@192.0.2.9:5060", "<sip:192.0.2.9", "<sips:bob@b.example"]
+        ),
+        st.sampled_from(
+            ["", ";ob", ";transport=tcp", ";method=INVITE", ";METHOD=x", "?subject=x", ";line=a%20b"]
+        ),
+        st.sampled_from(
+            [">", ">;expires=60", '>;+sip.instance="<urn:uuid:1>"', ">, <sip:x@y>", ">;q=0.5;x", ""]
+        ),
+    ).map("".join),
+    st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=40),
+)
+
+
+@given(CONTACTS)
+def test_the_target_of_a_dialog_is_what_the_grammar_says_of_the_contact(contact: str) -> None:
+    try:
+        short, long = (arrived(method="SUBSCRIBE", Contact=value) for value in (contact, f" \t{contact} \t"))
+        expected = target_of(long)
+    except BadMessage:
+        with pytest.raises(BadMessage):
+            target_of(arrived(method="SUBSCRIBE", Contact=contact))
+        return
+    assert target_of(short) == expected
