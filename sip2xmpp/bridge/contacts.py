@@ -11,8 +11,9 @@ Implements: RFC 6121 section 3 and appendix A; RFC 7247 section 3 (loops); RFC 8
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 
-from sip2xmpp.address import Address
+from sip2xmpp.address import CACHE_SIZE, CACHED_LENGTH, Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.authorization import Chart, Subscription, chart_of, inbound
 from sip2xmpp.bridge.outbox import domain_of
@@ -35,15 +36,20 @@ class Realm:
     def __init__(self, domains: Collection[str], addressing: Addressing) -> None:
         self._domains = frozenset(domains)
         self._addressing = addressing
+        self._remembered = lru_cache(CACHE_SIZE)(self._examine)
 
     def admit(self, jid: str) -> Address:
         """The sender's address.  Raises ``StanzaRefused``, or ``BadAddress`` for a JID that is none."""
+        sender = bare(jid)
+        return self._remembered(sender) if len(sender) <= CACHED_LENGTH else self._examine(sender)
+
+    def _examine(self, jid: str) -> Address:
         domain = domain_of(jid)
         if self._addressing.is_ours(domain):
             raise StanzaRefused("not-allowed", "This gateway does not talk to itself")
         if self._domains and domain not in self._domains:
             raise StanzaRefused("forbidden", f"This gateway does not serve {domain}")
-        return self._addressing.address_of_jid(bare(jid))
+        return self._addressing.address_of_jid(jid)
 
 
 class Contacts:
@@ -95,15 +101,17 @@ class Contacts:
 
     def available(self, sender: str, recipient: str, availability: Availability) -> None:
         self._realm.admit(sender)
-        _, _, resource = sender.partition("/")
-        if self._contact(recipient).local:
-            self._presentities.available_received(bare(recipient), bare(sender), resource, availability)
+        contact, _, resource = sender.partition("/")
+        watcher = bare(recipient)
+        if self._contact(watcher).local:
+            self._presentities.available_received(watcher, contact, resource, availability)
 
     def unavailable(self, sender: str, recipient: str, availability: Availability) -> None:
         self._realm.admit(sender)
-        _, _, resource = sender.partition("/")
-        if self._contact(recipient).local:
-            self._presentities.unavailable_received(bare(recipient), bare(sender), resource, availability)
+        contact, _, resource = sender.partition("/")
+        watcher = bare(recipient)
+        if self._contact(watcher).local:
+            self._presentities.unavailable_received(watcher, contact, resource, availability)
 
     def error(self, sender: str, recipient: str, error: StanzaError, *, stanza_id: str | None) -> None:
         self._presentities.error_received(bare(recipient), bare(sender), error.condition)

@@ -15,6 +15,7 @@ Implements: RFC 8048 section 6; RFC 4480 and XEP-0108, XEP-0107, XEP-0319, XEP-0
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from math import inf
 from typing import Final
 
@@ -95,20 +96,18 @@ def _document(entity: str, contact: Address, resources: Mapping[str, Availabilit
     available = [(name, said) for name, said in resources.items() if said.available]
     if not available:
         return _gone(entity, resources.values())
-    available.sort(key=_rank)
+    if len(available) > 1:
+        available.sort(key=_rank)
+    person = _person(entity, [said for _, said in available])
+    state = _state_of_winner(available[0][1].show, person.activities if person is not None else ())
     tuples: dict[str, Tuple] = {}
     for name, said in available:
-        made = tuple_of(name, said, contact, tuples)
+        made = tuple_of(name, said, contact, tuples, extended=None if tuples else EXTENDED[state])
         tuples[made.id] = made
-    winner, *others = tuples.values()
-    person = _person(entity, [said for _, said in available])
-    state = _state_of_winner(winner, person.activities)
-    if person == Person(id=person.id, timestamp=person.timestamp):
-        persons: tuple[Person, ...] = ()
-    else:
-        persons = (person,)
     return Presence(
-        entity=entity, tuples=(replace(winner, extended=EXTENDED[state]), *others), persons=persons
+        entity=entity,
+        tuples=tuple(tuples.values()),
+        persons=(person,) if person is not None else (),
     )
 
 
@@ -120,23 +119,27 @@ def _rank(item: tuple[str, Availability]) -> tuple[int, int, float, str]:
     return (-said.priority, _MOST_AVAILABLE_FIRST.index(said.show), newest_first, name)
 
 
-def _state_of_winner(winner: Tuple, activities: Iterable[Activity]) -> State:
+def _state_of_winner(show: Show | None, activities: Iterable[Activity]) -> State:
     """Show is what the user chose; but away or dnd with a call is a call (the show still tells which of the two)."""
-    called = any(activity.name == "on-the-phone" for activity in activities)
-    if called and winner.show in (Show.AWAY, Show.XA, Show.DND):
-        return State.ON_THE_PHONE
-    return STATE_OF_SHOW[winner.show]
+    if show in (Show.AWAY, Show.XA, Show.DND):
+        for activity in activities:
+            if activity.name == "on-the-phone":
+                return State.ON_THE_PHONE
+    return STATE_OF_SHOW[show]
 
 
-def _person(entity: str, said: list[Availability]) -> Person:
+def _person(entity: str, said: list[Availability]) -> Person | None:
     """What is known of the human: from the resource that speaks for the contact, else from the next that says it."""
     first = said[0]
     activity = next((one.activity for one in said if one.activity is not None), None)
     mood = next((one.mood for one in said if one.mood is not None), None)
     nickname = next((one.nickname for one in said if one.nickname), None)
+    notes = notes_of(first.statuses)
+    if activity is None and mood is None and nickname is None:
+        return Person(id=_id_of(entity), notes=notes, timestamp=first.stamp) if notes else None
     person = Person(
-        id=person_id(entity),
-        notes=notes_of(first.statuses),
+        id=_id_of(entity),
+        notes=notes,
         cipid=Cipid(display_name=nickname) if nickname else None,
         timestamp=first.stamp,
     )
@@ -148,6 +151,9 @@ def _person(entity: str, said: list[Availability]) -> Person:
         felt, note = mood_to_rpid(mood)
         person = replace(person, moods=(felt,), mood_note=note)
     return person
+
+
+_id_of = lru_cache(4096)(person_id)
 
 
 def _gone(entity: str, farewells: Iterable[Availability]) -> Presence:

@@ -1,15 +1,17 @@
 """Jabber ids as presentities: the back end behind which SIP users watch Jabber users.
 
 State is held per *pair* of one SIP watcher and one Jabber contact, because only the contact's server knows who may see
-what: what it sends to one watcher is never shown to another.  All of a watcher's dialogs join the same pair.  A pair's
-authorization is a stored record; its end is the contact's word (``unsubscribed``), never the end of a dialog.  What the
-contact's resources said is a cache that the server refreshes; after a reconnect every pair is probed again, and what has
-not been said again within ``PROBE_SECONDS`` is gone.
+what: what it sends to one watcher is never shown to another.  Only where several are sent the very same is it mapped, and
+later written, once for them all.  All of a watcher's dialogs join the same pair.  A pair's authorization is a stored record;
+its end is the contact's word (``unsubscribed``), never the end of a dialog.  What the contact's resources said is a cache
+that the server refreshes; after a reconnect every pair is probed again, and what has not been said again within
+``PROBE_SECONDS`` is gone.
 
 Implements: RFC 8048 section 5 (SIP watcher, XMPP contact); RFC 6121 sections 3.1, 4.3.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -19,7 +21,6 @@ from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.mapping import presence_from_resources
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
-from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadAddress, NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
@@ -48,6 +49,9 @@ GHOST_SECONDS = 6 * 3_600.0
 
 RESOURCES = 16
 """Resources kept of one contact; more would only be a way to fill memory."""
+
+ALIKE = 512
+"""Presences remembered, so that what a contact sends to many watchers is mapped and written once."""
 
 GONE = frozenset({"item-not-found", "gone", "jid-malformed"})
 """Presence errors that say the contact does not exist."""
@@ -92,27 +96,37 @@ class _Pair:
     known: bool = False
     probed_at: float = 0.0
     probe_ends: IDelayedCall | None = None
+    key: str = field(init=False)
+    entity: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.watcher_jid} {self.contact_jid}"
+    def __post_init__(self) -> None:
+        self.key = f"{self.watcher_jid} {self.contact_jid}"
+        self.entity = self.contact.sip_uri()
 
-    def document(self) -> Presence | None:
-        """The contact's presence for this watcher, or None while nothing is known."""
+    def presence(self) -> Notification:
+        """The contact's presence for this watcher, without a document while nothing is known."""
         if not self.known:
-            return None
-        entity = self.contact.sip_uri()
+            return Notification(standing=Standing.ACTIVE)
         if not self.resources:
             farewell = self.farewell
             text = farewell.statuses[0][1] if farewell is not None and farewell.statuses else ""
-            return offline_document(entity, text=text, since=farewell.stamp if farewell is not None else None)
+            since = farewell.stamp if farewell is not None else None
+            document = offline_document(self.entity, text=text, since=since)
+            return Notification(standing=Standing.ACTIVE, document=document)
         resources = self.resources
         if self.mood is not None or self.activity is not None:
             resources = {
                 name: replace(said, mood=said.mood or self.mood, activity=said.activity or self.activity)
                 for name, said in resources.items()
             }
-        return presence_from_resources(entity, self.contact, resources)
+        return _presence(self.entity, self.contact, tuple(resources.items()))
+
+
+@lru_cache(maxsize=ALIKE)
+def _presence(entity: str, contact: Address, resources: tuple[tuple[str, Availability], ...]) -> Notification:
+    """What a contact says by these resources; the same object for whoever is sent the very same."""
+    document = presence_from_resources(entity, contact, dict(resources))
+    return Notification(standing=Standing.ACTIVE, document=document)
 
 
 class XmppPresentities:
@@ -227,7 +241,8 @@ class XmppPresentities:
         pair.known = True
         pair.farewell = None
         pair.resources[resource] = said
-        self._tell_all(pair)
+        if pair.watches:
+            self._tell_all(pair, pair.presence())
 
     def unavailable_received(
         self, watcher_jid: str, contact_jid: str, resource: str, said: Availability
@@ -381,10 +396,12 @@ class XmppPresentities:
         pair.unconfirmed = set()
         self._tell_all(pair)
 
-    def _tell_all(self, pair: _Pair) -> None:
+    def _tell_all(self, pair: _Pair, notification: Notification | None = None) -> None:
+        """Tell every watch what is so now, which is looked up unless it is known."""
         if not pair.watches:
             return
-        notification = self._notification(pair)
+        if notification is None:
+            notification = self._notification(pair)
         for watch in tuple(pair.watches):
             if watch.told or watch.fetch:
                 self._give(watch, notification)
@@ -404,7 +421,7 @@ class XmppPresentities:
     def _notification(self, pair: _Pair) -> Notification:
         state = self._state(pair)
         if state is Kind.AUTHORIZED:
-            return Notification(standing=Standing.ACTIVE, document=pair.document())
+            return pair.presence()
         if state is Kind.DENIED:
             return Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
         return Notification(standing=Standing.PENDING)

@@ -10,6 +10,7 @@ XEP-0203 and XEP-0319 <-> RFC 3863 timestamp and RFC 4480 user-input.
 
 from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import floor
 from typing import Final
 
@@ -39,14 +40,23 @@ def priority_from_sip(priority: float | None) -> int:
     return 0 if priority is None else round(min(1.0, max(0.0, priority)) * _STEPS)
 
 
-def tuple_of(resource: str, said: Availability, contact: Address, taken: Container[str]) -> Tuple:
+def tuple_of(
+    resource: str,
+    said: Availability,
+    contact: Address,
+    taken: Container[str],
+    *,
+    extended: str | None = None,
+) -> Tuple:
     """The open tuple of an available resource; ``taken`` are ids that are used already."""
     idle = said.idle_since
+    wanted, uri = _names_of(contact, resource)
     return Tuple(
-        id=fresh_id(id_of_resource(resource), taken),
+        id=fresh_id(wanted, taken),
         basic=Basic.OPEN,
         show=said.show,
-        contact=contact.sip_uri(gr=resource),
+        extended=extended,
+        contact=uri,
         priority=priority_to_sip(said.priority),
         notes=notes_of(said.statuses),
         timestamp=said.stamp,
@@ -54,10 +64,16 @@ def tuple_of(resource: str, said: Availability, contact: Address, taken: Contain
     )
 
 
+@lru_cache(maxsize=4096)
+def _names_of(contact: Address, resource: str) -> tuple[str, str]:
+    """The id of a resource and its address; asked at each change of its presence."""
+    return id_of_resource(resource), contact.sip_uri(gr=resource)
+
+
 def notes_of(statuses: Iterable[tuple[str, str]]) -> tuple[Note, ...]:
     """One note for each status that is not empty."""
     return tuple(
-        Note(text=text.strip(), language=language or None) for language, text in statuses if text.strip()
+        [Note(text=text.strip(), language=language or None) for language, text in statuses if text.strip()]
     )
 
 

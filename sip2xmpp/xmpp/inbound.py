@@ -107,24 +107,20 @@ class Inbound:
         if not attributes.get("from") or not attributes.get("to"):
             log.debug("dropped a {kind} without from or to", kind=stanza.name)
             return
-        handled = log.failuresHandled(
-            "while taking a {kind} from {sender}", kind=stanza.name, sender=attributes["from"]
-        )
-        with handled as operation:
-            try:
-                if stanza.name == "presence":
-                    self._presence_received(stanza, attributes["from"], attributes["to"])
-                elif stanza.name == "message":
-                    self._message_received(stanza, attributes["from"], attributes["to"])
-                elif stanza.name == "iq":
-                    self._answer_iq(stanza)
-            except StanzaRefused as refused:
-                self._answer(stanza, refused.error)
-                return
-            except BadAddress as fault:
-                self._answer(stanza, stanza_error("jid-malformed", str(fault)))
-                return
-        if operation.failed:
+        name, sender, recipient = stanza.name, attributes["from"], attributes["to"]
+        try:
+            if name == "presence":
+                self._presence_received(stanza, sender, recipient)
+            elif name == "message":
+                self._message_received(stanza, sender, recipient)
+            elif name == "iq":
+                self._answer_iq(stanza)
+        except StanzaRefused as refused:
+            self._answer(stanza, refused.error)
+        except BadAddress as fault:
+            self._answer(stanza, stanza_error("jid-malformed", str(fault)))
+        except Exception:  # noqa: BLE001 - one sender must not stop the stream of all
+            log.failure("while taking a {kind} from {sender}", kind=name, sender=sender)
             self._answer(stanza, stanza_error("internal-server-error"))
 
     def _presence_received(self, stanza: Element, sender: str, recipient: str) -> None:

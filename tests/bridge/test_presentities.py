@@ -184,6 +184,15 @@ def test_each_watcher_sees_what_was_sent_to_it_and_nothing_else(scene: Scene) ->
 # approval
 
 
+def test_what_two_watchers_are_sent_alike_is_made_once_and_parts_with_the_next_stanza(scene: Scene) -> None:
+    lookers = {who: scene.authorized(who)[0] for who in (BOB, ALICE)}
+    for who in lookers:
+        scene.presentities.available_received(who, JULIET, "balcony", said(Show.AWAY, "feeding swans"))
+    assert lookers[BOB].last is lookers[ALICE].last
+    scene.presentities.available_received(BOB, JULIET, "balcony", said(Show.DND, "for bob alone"))
+    assert [lookers[who].brief()[-1] for who in (BOB, ALICE)] == ["active open dnd", "active open away"]
+
+
 def test_approval_is_active_and_asks_for_presence(scene: Scene) -> None:
     looker, _ = scene.watch()
     scene.wire.take()
