@@ -5,12 +5,24 @@ what was *stated*: an attribute that is None or an empty tuple means nothing was
 and moods keep document order, because clients differ in which one they take.  Unknown extension elements are
 kept as canonical XML octets and written back where they stood.
 
+Several of these values are made at every change of anybody's presence, and the large ones are copied with a few fields
+changed.  So they are frozen for the type checker only: to refuse assignments would cost more than half of making one.
+
 Implements: RFC 3863 (PIDF), RFC 4479 (data model), RFC 4480 (RPID), RFC 4482 (CIPID), RFC 8048 section 6 (show).
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def frozen_value(kind: type[T]) -> type[T]:
+    """A dataclass that nothing changes once it is made."""
+    return dataclass(slots=True, kw_only=True, unsafe_hash=True)(kind)
 
 
 class Basic(Enum):
@@ -29,7 +41,7 @@ class Show(Enum):
     DND = "dnd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Note:
     """Human-readable text; ``language`` is an RFC 5646 tag or None when none was stated."""
 
@@ -53,7 +65,7 @@ class Mood:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class UserInput:
     """Recent use of the device (RFC 4480, section 3.15); ``threshold`` in seconds."""
 
@@ -86,7 +98,7 @@ class Capabilities:
     event_packages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Tuple:
     """One way to reach the presentity (RFC 3863, section 4.1.2).
 
@@ -115,7 +127,7 @@ class Tuple:
     extensions: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Person:
     """The human (RFC 4479, section 3.2) with RPID attributes.
 
@@ -140,7 +152,7 @@ class Person:
     extensions: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Device:
     """A device (RFC 4479, section 3.3)."""
 
@@ -153,7 +165,7 @@ class Device:
     extensions: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Presence:
     """A whole document.  ``entity`` is the presentity's URI as written (``sip:``, ``pres:``, ...).
 

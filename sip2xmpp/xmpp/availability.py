@@ -9,7 +9,7 @@ Implements: RFC 6121 section 4.7; XEP-0107; XEP-0108; XEP-0203; XEP-0319.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sip2xmpp.documents.presence import Show
+from sip2xmpp.documents.presence import Show, frozen_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class UserMood:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Availability:
     """The state of one resource.
 
