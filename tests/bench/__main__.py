@@ -29,7 +29,10 @@ PUBLISH -> NOTIFY at n/s       milliseconds from a PUBLISH to each of its ten NO
                                its last PUBLISH answered counts from when it was due
 memory                         proportional set size of all processes of the server, in MiB, six seconds after everybody has
                                arrived at 1,500 a second; includes what the server keeps of transactions or has not given back
-stanza -> NOTIFY               a Jabber user's presence through a real Prosody and the gateway, one at a time
+PUBLISH -> stanza              20 SIP users whom ten Jabber users each watch through a real Prosody: stanzas that arrive a
+                               second, 16 changes at a time; then milliseconds with one change at a time
+stanza -> NOTIFY               the other way: changes a second of ten Jabber users at once until their watcher has the NOTIFY;
+                               then milliseconds with one change at a time
 =============================  ======================================================================================
 
 The second table is processor time of all processes and threads of the server (for ``postgres`` those of the database as well),

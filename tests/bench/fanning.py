@@ -24,7 +24,10 @@ AFTERWARDS: Final = 5.0
 
 
 def fan_out(load: Load, demand: Demand) -> dict[str, Result]:
-    """``changes`` of one presentity one after the other, each when all ``size`` watchers have been told of the one before."""
+    """``changes`` of one presentity one after the other, each when all ``size`` watchers have been told of the one before.
+
+    Where some never are it is the last one.
+    """
     presentity = load.presentity("fan", demand.size)
     lost = publish_all(load, [presentity])
     _, missing = subscribe_all(load, [presentity] * demand.size)
@@ -55,9 +58,11 @@ def fan_out(load: Load, demand: Demand) -> dict[str, Result]:
         told = 0
         publisher.publish(answered)
         mark = publisher.mark
-        load.wire.run(all_told, PATIENCE)
+        complete = load.wire.run(all_told, PATIENCE)
         wholes.append(samples[-1] if told else PATIENCE)
-    result = phase.end(samples, demand.changes * demand.size - len(samples) + refused + missing + lost)
+        if not complete:
+            break
+    result = phase.end(samples, len(wholes) * demand.size - len(samples) + refused + missing + lost)
     return {
         "": {
             **result,

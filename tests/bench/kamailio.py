@@ -1,10 +1,10 @@
 """Kamailio 5.6 as a presence server, from Debian's packages: the peer that the figures are compared with.
 
 Three variants.  ``STOCK`` is what Debian ships: its debugging allocator, two workers.  ``TUNED`` is the fastest that was found:
-the TLSF allocator, all its memory touched at the start, one worker.  Both are in memory only and do not survive a restart, so
-they belong beside ``memory:``; beside the durable store they are what durability is up against.  ``DURABLE`` is Kamailio with
-its own defaults for a database, tuned as far as that goes: documents are written through to PostgreSQL, subscriptions are kept
-in memory and written from time to time, four workers.
+the TLSF allocator, all its memory touched at the start, one worker (a second one makes PUBLISH somewhat faster and NOTIFY
+slower).  Both are in memory only and do not survive a restart, so they belong beside ``memory:``; beside the durable store they
+are what durability is up against.  ``DURABLE`` is Kamailio with its own defaults for a database, tuned as far as that goes:
+documents are written through to PostgreSQL, subscriptions are kept in memory and written from time to time, four workers.
 """
 
 import shutil

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.crossing import crossing
+from tests.bench.crossing_rates import to_jabber, to_sip
 
 INSIDE: Final[Mapping[str, Callable[[Path, str, int], dict[str, Any]]]] = {
     "crossing": crossing,
+    "to_jabber": to_jabber,
+    "to_sip": to_sip,
 }
 
 
@@ -66,6 +69,8 @@ class Sizes:
     kept: int
     kept_rate: float
     kept_seconds: float
+    publications_across: int
+    stanzas_across: int
     crossings: int
     many: int = 5000
 
@@ -87,7 +92,7 @@ def rows(sizes: Sizes) -> list[Row]:
             lower_is_better=True,
             operation="SUBSCRIBE, at a moderate pace",
         ),
-        *_crossings(sizes.crossings),
+        *_crossings(sizes),
     ]
 
 
@@ -140,16 +145,33 @@ def _crowds(sizes: Sizes) -> Iterator[Row]:
             )
 
 
-def _crossings(size: int) -> Iterator[Row]:
+def _crossings(sizes: Sizes) -> Iterator[Row]:
+    to_jabber = Row(
+        title="PUBLISH -> stanza, deliveries",
+        load="to_jabber",
+        size=sizes.publications_across,
+        operation="PUBLISH -> stanza",
+    )
+    yield to_jabber
+    for figure in ("p50", "p99"):
+        title = f"PUBLISH -> stanza, one at a time, {figure}"
+        yield replace(to_jabber, title=title, value=f"single_{figure}", unit="ms", lower_is_better=True)
+    yield Row(
+        title="stanza -> NOTIFY, changes",
+        load="to_sip",
+        size=sizes.stanzas_across,
+        value="changes",
+        operation="stanza -> NOTIFY",
+    )
     for figure in ("p50", "p99"):
         yield Row(
-            title=f"stanza -> NOTIFY, {figure}",
+            title=f"stanza -> NOTIFY, one at a time, {figure}",
             load="crossing",
-            size=size,
+            size=sizes.crossings,
             value=figure,
             unit="ms",
             lower_is_better=True,
-            operation="stanza -> NOTIFY",
+            operation="stanza -> NOTIFY, one at a time",
         )
 
 
@@ -165,6 +187,8 @@ FULL: Final = rows(
         kept=50_000,
         kept_rate=1500.0,
         kept_seconds=6.0,
+        publications_across=2000,
+        stanzas_across=10000,
         crossings=500,
     )
 )
@@ -180,6 +204,8 @@ QUICK: Final = rows(
         kept=5000,
         kept_rate=1500.0,
         kept_seconds=6.0,
+        publications_across=500,
+        stanzas_across=2000,
         crossings=100,
     )
 )
@@ -195,6 +221,8 @@ SMALLEST: Final = rows(
         kept=50,
         kept_rate=500.0,
         kept_seconds=0.1,
+        publications_across=20,
+        stanzas_across=20,
         crossings=5,
         many=300,
     )

@@ -113,6 +113,9 @@ def _circumstances(runs: Sequence[Result]) -> list[str]:
     )
     if others > CROWDED:
         remarks.append(f"others used {others:.1f} of a core")
+    beside = [run["prosody_share"] for run in runs if "prosody_share" in run]
+    if beside:
+        remarks.append(f"Prosody used {median(beside):.0%} of a core")
     remarks += [
         f"{name}: {number:,}" for name, number in sorted(counted.items()) if number and name not in EXPECTED
     ]
