@@ -83,7 +83,12 @@ class Parts:
     def legs(self) -> dict[str, dict[str, Any]]:
         """The state of each leg, for ``/health``."""
         legs: dict[str, dict[str, Any]] = {
-            "sip": {"state": "up", "counters": asdict(self.transports.counters)},
+            "sip": {
+                "state": "up",
+                "overload": self.transports.overload.report(),
+                "receive_buffer_drops": self.transports.receive_buffer_drops(),
+                "counters": asdict(self.transports.counters),
+            },
             "store": {"state": "up"},
             "xmpp": {"state": "off"},
         }

@@ -17,6 +17,7 @@ from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.dns import AddressRecord, DnsFailed, Naptr, Srv
 from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
 from sip2xmpp.sip.message import Request, Response, parse_message
+from sip2xmpp.sip.overload import Overload
 from sip2xmpp.sip.transport import TransportUser
 
 UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
@@ -220,6 +221,7 @@ class Host:
         self.network = network
         self.address = address
         self.counters = Counters()
+        self.overload = Overload(network.clock, self.counters)  # type: ignore[arg-type]
         self.places = {
             transport: HostPort(address, port + 1 if transport is TLS else port) for transport in transports
         }

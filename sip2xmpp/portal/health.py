@@ -3,6 +3,7 @@
 200 as soon as SIP listens and the store is open, whatever the other legs do: a gateway without its XMPP server still serves
 SIP, and says so in the body.  503 while starting or stopping.  The body is one JSON object:
 ``{"status": "ok" | "degraded" | "starting" | "stopping", "version": ..., "uptime": seconds, "legs": {...}, "counts": {...}}``.
+Degraded means that a leg is down, or refuses requests because there are too many.
 
 Implements: RFC 9110 (GET and HEAD only).
 """
@@ -19,7 +20,10 @@ from twisted.web.server import Request, Site
 from sip2xmpp import __version__
 
 Report = Mapping[str, Any]
-"""The state of one leg: ``state`` is ``up``, ``down`` or ``off``, with whatever explains it."""
+"""The state of one leg: ``state`` is ``up``, ``down`` or ``off``, with whatever explains it.
+
+``overload``, where a leg can be overloaded, has a ``state`` of its own: ``none`` or ``shedding``.
+"""
 
 
 class Health(Resource):
@@ -45,7 +49,7 @@ class Health(Resource):
         legs = self._legs()
         status = self.phase
         if status == "serving":
-            status = "degraded" if any(leg["state"] == "down" for leg in legs.values()) else "ok"
+            status = "degraded" if any(map(_is_impaired, legs.values())) else "ok"
         return {
             "status": status,
             "version": __version__,
@@ -60,6 +64,10 @@ class Health(Resource):
         request.setHeader(b"content-type", b"application/json")  # type: ignore[no-untyped-call]
         request.setHeader(b"cache-control", b"no-store")  # type: ignore[no-untyped-call]
         return json.dumps(self.report(), indent=2).encode() + b"\n"
+
+
+def _is_impaired(leg: Report) -> bool:
+    return leg["state"] == "down" or ("overload" in leg and leg["overload"]["state"] != "none")
 
 
 class Root(Resource):

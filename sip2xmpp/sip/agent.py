@@ -28,6 +28,7 @@ from sip2xmpp.sip.hop import Hop
 from sip2xmpp.sip.layer import TransportLayer
 from sip2xmpp.sip.message import Request, Response, make_response, parse_message
 from sip2xmpp.sip.server_transaction import ServerTransaction
+from sip2xmpp.sip.skimming import retry_after
 from sip2xmpp.sip.timers import TimerWheel
 from sip2xmpp.sip.transactions import ClientTransactions, ServerTransactions
 from sip2xmpp.sip.uri import SipUri
@@ -41,8 +42,6 @@ KNOWN: Final = frozenset(
     }
 )  # fmt: skip
 """Methods that we may not allow, but have heard of: 405 and not 501."""
-RETRY_AFTER: Final = "5"
-"""Seconds after which a client that we had no room for may come again."""
 
 
 class MethodUser(Protocol):
@@ -87,6 +86,7 @@ class UserAgent:
         timers = TimerValues(t1=t1, t2=t2, t4=t4)
         self.transports = transports
         self.counters = transports.counters
+        self._overload = transports.overload
         self.clock = clock
         self.wheel = TimerWheel(clock)
         self._users: dict[str, MethodUser] = {}
@@ -150,6 +150,8 @@ class UserAgent:
         if octets.startswith(b"SIP/2.0 "):
             self._clients.received(octets, flow)
             return
+        if self._overload.level and self._overload.refuses(octets, flow, self._servers):
+            return
         try:
             message = parse_message(octets, stream=flow.transport is not UDP)
             if isinstance(message, Request):
@@ -189,9 +191,12 @@ class UserAgent:
         request.flow = flow
         way_back = hop.stamp()
         request.check_but_via()
+        if self._overload.level and self._overload.is_too_much(request, key, self._servers):
+            self._reply_statelessly(request, way_back, 503, None, [("Retry-After", retry_after(key))])
+            return
         if self._servers.full:
             self.counters.refused += 1
-            self._reply_statelessly(request, way_back, 503, None, [("Retry-After", RETRY_AFTER)])
+            self._reply_statelessly(request, way_back, 503, None, [("Retry-After", retry_after(key))])
             return
         if method == "INVITE":
             self._servers.refuse_invite(request, key, way_back, [("Allow", self.allow)])

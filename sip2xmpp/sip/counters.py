@@ -25,5 +25,7 @@ class Counters:
     """Pings of any kind: CRLF, zero octets, STUN."""
     refused: int = 0
     """Requests answered 503 because too many were unanswered, and connections over the limit."""
+    shed: int = 0
+    """Requests answered 503 because of an overload, at a fraction of what serving them costs."""
     timeouts: int = 0
     """Client transactions that never saw a final response."""

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
+from sip2xmpp.sip.overload import Overload
 
 __all__ = ["TransportLayer", "TransportUser"]
 
@@ -37,6 +38,7 @@ class TransportLayer(Protocol):
     """What carries messages."""
 
     counters: Counters
+    overload: Overload
 
     def attach(self, user: TransportUser) -> None:
         """Tell ``user`` from now on; there is one."""

@@ -10,6 +10,7 @@ Implements: RFC 3261 sections 18.1.1, 18.2.2 (reuse); RFC 5922 section 7.3.
 import resource
 import socket
 from collections import Counter
+from collections.abc import Callable
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -49,13 +50,24 @@ Way = tuple[Transport, HostPort, str]
 
 
 class Streams:
-    """The connections; ``tls`` is what TLS needs, or None where it is not spoken."""
+    """The connections; ``tls`` is what TLS needs, or None where it is not spoken.
+
+    ``stirred`` is called when a peer sends more than is taken from it at once.
+    """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, user: TransportUser, counters: Counters, tls: Tls | None, *, limit: int = LIMIT
+        self,
+        reactor: Any,
+        user: TransportUser,
+        counters: Counters,
+        tls: Tls | None,
+        *,
+        limit: int = LIMIT,
+        stirred: Callable[[], None] = lambda: None,
     ) -> None:
+        self.stirred = stirred
         self._reactor = reactor
         self._user = user
         self._counters = counters

@@ -33,6 +33,8 @@ IDLE: Final = 3_660.0
 """Seconds of silence before a connection is closed: longer than a registration, which may need it to the end."""
 CHOKED: Final = 32.0
 """Seconds that a peer may leave its octets unread."""
+PLENTY: Final = 16_384
+"""Octets that come at once from a peer that sends more than is taken: a whole record of TLS, the least of both kinds."""
 PLAUSIBLE: Final = b"\r\n" + bytes(range(0x21, 0x7F))
 """What a stream may begin with; TLS to the wrong port does not."""
 UNSENT: Final = 1024 * 1024
@@ -49,6 +51,9 @@ class ConnectionOwner(Protocol):
 
     def received(self, octets: bytes, flow: Flow) -> None:
         """A whole message."""
+
+    def stirred(self) -> None:
+        """A peer sends more than it is asked for."""
 
     def pinged(self, flow: Flow) -> None:
         """A keep-alive was answered."""
@@ -153,6 +158,8 @@ class Connection(StreamProtocol):
         flow = self.flow
         if flow is None or self._closing:
             return
+        if len(data) >= PLENTY:
+            self._owner.stirred()
         if not self._greeted and data[0] not in PLAUSIBLE:
             self._abort("that is not SIP")
             return

@@ -193,6 +193,10 @@ class ServerTransactions:
         """Whether another unanswered request would be too many."""
         return len(self._live) + len(self._invites) >= self._limit
 
+    def knows(self, key: str) -> bool:
+        """Whether a request with this key was accepted before."""
+        return key in self._live or key in self._invites or self._answers.get(key) is not None
+
     def absorb(self, key: str, hop: Hop) -> bool:
         """Whether the request of ``hop`` repeats one that is known; if so it has been dealt with."""
         answer = self._answers.get(key)

@@ -16,6 +16,7 @@ from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.layer import TransportLayer, TransportUser
+from sip2xmpp.sip.overload import Overload
 from sip2xmpp.sip.streams import LIMIT, Streams
 from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.udp import UdpPort, bound_socket, local_address_toward
@@ -38,16 +39,20 @@ class Transports:
         *,
         tls: Tls | None = None,
         counters: Counters | None = None,
+        overload: Overload | None = None,
         connections: int = LIMIT,
         permits: Callable[[Target], bool] | None = None,
     ) -> None:
         self.counters = counters or Counters()
+        self.overload = overload or Overload(reactor, self.counters)
         self._reactor = reactor
         self._permits = permits
         self._user: TransportUser | None = None
         self._udp: dict[HostPort, UdpPort] = {}
         self._ports: list[UdpPort] = []
-        self._streams = Streams(reactor, self, self.counters, tls, limit=connections)
+        self._streams = Streams(
+            reactor, self, self.counters, tls, limit=connections, stirred=self.overload.stir
+        )
 
     def attach(self, user: TransportUser) -> None:
         self._user = user
@@ -56,7 +61,7 @@ class Transports:
         """Listen; port 0 lets the system choose.  Returns the place; raises OSError, or ConfigError for TLS."""
         if transport is not UDP:
             return self._streams.listen(transport, interface, port)
-        opened = UdpPort(self._reactor, bound_socket(interface, port), self, self.counters)
+        opened = UdpPort(self._reactor, bound_socket(interface, port), self, self.counters, self.overload)
         self._ports.append(opened)
         self._udp[opened.local] = opened
         return opened.local
@@ -104,8 +109,14 @@ class Transports:
         """How many streams are open."""
         return len(self._streams)
 
+    def receive_buffer_drops(self) -> int | None:
+        """Datagrams that the kernel has dropped for want of room; None where it does not tell."""
+        drops = [port.drops() for port in self._ports]
+        return None if None in drops else sum(each or 0 for each in drops)
+
     def close(self) -> "Deferred[None]":
         """Close everything; fires when that is done."""
+        self.overload.stop()
         for port in self._ports:
             port.close()
         self._ports.clear()

@@ -4,6 +4,9 @@ The socket is drained in a loop each time it is readable, and written to directl
 more than the system call it makes.  When the kernel's send buffer is full, datagrams wait in a bounded queue; beyond
 it they are dropped, as a router would, and the retransmission timers repair it.
 
+When a turn's worth of datagrams was taken and there is more, the kernel's own record says how long the next one has
+waited and whether others found no room; ``Overload`` decides what follows.  Nothing is measured while the queue is short.
+
 Keep-alive datagrams end here: blank ones are swallowed, STUN binding requests are answered.  Flows are made once per
 peer and remembered, because making one costs more than looking one up.
 
@@ -16,6 +19,7 @@ import contextlib
 import os
 import socket
 import struct
+import time
 from collections import deque
 from typing import Any, Final
 
@@ -29,6 +33,7 @@ from sip2xmpp.sip import stun
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow, HostPort, Transport
 from sip2xmpp.sip.layer import TransportUser
+from sip2xmpp.sip.overload import Overload
 
 __all__ = ["UdpPort", "bound_socket", "local_address_toward"]
 
@@ -42,10 +47,19 @@ QUEUE: Final = 20_000
 """Datagrams that may wait for a full send buffer."""
 REMEMBERED: Final = 65_536
 """Peers whose flow is kept ready."""
+ROOM: Final = 64
+"""Octets for what the kernel says about a datagram."""
 FIRST_LETTER: Final = 0x21
 """A SIP message starts with a printable character; STUN and the pings of NAT keepers do not."""
 SO_RCVBUFFORCE: Final = 33
 SO_SNDBUFFORCE: Final = 32
+
+SO_TIMESTAMPNS: Final = 35
+STAMP: Final = struct.Struct("@ll")
+"""When the kernel got a datagram: seconds of Unix time, nanoseconds (socket(7), struct timespec)."""
+SO_MEMINFO: Final = 55
+MEMINFO: Final = struct.Struct("=9I")
+"""What a socket's memory is used for; the last number counts what was dropped (linux/sock_diag.h)."""
 
 IP_RECVERR: Final = 11
 IPV6_RECVERR: Final = 25
@@ -72,12 +86,20 @@ class UdpPort:
     log = Logger()
 
     def __init__(
-        self, reactor: IReactorFDSet, bound: socket.socket, user: TransportUser, counters: Counters
+        self,
+        reactor: IReactorFDSet,
+        bound: socket.socket,
+        user: TransportUser,
+        counters: Counters,
+        overload: Overload,
     ) -> None:
         self._reactor = reactor
         self._user = user
         self._received = user.received
         self._counters = counters
+        self._overload = overload
+        self._has_more = False
+        self._known_drops = 0
         self._flows: dict[Any, Flow] = {}
         self._waiting: deque[tuple[bytes, HostPort]] = deque()
         self._socket = bound
@@ -117,6 +139,14 @@ class UdpPort:
                 raise TransportFailed(f"no route to {peer.host}: {error.strerror or error}") from error
         return Flow(transport=Transport.UDP, local=local, peer=peer)
 
+    def drops(self) -> int | None:
+        """Datagrams that found no room in the receive buffer since the socket is bound; None where the system does not tell."""
+        try:
+            told = self._socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, MEMINFO.size)
+            return int(MEMINFO.unpack(told)[-1])
+        except (OSError, struct.error):
+            return None
+
     def close(self) -> None:
         """Stop reading and free the port."""
         self._reactor.removeReader(self)
@@ -133,12 +163,15 @@ class UdpPort:
         return "sip-udp"
 
     def doRead(self) -> None:
-        receive = self._socket.recvfrom
+        plain = self._socket.recvfrom
+        receive = self._receive_and_time if self._has_more else plain
         flows = self._flows
         for _ in range(DRAIN):
             try:
                 octets, address = receive(LARGEST)
+                receive = plain
             except BlockingIOError:
+                self._is_empty()
                 return
             except OSError:
                 # an ICMP error about something sent earlier; what was received is still behind it
@@ -154,10 +187,11 @@ class UdpPort:
                     self._received(octets, flow)
             except Exception:  # noqa: BLE001 - one datagram must never stop the reader
                 self.log.failure("a datagram from {peer} failed", peer=address)
+        self._has_more = True
 
     def doWrite(self) -> None:
         waiting = self._waiting
-        while waiting:
+        for _ in range(min(DRAIN, len(waiting))):
             octets, peer = waiting[0]
             try:
                 self._socket.sendto(octets, peer)
@@ -166,7 +200,8 @@ class UdpPort:
             except OSError:
                 self._counters.dropped += 1
             waiting.popleft()
-        self._reactor.removeWriter(self)
+        if not waiting:
+            self._reactor.removeWriter(self)
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002 - the reactor gives it
         """Keep reading: epoll reports a waiting ICMP error as a hang-up, and a UDP socket has none."""
@@ -177,6 +212,25 @@ class UdpPort:
             self._reactor.addReader(self)
             if self._waiting:
                 self._reactor.addWriter(self)
+
+    def _is_empty(self) -> None:
+        """Nothing waits any more."""
+        if self._has_more:
+            self._has_more = False
+            self._overload.waited(0.0)
+
+    def _receive_and_time(self, size: int) -> tuple[bytes, Any]:
+        """Receive as the first of a turn, and tell for how long it has waited."""
+        octets, ancillary, _, address = self._socket.recvmsg(size, ROOM)
+        for _, kind, data in ancillary:
+            if kind == SO_TIMESTAMPNS:
+                seconds, nanoseconds = STAMP.unpack_from(data)
+                self._overload.waited(time.time() - seconds - nanoseconds * 1e-9)
+        drops = self.drops() or 0
+        if drops != self._known_drops:
+            self._known_drops = drops
+            self._overload.lost()
+        return octets, address
 
     def _drain_errors(self) -> None:
         """Pass on which datagrams found nobody."""
@@ -222,6 +276,9 @@ def bound_socket(interface: str, port: int) -> socket.socket:
             except OSError:
                 # only the superuser may pass the system's limit; up to the limit everybody may
                 bound.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        with contextlib.suppress(OSError):
+            # without it, only the lateness of the reactor tells of an overload
+            bound.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         with contextlib.suppress(OSError):
             # without it, a dead peer is found out by its silence
             if family == socket.AF_INET6:

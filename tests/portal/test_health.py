@@ -62,6 +62,18 @@ def test_a_leg_that_is_down_degrades_and_does_not_take_it_out_of_service(scene: 
     assert json.loads(body)["legs"]["xmpp"]["why"] == "connection refused"
 
 
+def test_a_leg_that_refuses_requests_degrades_and_does_not_take_it_out_of_service(scene: Scene) -> None:
+    scene.health.phase = "serving"
+    scene.legs["sip"] |= {"overload": {"state": "none"}, "receive_buffer_drops": None}
+    assert json.loads(scene.ask("GET /health")[2])["status"] == "ok"
+    scene.legs["sip"]["overload"] = {"state": "shedding", "level": "new", "seconds": 1.5}
+    status, _, body = scene.ask("GET /health")
+    report = json.loads(body)
+    assert status == 200 and report["status"] == "degraded"
+    assert report["legs"]["sip"]["overload"]["level"] == "new"
+    assert report["legs"]["sip"]["receive_buffer_drops"] is None
+
+
 @pytest.mark.parametrize("phase", ["starting", "stopping"])
 def test_who_does_not_serve_yet_or_any_more_is_unavailable(scene: Scene, phase: str) -> None:
     assert scene.health.phase == "starting"

@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 
 from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.flow import Flow, HostPort, Transport
-from sip2xmpp.sip.tcp import CHOKED, CONNECT, FIRST_WORD, IDLE, UNSENT, Connection
+from sip2xmpp.sip.tcp import CHOKED, CONNECT, FIRST_WORD, IDLE, PLENTY, UNSENT, Connection
 from sip2xmpp.sip.timers import TimerWheel
 from tests.sip.scene import BOB, US, their_request
 
@@ -43,6 +43,9 @@ class Owner:
         self.events.append(octets)
         if self.faulty:
             raise RuntimeError("ours")
+
+    def stirred(self) -> None:
+        self.events.append("stirred")
 
     def pinged(self, flow: Flow) -> None:
         self.events.append("ping")
@@ -158,3 +161,10 @@ def test_one_that_we_open_may_be_silent(owner: Owner, wire: Wire, clock: Clock) 
     ours.makeConnection(wire)
     clock.advance(FIRST_WORD * 10)
     assert not wire.aborted and ours.is_usable
+
+
+def test_a_peer_that_sends_as_much_as_is_taken_at_once_is_told(connection: Connection, owner: Owner) -> None:
+    connection.dataReceived(MESSAGE)
+    assert "stirred" not in owner.events
+    connection.dataReceived(MESSAGE * (PLENTY // len(MESSAGE) + 1))
+    assert owner.events.count("stirred") == 1

@@ -3,15 +3,18 @@
 import errno
 import socket
 import struct
+import time
 from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip import udp
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow
+from sip2xmpp.sip.overload import Overload
 from sip2xmpp.sip.udp import UdpPort
 from tests.sip.scene import BOB, US
 
@@ -26,6 +29,9 @@ class Socket:
         self.sent: list[bytes] = []
         self.arriving: list[tuple[bytes, Any] | OSError] = []
         self.errors: list[tuple[bytes, Ancillary]] = []
+        self.said: Ancillary = []
+        """What the kernel says about a datagram when it is asked."""
+        self.drops: int | None = 0
         self.is_open = True
 
     def getsockname(self) -> tuple[str, int]:
@@ -50,11 +56,19 @@ class Socket:
             raise arrived
         return arrived
 
-    def recvmsg(self, size: int, room: int, flags: int) -> tuple[bytes, Ancillary, int, Any]:
+    def recvmsg(self, size: int, room: int, flags: int = 0) -> tuple[bytes, Ancillary, int, Any]:
+        if not flags:
+            octets, address = self.recvfrom(size)
+            return octets, self.said, 0, address
         if not self.errors:
             raise BlockingIOError
         octets, ancillary = self.errors.pop(0)
         return octets, ancillary, 0, None
+
+    def getsockopt(self, level: int, option: int, size: int) -> bytes:
+        if self.drops is None:
+            raise OSError(errno.ENOPROTOOPT, "not here")
+        return struct.pack("=9I", *range(8), self.drops)
 
 
 class Reactor:
@@ -83,10 +97,26 @@ class User:
     def lost(self, flow: Flow) -> None: ...
 
 
+class Watched(Overload):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock(), Counters())
+        self.waits: list[float] = []
+        self.losses = 0
+
+    def waited(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def lost(self) -> None:
+        self.losses += 1
+
+
 class Port:
     def __init__(self) -> None:
         self.socket, self.reactor, self.user, self.counters = Socket(), Reactor(), User(), Counters()
-        self.port = UdpPort(self.reactor, self.socket, self.user, self.counters)  # type: ignore[arg-type]
+        self.overload = Watched()
+        self.port = UdpPort(self.reactor, self.socket, self.user, self.counters, self.overload)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -181,3 +211,72 @@ def test_flows_are_made_once_and_not_without_bound(it: Port, monkeypatch: pytest
     flows = [flow for _, flow in it.user.got]
     assert flows[0] is flows[1] and flows[3] is flows[4]
     assert [flow.peer.port for flow in flows] == [1, 1, 2, 3, 3]
+
+
+def test_a_full_send_buffer_does_not_hold_up_others_when_it_has_room_again(it: Port) -> None:
+    it.socket.refusals = [BlockingIOError()]
+    numbers = [b"%d" % number for number in range(2 * udp.DRAIN + 1)]
+    for octets in numbers:
+        it.port.send(octets, BOB)
+    for turn in (1, 2):
+        it.port.doWrite()
+        assert len(it.socket.sent) == turn * udp.DRAIN and it.port in it.reactor.writers
+        it.port.send(b"late", BOB)
+    it.port.doWrite()
+    assert it.socket.sent == [*numbers, b"late", b"late"] and not it.reactor.writers
+
+
+# how long datagrams wait
+
+
+def stamped(seconds_ago: float) -> Ancillary:
+    at = time.time() - seconds_ago
+    return [
+        (socket.SOL_SOCKET, 35, struct.pack("@ll", int(at), int(at % 1 * 1e9))),
+        (socket.SOL_SOCKET, 2, b""),
+    ]
+
+
+def test_who_takes_what_there_is_measures_nothing(it: Port) -> None:
+    it.socket.said = stamped(9.0)
+    it.socket.arriving = [(b"x", BOB)] * (udp.DRAIN - 1)
+    it.port.doRead()
+    assert not it.overload.waits
+
+
+def test_when_there_is_more_than_a_turn_takes_the_next_one_tells_how_long_it_has_waited(it: Port) -> None:
+    it.socket.said = stamped(2.5)
+    it.socket.arriving = [(b"%d" % number, BOB) for number in range(2 * udp.DRAIN + 5)]
+    for _ in range(3):
+        it.port.doRead()
+    first, second, emptied = it.overload.waits
+    assert 2.5 <= first < 60 and 2.5 <= second < 60 and emptied == 0.0
+    assert [octets for octets, _ in it.user.got] == [b"%d" % number for number in range(2 * udp.DRAIN + 5)]
+    it.port.doRead()
+    assert len(it.overload.waits) == 3
+
+
+def test_where_the_kernel_keeps_no_time_nothing_is_invented(it: Port) -> None:
+    it.socket.drops = None
+    it.socket.arriving = [(b"x", BOB)] * (udp.DRAIN + 5)
+    it.port.doRead()
+    it.port.doRead()
+    assert it.overload.waits == [0.0] and not it.overload.losses and it.port.drops() is None
+
+
+def test_an_error_instead_of_the_datagram_that_is_timed_loses_none(it: Port) -> None:
+    it.socket.arriving = [(b"x", BOB)] * udp.DRAIN + [ConnectionRefusedError(), (b"y", BOB)]
+    it.socket.errors = [refused()]
+    it.socket.said = stamped(1.0)
+    it.port.doRead()
+    it.port.doRead()
+    assert it.user.got[-1][0] == b"y" and it.user.dead and len(it.overload.waits) == 2
+
+
+def test_datagrams_that_found_no_room_are_told_once_each_time_their_number_grows(it: Port) -> None:
+    it.socket.arriving = [(b"x", BOB)] * (4 * udp.DRAIN + 5)
+    it.port.doRead()
+    for drops, losses in ((7, 1), (7, 1), (8, 2)):
+        it.socket.drops = drops
+        it.port.doRead()
+        assert it.overload.losses == losses and it.port.drops() == drops
