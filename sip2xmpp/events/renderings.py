@@ -17,6 +17,7 @@ from sip2xmpp.presence.canonical import canonical
 from sip2xmpp.presence.profiles import Profile, Syntax
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import Notification
+from sip2xmpp.presence.wording import reworded
 
 PIDF_TYPE: Final = "application/pidf+xml"
 XPIDF_TYPE: Final = "application/xpidf+xml"
@@ -97,6 +98,10 @@ def render(notification: Notification, entity_uri: str, profile: Profile) -> tup
 
 
 def _write(document: Presence, entity_uri: str, profile: Profile) -> bytes:
+    if profile.syntax is Syntax.PIDF:
+        known = reworded(document, entity_uri, profile)
+        if known is not None:
+            return known
     shaped = canonical(document, profile=profile, entity=entity_uri)
     if profile.syntax is Syntax.XPIDF:
         status, substatus = _XPIDF_WORDS[state_of(document)]

@@ -1,0 +1,91 @@
+"""A document that differs from one written before in nothing but its text: the text is put into the form of the other.
+
+Jabber users change their status text more often than anything else, and to find out what a document means, to shape and to
+write it costs five times as much as to put a text into two places.  So the form of a document, which is all of it but the
+text, is made once with a stand-in for the text, by ``canonical`` and the writer as always.  That is right for *ordinary* texts
+only, which are written as they are and never looked at: not the words that ``states`` and ``texts`` read or guard, nothing to
+be cleaned or cut; and only for documents in which nothing else hangs on the text.  The rest takes the long way.
+
+What states more than that is left out: a time, because it is never the same twice, and what is rare.  Forms are found by all
+they hold, so only what is equal is shared.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from operator import attrgetter
+from typing import Any, Final
+
+from sip2xmpp.documents import pidf
+from sip2xmpp.documents.presence import Note, Person, Presence, Tuple
+from sip2xmpp.documents.xml import text
+from sip2xmpp.presence.canonical import canonical
+from sip2xmpp.presence.profiles import Profile
+from sip2xmpp.presence.states import NOTE_WORDS
+from sip2xmpp.presence.texts import NOTE_LIMIT
+
+FORMS: Final = 4096
+"""Forms remembered; when there are so many all are forgotten."""
+
+LONGEST: Final = 2048
+"""Octets of a form that is remembered."""
+
+STAND_IN: Final = "Text~Of~The~User"
+"""What no part of a document is made into, unless it is that already."""
+
+_TUPLE_FORM: Final = ("id", "basic", "show", "extended", "contact", "priority")
+"""What the form of a tuple is made of; nothing else is stated."""
+
+
+def _others(kind: type[Any], *known: str) -> Callable[[Any], Any]:
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in known))
+
+
+_form_of_tuple: Final = attrgetter(*_TUPLE_FORM)
+_rest_of_tuple: Final = _others(Tuple, "notes", *_TUPLE_FORM)
+_rest_of_person: Final = _others(Person, "notes", "id")
+_rest_of_document: Final = _others(Presence, "entity", "tuples", "persons")
+_NO_TUPLE: Final = _rest_of_tuple(Tuple(id=""))
+_NO_PERSON: Final = _rest_of_person(Person(id=""))
+_NO_DOCUMENT: Final = _rest_of_document(Presence(entity=""))
+
+_forms: Final[dict[tuple[Any, ...], tuple[bytes, ...]]] = {}
+
+
+def reworded(document: Presence, entity: str, profile: Profile) -> bytes | None:
+    """The octets of the document in a profile of PIDF, if they can be had cheaply; ``entity`` as for ``canonical``."""
+    if len(document.tuples) != 1 or len(document.persons) != 1:
+        return None
+    service, person = document.tuples[0], document.persons[0]
+    notes = service.notes
+    if len(notes) != 1 or person.notes != notes or not is_ordinary(notes[0].text):
+        return None
+    rests = _rest_of_tuple(service), _rest_of_person(person), _rest_of_document(document)
+    if rests != (_NO_TUPLE, _NO_PERSON, _NO_DOCUMENT):
+        return None
+    key = (profile.name, entity, document.entity, notes[0].language, person.id, *_form_of_tuple(service))
+    form = _forms.get(key)
+    if form is None:
+        form = _form(document, entity, profile)
+        if sum(map(len, form)) > LONGEST or STAND_IN in repr(key):
+            return None
+        if len(_forms) >= FORMS:
+            _forms.clear()
+        _forms[key] = form
+    octets = text(notes[0].text).encode().join(form)
+    return octets if profile.size_goal is None or len(octets) <= profile.size_goal else None
+
+
+def is_ordinary(words: str) -> bool:
+    """Whether a text is written as it is, beside any state."""
+    if len(words) > NOTE_LIMIT or not words.isprintable() or words != words.strip():
+        return False
+    word = words.lower()
+    return bool(word) and word not in NOTE_WORDS and not word.startswith("ring")
+
+
+def _form(document: Presence, entity: str, profile: Profile) -> tuple[bytes, ...]:
+    """What stands before, between and after the text."""
+    (service,), (person,) = document.tuples, document.persons
+    notes = (Note(text=STAND_IN, language=service.notes[0].language),)
+    form = replace(document, tuples=(replace(service, notes=notes),), persons=(replace(person, notes=notes),))
+    return tuple(pidf.write(canonical(form, profile=profile, entity=entity)).split(STAND_IN.encode()))
