@@ -11,7 +11,7 @@ RFC 7622 section 3 (JID); RFC 5627 section 4 (public GRUU <-> full JID).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -55,19 +55,34 @@ _DIGITS = re.compile(r"\+?[0-9A-Fa-f*#]+")
 _RESOURCE_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Address:
     """``local`` is unescaped Unicode, case-folded; ``domain`` is lower-case with U-labels, without port.
 
     An empty ``local`` stands for the domain itself.  The constructor trusts its arguments; ``parse`` and the two
-    ``address_from_...`` functions check and fold.
+    ``address_from_...`` functions check and fold.  Nearly everything is looked up by an address or by its text, so the
+    text is made once; it tells two addresses apart because no domain holds an ``@``.
     """
 
     local: str
     domain: str
+    _text: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        text = f"{self.local}@{self.domain}" if self.local else self.domain
+        object.__setattr__(self, "_text", text)
 
     def __str__(self) -> str:
-        return f"{self.local}@{self.domain}" if self.local else self.domain
+        return self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Address) and self._text == other._text)
+
+    def __lt__(self, other: "Address") -> bool:
+        return (self.local, self.domain) < (other.local, other.domain)
 
     @staticmethod
     def parse(text: str) -> "Address":

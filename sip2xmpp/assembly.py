@@ -11,7 +11,7 @@ from random import Random
 from secrets import token_bytes
 from typing import Any
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from sip2xmpp import __version__
 from sip2xmpp.address import Address
@@ -208,7 +208,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         default=config.presence.profile,
         quirks=config.presence.quirks,
     )
-    limits = config.limits
+    limits, tells = config.limits, config.log.level is LogLevel.debug
     notifier = Notifier(
         agent=agent,
         store=store,
@@ -218,6 +218,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         limits=SubscriptionLimits(
             min_expires=limits.min_expires, max_expires=limits.max_expires, per_watcher=limits.subscriptions
         ),
+        tells=tells,
     )
     gate = Gate(
         own_domains=addresses.domains,
@@ -239,6 +240,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
                 per_presentity=limits.publications,
                 body=limits.body,
             ),
+            tells=tells,
         ),
         registrations=Registrar(
             store=store,

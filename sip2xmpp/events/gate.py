@@ -13,6 +13,7 @@ Implements: RFC 3261 sections 8.2 and 22; RFC 3325 (asserted identity from trust
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
 
@@ -22,7 +23,7 @@ from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadAddress, BadInput
-from sip2xmpp.presence.directory import Directory, Finding, Leg
+from sip2xmpp.presence.directory import OUR_OWN, Directory, Finding, Leg
 from sip2xmpp.sip.authentication import Challenge, DigestServer, Verified
 from sip2xmpp.sip.headers import NameAddr
 from sip2xmpp.sip.message import Request
@@ -112,6 +113,7 @@ class Gate:
         self._notifications = notifications
         self._messages = messages
         self._proxy = proxy
+        self._own_address = lru_cache(maxsize=32_768)(self._read_own_address)
 
     def takes(self, transaction: ServerTransaction, request: Request) -> bool:
         """Take what belongs to another SIP domain, of whatever method, before it is looked at as a request for us."""
@@ -121,6 +123,8 @@ class Gate:
             if self._proxy.has_signed_route(request):
                 self._proxy.forward(transaction, request)
                 return True
+            return False
+        if self._own_address(request.uri) is not None:
             return False
         try:
             domain = self._address_of_uri(request.uri).domain
@@ -146,7 +150,7 @@ class Gate:
             if ours is None or not ours.notify_received(transaction, request):
                 transaction.reply(481)
             return
-        if request.uri[:5].lower() == "sips:" or ends.to_uri[:5].lower() == "sips:":
+        if ends.to_uri[:5].lower() == "sips:" or request.uri[:5].lower() == "sips:":
             transaction.reply(416, "SIPS is not bridged")
             return
         try:
@@ -211,7 +215,19 @@ class Gate:
         else:
             transaction.reply(481)
 
+    def _read_own_address(self, uri: str) -> Address | None:
+        """The address that a short Request-URI names, if it is one of our own domains; which most requests are for."""
+        try:
+            address = self._address_of_uri(uri)
+        except BadAddress:
+            return None
+        return address if address.domain in self._own_domains else None
+
     def _by_address(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
+        own = self._own_address(request.uri)
+        if own is not None:
+            self._dispatch(transaction, request, sender, own, OUR_OWN)
+            return
         try:
             presentity = self._address_of_uri(request.uri)
         except BadAddress as bad:

@@ -67,7 +67,10 @@ DEFAULT_LIMITS = SubscriptionLimits()
 
 
 class Notifier:
-    """Subscriptions of SIP watchers, by our dialog tag."""
+    """Subscriptions of SIP watchers, by our dialog tag.
+
+    ``tells`` is whether each change of one is logged (at level debug): asking the log would cost more than knowing.
+    """
 
     log = Logger()
 
@@ -80,6 +83,7 @@ class Notifier:
         rng: random.Random,
         packages: Iterable[EventPackage],
         limits: SubscriptionLimits = DEFAULT_LIMITS,
+        tells: bool = True,
     ) -> None:
         self.agent = agent
         self.store = store
@@ -88,6 +92,7 @@ class Notifier:
         self.allow_events = ", ".join(self._packages)
         """The Allow-Events header: the packages that may be subscribed to."""
         self._limits = limits
+        self._tells = tells
         self._subscriptions: dict[str, Subscription] = {}
         self._per_watcher: Counter[Address] = Counter()
         self._restoration = Restoration(clock=clock, rng=rng, resume=self._resume)
@@ -266,7 +271,7 @@ class Notifier:
         if "Record-Route" in request.headers.first:
             headers += [("Record-Route", route) for route in request.record_route]
         transaction.reply(200, headers=headers)
-        if what:
+        if what and self._tells:
             self.log.debug(
                 "subscription {what}: {watcher} -> {presentity} ({event}, {expires} s)",
                 what=what,
@@ -309,7 +314,7 @@ class Notifier:
         self._per_watcher[record.watcher] -= 1
         if not self._per_watcher[record.watcher]:
             del self._per_watcher[record.watcher]
-        if not subscription.fetch:
+        if self._tells and not subscription.fetch:
             self.log.debug(
                 "subscription ended: {watcher} -> {presentity} ({event}), {why}",
                 watcher=record.watcher,

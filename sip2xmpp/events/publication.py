@@ -46,7 +46,7 @@ DEFAULT_LIMITS = PublicationLimits()
 class Publications:
     """Publications of our presentities.  Requests arrive proved, and the gate has checked that the sender may.
 
-    ``exists(presentity)`` says whether we serve an address.
+    ``exists(presentity)`` says whether we serve an address; ``tells``, whether coming and going is logged (at level debug).
     """
 
     log = Logger()
@@ -60,12 +60,14 @@ class Publications:
         packages: Iterable[EventPackage],
         exists: Callable[[Address], bool],
         limits: PublicationLimits = DEFAULT_LIMITS,
+        tells: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
         self._packages = {package.name: package for package in packages}
         self._exists = exists
         self._limits = limits
+        self._tells = tells
         self._tag_prefix = rng.randbytes(6).hex()
         self._tags_made = 0
 
@@ -174,7 +176,7 @@ class Publications:
             published_at=last.published_at if is_same and last is not None else now,
             expires_at=now + expires,
         )
-        if last is None and expires:
+        if self._tells and last is None and expires:
             self.log.debug(
                 "publication created: {presentity} ({package}, {user_agent})",
                 presentity=presentity,
@@ -211,7 +213,7 @@ class Publications:
                 table.remove(old.key)
         if new is not None:
             table.put(new)
-        elif gone:
+        elif gone and self._tells:
             self.log.debug("publication removed: {presentity}", presentity=gone[0].presentity)
 
         def stored(trouble: StorageFailed | None) -> None:

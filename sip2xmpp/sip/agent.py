@@ -95,6 +95,7 @@ class UserAgent:
         self._clients = ClientTransactions(transports, self.wheel, timers, rng)
         self._servers = ServerTransactions(transports, self.wheel, timers, rng, unanswered_limit, server_name)
         self._udp_vias: dict[HostPort, tuple[bytes, bytes]] = {}
+        self._udp_contacts: dict[HostPort, str] = {}
         self._marks: dict[str, bytes] = {}
         self._maybe_large = udp_limit - 100
         self._delivery = Delivery(
@@ -328,14 +329,23 @@ class UserAgent:
     def contact_uri(self, flow: Flow | Transport) -> str:
         """Our Contact toward the peer of a flow, or for a transport: a URI in angle brackets."""
         if isinstance(flow, Transport):
-            transport, place = flow, self.transports.listening(flow)
+            place = self.transports.listening(flow)
             if place is None:
                 raise TransportFailed(f"nothing listens for {flow.value}")
-        else:
-            transport, place = flow.transport, self.transports.sent_by(flow)
-        parameter = "" if transport is UDP else f";transport={transport.value}"
-        return f"<sip:{place}{parameter}>"
+            return _contact(flow, place)
+        place = self.transports.sent_by(flow)
+        if flow.transport is not UDP:
+            return _contact(flow.transport, place)
+        contact = self._udp_contacts.get(place)
+        if contact is None:
+            contact = self._udp_contacts[place] = _contact(UDP, place)
+        return contact
 
     def stop(self) -> None:
         """Forget all transactions' timers; the transports are their owner's to close."""
         self.wheel.stop()
+
+
+def _contact(transport: Transport, place: HostPort) -> str:
+    parameter = "" if transport is UDP else f";transport={transport.value}"
+    return f"<sip:{place}{parameter}>"

@@ -63,7 +63,8 @@ class Flow:
 
     def to_text(self) -> str:
         """``udp 192.0.2.1 5060 192.0.2.9 40000``: the connection number means nothing after a restart."""
-        return f"{self.transport.value} {self.local.host} {self.local.port} {self.peer.host} {self.peer.port}"
+        kind = "udp" if self.transport is UDP else self.transport.value
+        return f"{kind} {self.local.host} {self.local.port} {self.peer.host} {self.peer.port}"
 
     @classmethod
     def from_text(cls, text: str) -> "Flow":

@@ -118,7 +118,9 @@ class Message:
 
     @property
     def call_id(self) -> str:
-        return self._one("Call-ID", _call_id)
+        raw = self.headers.first.get("Call-ID", "")
+        text = raw[1:] if raw[:1] == " " else raw
+        return text if text.isprintable() and text and " " not in text else self._one("Call-ID", _call_id)
 
     @property
     def cseq(self) -> CSeq:
