@@ -42,8 +42,8 @@ kernel does to deliver.
 
 The third table says what to think of a figure.  ``p50`` and ``p99`` are of single operations under that load.  ``lost`` never
 came or was refused, ``late`` took more than half a second, ``again`` was sent twice by either side; these are sums of all
-repetitions.  Remarks tell what else was counted: ``dropped`` are datagrams that did not fit into a socket's buffer (``here`` the
-generator's, ``elsewhere`` mostly the server's), ``skipped`` are documents that a watcher was not shown because a newer one
+repetitions.  Remarks tell what else was counted: ``dropped`` are datagrams that did not fit into the buffer of the generator's socket
+(``here``) or the server's, ``skipped`` are documents that a watcher was not shown because a newer one
 came first.  When the remark says that the generator was the bottleneck it used more than 90 % of a core, and the server may be
 faster than the figure.
 """

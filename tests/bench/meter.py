@@ -62,14 +62,6 @@ def busy() -> float:
     return (sum(fields[:3]) + sum(fields[5:8])) / TICK
 
 
-def dropped() -> int:
-    """UDP datagrams that did not fit into some socket's buffer, on the whole machine."""
-    names, values = (
-        line.split() for line in _read(Path("/proc/net/snmp")).splitlines() if line.startswith("Udp:")
-    )
-    return int(dict(zip(names, values, strict=True))["RcvbufErrors"])
-
-
 def _read(file: Path) -> str:
     """The text of a file in /proc; empty when its process is gone."""
     try:

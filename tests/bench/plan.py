@@ -213,7 +213,7 @@ SMALLEST: Final = rows(
     Sizes(
         subscriptions=20,
         publications=20,
-        fans=[(10, 2), (300, 1)],
+        fans=[(200, 2)],
         crowd=5,
         crowd_changes=10,
         offered=[500],
@@ -224,6 +224,6 @@ SMALLEST: Final = rows(
         publications_across=20,
         stanzas_across=20,
         crossings=5,
-        many=300,
+        many=200,
     )
 )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.bench.load import LIFETIME, Load, Publisher, Watcher
-from tests.bench.meter import BOUND, Meter, dropped, spread
+from tests.bench.meter import BOUND, Meter, spread
 
 LATE: Final = 0.5
 """Seconds: when a retransmission would be under way."""
@@ -41,17 +41,17 @@ class Phase:
     def __init__(self, load: Load, demand: Demand) -> None:
         self._wire = load.wire
         self._counted = Counter(load.wire.count)
-        self._dropped = dropped(), load.wire.dropped()
+        self._dropped = load.wire.dropped()
         self._meter = Meter(*demand.pids)
 
     def end(self, samples: Sequence[float], lost: int) -> Result:
         """The result of so many operations, given the seconds that each of them took."""
         result = self._meter.stop(len(samples))
         counted = self._wire.count - self._counted
-        own = self._wire.dropped() - self._dropped[1]
-        # whatever else dropped datagrams meanwhile, the server is the likeliest
-        counted["dropped here"] = own
-        counted["dropped elsewhere"] = dropped() - self._dropped[0] - own
+        for place, before, after in zip(
+            ("here", "at the server"), self._dropped, self._wire.dropped(), strict=True
+        ):
+            counted[f"dropped {place}"] = after - before
         return {
             **result,
             **spread(samples),

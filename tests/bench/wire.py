@@ -49,7 +49,7 @@ class Wire:
         self._socket.setblocking(False)
         host, port = self._socket.getsockname()
         self.here = f"{host}:{port}".encode()
-        self._port = port
+        self._port, self._server_port = port, server[1]
         self._poll = select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
         self.attend(self._socket.fileno(), self._drain)
@@ -96,13 +96,13 @@ class Wire:
         self._readers[fileno] = readable
         self._poll.register(fileno, select.EPOLLIN)
 
-    def dropped(self) -> int:
-        """How many datagrams the kernel has thrown away because this socket's buffer was full."""
+    def dropped(self) -> tuple[int, int]:
+        """How many datagrams the kernel has thrown away because the buffer here, and that of the server, was full."""
+        drops = Counter[int]()
         for line in Path("/proc/net/udp").read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[1].endswith(f":{self._port:04X}"):
-                return int(fields[-1])
-        return 0
+            drops[int(fields[1].rpartition(":")[2], 16)] += int(fields[-1])
+        return drops[self._port], drops[self._server_port]
 
     def close(self) -> None:
         self._poll.close()
