@@ -54,3 +54,41 @@ def test_the_peer_bears_the_same_load(peer_results: Results) -> None:
 def test_a_peer_is_compared_with_each_store(results: Results, peer_results: Results) -> None:
     head, *_ = lines(COMMON, OURS + PEER, results | peer_results)
     assert head.split() == ["memory", "sqlite", "stock", "memory/stock", "sqlite/stock"]
+
+
+def printed(column: str, **result: object) -> str:
+    """The line of circumstances of one made-up run."""
+    row = COMMON[0]
+    run = {"rate": 1.0, "server_us": 1.0, "lost": 0, "late": 0, "counted": {}, **result}
+    *_, last = lines([row], [COLUMNS[column]], {(row.title, column): [run]})
+    return last
+
+
+def test_a_generator_that_was_the_bottleneck_is_told_of() -> None:
+    assert "GENERATOR WAS THE BOTTLENECK (97%)" in printed(
+        "tuned", generator_bound=True, generator_share=0.97
+    )
+    assert "BOTTLENECK" not in printed("tuned", generator_bound=False, generator_share=0.5)
+
+
+def test_an_open_loop_that_fell_behind_is_told_of() -> None:
+    assert "only 80% of the changes could be offered in time" in printed("memory", wanted=100.0, offered=80.0)
+    assert "offered" not in printed("memory", wanted=100.0, offered=99.0)
+
+
+def test_what_went_wrong_is_counted() -> None:
+    line = printed(
+        "sqlite", lost=3, late=4, counted={"sent again": 5, "repeated NOTIFYs": 2, "status 503": 1}
+    )
+    assert line.split() == [
+        *COMMON[0].title.split(),
+        "sqlite",
+        "-",
+        "-",
+        "3",
+        "4",
+        "7",
+        "status",
+        "503:",
+        "1",
+    ]
