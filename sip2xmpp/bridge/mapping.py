@@ -272,8 +272,12 @@ def _statuses(
 
 
 def _own_words(notes: Iterable[Note], state: State) -> list[Note]:
-    texts = (replace(note, text=note.text.strip().strip(GUARD).strip()) for note in notes)
-    return [note for note in texts if not is_default_text(note.text, state)]
+    own = []
+    for note in notes:
+        text = note.text.strip().strip(GUARD).strip()
+        if not is_default_text(text, state):
+            own.append(note if text == note.text else Note(text=text, language=note.language))
+    return own
 
 
 def _farewell(presence: Presence, tuples: Iterable[Tuple], state: State) -> Availability:

@@ -11,10 +11,12 @@ another device; a call replaces what is milder than busy; a device that says clo
 Implements: RFC 4479 section 3 (the merged view); RFC 3863 section 4.1.2 (unique tuple ids); RFC 3903 section 4.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 from functools import reduce
+from operator import attrgetter, eq
+from typing import Any
 
 from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, Presence, Tuple, UserInput
 from sip2xmpp.presence.canonical import newer_attributes, offline_document, person_id, says_something
@@ -87,7 +89,7 @@ def settle(previous: Presence | None, current: Presence) -> Presence:
 
     Phones publish the same state again with fresh ids and times; watchers need not hear of that.
     """
-    if previous is not None and _essence(previous) == _essence(current):
+    if previous is not None and _say_the_same(previous, current):
         return replace(previous, changes_at=current.changes_at)
     return current
 
@@ -246,12 +248,23 @@ def _next_change(sources: Iterable[Source], now: float) -> float | None:
     )
 
 
-def _essence(presence: Presence) -> Presence:
-    """The document without what changes when nothing changes."""
-    return replace(
-        presence,
-        tuples=tuple(replace(service, id="", timestamp=None) for service in presence.tuples),
-        persons=tuple(replace(person, id="", timestamp=None) for person in presence.persons),
-        devices=tuple(replace(device, id="", timestamp=None) for device in presence.devices),
-        changes_at=None,
+def _say_the_same(one: Presence, other: Presence) -> bool:
+    """Whether two documents differ at most in what changes when nothing changes."""
+    return _whole(one) == _whole(other) and all(
+        len(some) == len(others) and all(map(eq, map(said, some), map(said, others)))
+        for some, others, said in (
+            (one.tuples, other.tuples, _service),
+            (one.persons, other.persons, _human),
+            (one.devices, other.devices, _machine),
+        )
     )
+
+
+def _all_but(kind: type[Any], *unsaid: str) -> Callable[[Any], Any]:
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in unsaid))
+
+
+_whole = _all_but(Presence, "tuples", "persons", "devices", "changes_at")
+_service = _all_but(Tuple, "id", "timestamp")
+_human = _all_but(Person, "id", "timestamp")
+_machine = _all_but(Device, "id", "timestamp")
