@@ -13,7 +13,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 
 def is_legal_id(text: str) -> bool:
     """Whether the text can stand as an ``xs:ID`` (ASCII names only, which every client takes)."""
-    return _NAME.fullmatch(text) is not None
+    return (text.isascii() and text.isidentifier()) or _NAME.fullmatch(text) is not None
 
 
 def digest_id(text: str) -> str:

@@ -10,6 +10,7 @@ Implements: RFC 3863 section 4; RFC 4479 section 3; RFC 4480 section 3; RFC 8048
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from sip2xmpp.documents import rpid
@@ -19,10 +20,15 @@ from sip2xmpp.documents.identifiers import digest_id, fresh_id, legal_id
 from sip2xmpp.documents.namespaces import DATA_MODEL, PIDF, XML_LANG
 from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, Presence, Show, Tuple
 from sip2xmpp.documents.times import read_time
-from sip2xmpp.documents.xml import Element, canonical_octets, content, local_name, local_part, parse
+from sip2xmpp.documents.xml import LOCAL_PARTS, Element, canonical_octets, children, content, parse
 from sip2xmpp.errors import BadDocument
 
 Fields = dict[str, Any]
+
+
+def well_formed(octets: bytes) -> None:
+    """Check, without reading it, that a document can be read.  Raises ``BadDocument``."""
+    _root(octets)
 
 
 def read(octets: bytes, *, now: float | None = None) -> Presence:
@@ -31,10 +37,24 @@ def read(octets: bytes, *, now: float | None = None) -> Presence:
     With ``now`` (Unix time) elements outside their ``from``/``until`` window are left out, and ``changes_at`` of the
     value says when reading again would give something else.
     """
+    return _Reading(now if now is not None and rpid.bounds(octets) else None).document(_root(octets))
+
+
+def _root(octets: bytes) -> Element:
+    """The tree of a document, which stays as it is: what is published is checked at once and read soon after."""
+    return _lately_parsed(octets) if len(octets) <= _KEPT_SIZE else _parsed(octets)
+
+
+def _parsed(octets: bytes) -> Element:
     root = parse(octets)
-    if local_name(root) != "presence":
+    if LOCAL_PARTS[root.tag] != "presence":
         raise BadDocument("the root element is not presence")
-    return _Reading(now).document(root)
+    return root
+
+
+_KEPT_SIZE: Final = 4096
+"""Octets of a document whose tree is kept for a while: ten times as much memory."""
+_lately_parsed = lru_cache(maxsize=256)(_parsed)
 
 
 class _Reading:
@@ -54,8 +74,8 @@ class _Reading:
         devices: list[Device] = []
         extensions: list[bytes] = []
         # COMPAT: baresip and Asterisk write person or note before the tuple; the order is not looked at.
-        for child in root:
-            name = local_part(child.tag)
+        for child in children(root):
+            name = LOCAL_PARTS[child.tag]
             if name == "tuple":
                 service = self._tuple(child)
                 if service is not None:
@@ -85,8 +105,8 @@ class _Reading:
         notes: list[Note] = []
         extensions: list[bytes] = []
         cipid: dict[str, str] = {}
-        for child in element:
-            name = local_part(child.tag)
+        for child in children(element):
+            name = LOCAL_PARTS[child.tag]
             if name == "status":
                 if not self._status(child, fields, notes):
                     return None
@@ -114,8 +134,8 @@ class _Reading:
     def _status(self, element: Element, fields: Fields, notes: list[Note]) -> bool:
         """Read a status; False when it says that it must not be used."""
         extensions: list[bytes] = []
-        for child in element:
-            name = local_part(child.tag)
+        for child in children(element):
+            name = LOCAL_PARTS[child.tag]
             if name == "basic":
                 # COMPAT: old phones write "Open", or blanks around it; baresip "?" for what it does not know.
                 words = child.text or ""
@@ -145,8 +165,8 @@ class _Reading:
         extensions: list[bytes] = []
         cipid: dict[str, str] = {}
         activities: list[Activity] = []
-        for child in element:
-            name = local_part(child.tag)
+        for child in children(element):
+            name = LOCAL_PARTS[child.tag]
             if name == "activities":
                 if self._window is None or self._window.covers(child):
                     found, note = rpid.read_activities(child)
@@ -177,8 +197,8 @@ class _Reading:
         fields: Fields = {}
         notes: list[Note] = []
         extensions: list[bytes] = []
-        for child in element:
-            name = local_part(child.tag)
+        for child in children(element):
+            name = LOCAL_PARTS[child.tag]
             if name == "note":
                 _add_note(notes, child)
             elif not self._known(child, name, _DEVICE_FIELDS, fields, {}):

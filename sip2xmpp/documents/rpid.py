@@ -8,11 +8,12 @@ activities: with two of them Linphone frees memory twice.
 Implements: RFC 4480 sections 3.2 to 3.15; RFC 4589 (place types).
 """
 
+import re
 from typing import Final
 
 from sip2xmpp.documents.presence import Activity, Mood, UserInput
 from sip2xmpp.documents.times import read_time, write_time
-from sip2xmpp.documents.xml import Element, content, local_name, text
+from sip2xmpp.documents.xml import LOCAL_PARTS, Element, children, content, local_name, text
 
 
 def _names(words: str) -> frozenset[str]:
@@ -44,6 +45,12 @@ SERVICE_CLASSES: Final = _names("courier electronic freight in-person postal unk
 SPHERES: Final = frozenset(("home", "work", "unknown"))
 
 _WRITTEN_AS: Final = {"lunch": "meal"}
+_PLAIN_ACTIVITIES: Final = {name: Activity(name) for name in ACTIVITIES}
+_PLAIN_MOODS: Final = {name: Mood(name) for name in MOODS if name != "other"}
+"""The values of elements without text: most of what is ever read."""
+
+_FROM: Final = re.compile(rb"from\s*=")
+_UNTIL: Final = re.compile(rb"until\s*=")
 
 
 class Window:
@@ -73,14 +80,25 @@ class Window:
             self.changes_at = moment
 
 
+def bounds(octets: bytes) -> bool:
+    """Whether an element of the document may say how long it is valid; most documents have no such attribute."""
+    return (b"from" in octets and _FROM.search(octets) is not None) or (
+        b"until" in octets and _UNTIL.search(octets) is not None
+    )
+
+
 def read_activities(element: Element) -> tuple[list[Activity], str | None]:
     """The activities of one element, in order, and the text of its note."""
     activities: list[Activity] = []
     note: str | None = None
-    for child in element:
-        name = local_name(child)
+    for child in children(element):
+        name = LOCAL_PARTS[child.tag]
+        words = child.text
+        if words is None and name in _PLAIN_ACTIVITIES:
+            activities.append(_PLAIN_ACTIVITIES[name])
+            continue
         # COMPAT: Linphone Desktop repeats the name as text, and tells its "offline" and "dnd" only by the text.
-        words = content(child)
+        words = (words or "").strip()
         if name == "note":
             note = note or words or None
         elif name != "other" and words.lower() == name:
@@ -94,10 +112,12 @@ def read_moods(element: Element) -> tuple[list[Mood], str | None]:
     """The moods of one element, in order, and the text of its note."""
     moods: list[Mood] = []
     note: str | None = None
-    for child in element:
-        name = local_name(child)
+    for child in children(element):
+        name = LOCAL_PARTS[child.tag]
         if name == "note":
             note = note or content(child) or None
+        elif name in _PLAIN_MOODS:
+            moods.append(_PLAIN_MOODS[name])
         else:
             moods.append(Mood(name, content(child) if name == "other" else ""))
     return moods, note
@@ -106,8 +126,8 @@ def read_moods(element: Element) -> tuple[list[Mood], str | None]:
 def read_place_types(element: Element) -> tuple[str, ...]:
     """Tokens and free texts of a ``place-type``."""
     places: list[str] = []
-    for child in element:
-        name = local_name(child)
+    for child in children(element):
+        name = LOCAL_PARTS[child.tag]
         if name != "note":
             places.append(content(child) if name == "other" else name)
     return tuple(place for place in places if place)
