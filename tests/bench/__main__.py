@@ -4,8 +4,8 @@ Starts the gateway without authentication, its state in memory and in SQLite, an
 on loopback, from a generator in a process of its own.  The same load goes in turn to Kamailio 5.6, if its Debian packages are
 installed: as fast as it goes (``tuned``), as Debian ships it (``stock``), and with PostgreSQL (``postgres``).  Only ``sqlite``
 and ``postgres`` keep anything when they are killed, and ``postgres`` runs on files in memory without fsync, which flatters it.
-Every figure comes from a server started afresh.  Three repetitions, or as many as ``--repetitions`` says; one with ``--quick``,
-which is for a first look.  ``--json FILE`` keeps every single result.
+Every figure comes from a server started afresh.  Three repetitions, or as many as ``--repetitions`` says, which takes about half
+an hour for all columns; one with ``--quick``, which is for a first look.  ``--json FILE`` keeps every single result.
 
 How to read it
 --------------

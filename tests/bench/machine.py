@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench.postgres import Postgres
+from tests.bench.postgres import IN_MEMORY, Postgres
 from tests.bench.runner import Column
 from tests.peers.gateway import ROOT
 
@@ -27,7 +27,8 @@ def circumstances(columns: Sequence[Column], repetitions: int) -> dict[str, str]
         found["Kamailio"] = _said("kamailio", "-v")
     if any(column.on_postgres for column in columns):
         programs = Postgres.programs()
-        found["PostgreSQL"] = _said(str(programs / "postgres") if programs else "postgres", "--version")
+        number = _said(str(programs / "postgres") if programs else "postgres", "--version")
+        found["PostgreSQL"] = f"{number}, fsync off{', files in memory' if IN_MEMORY.is_dir() else ''}"
     return {**found, "repetitions": str(repetitions)}
 
 
