@@ -13,8 +13,8 @@ from math import ceil
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-SLICE = 500
-"""How many keys are told in one reactor turn."""
+SLICE = 50
+"""How many keys are told in one reactor turn; each may have a NOTIFY written, some 0.1 ms."""
 
 LONGEST_TIMER = 86_400.0
 """Seconds; a longer wait is made of several, because reactors limit the length of one."""

@@ -2,14 +2,18 @@
 
 The reactor thread notes changes, one per key: a later one supersedes an earlier one that was not written yet.  A turn
 later they go to the writer thread as a batch.  What is changed while that batch is being written forms the next one, so
-batches grow with the load and nobody waits for more than two transactions.  Those who wait for ``after_commit`` are
-called from the reactor thread, after the COMMIT.
+batches grow with the load and nobody waits for more than two transactions.  A transaction costs as much as thirty
+changes, in system calls and in handing the interpreter over, so under load they begin two milliseconds apart.
+
+Those who wait for ``after_commit`` are called from the reactor thread after the COMMIT, in slices between which the
+reactor serves others: after a disk that was slow for a moment there may be thousands.
 
 A batch that fails (disk full, file locked) fails those who wait for it, and is tried again every second together with
 what has changed since: the live tables are ahead of the file until it succeeds.  Meanwhile new waits take part in the
 next attempt.
 """
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -26,6 +30,10 @@ _log = Logger()
 failing_waiter = _log.failureHandler("What waited for a commit failed; the others go on")
 
 RETRY_SECONDS = 1.0
+INTERVAL = 0.002
+"""Seconds from the beginning of a transaction to that of the next, at least."""
+SLICE = 100
+"""How many waiters are called in one reactor turn."""
 
 Changes = dict[str, dict[str, Any]]
 """Table name -> key -> the record to write, or None to remove it."""
@@ -53,7 +61,10 @@ class Journal:
         self._waiting: list[Told] = []
         self._writing: Changes = {}
         self._waiting_for_writing: list[Told] = []
+        self._told: deque[tuple[Told, StorageFailed | None]] = deque()
+        self._telling: IDelayedCall | None = None
         self._resting = True
+        self._began = 0.0
         self._timer: IDelayedCall | None = None
         self._failing_since: float | None = None
         self._closed: Deferred[None] | None = None
@@ -68,7 +79,7 @@ class Journal:
             changes[key] = record
             if self._resting:
                 self._resting = False
-                self._timer = self._clock.callLater(0, self._begin)
+                self._begin_soon()
 
         return note
 
@@ -89,6 +100,8 @@ class Journal:
             self._waiting.append(call)
         elif self._writing:
             self._waiting_for_writing.append(call)
+        elif self._told:
+            self._told.append((call, None))
         else:
             call(None)
 
@@ -101,6 +114,11 @@ class Journal:
             self._begin()
         return closed
 
+    def _begin_soon(self) -> None:
+        """A turn later, or when the last transaction is long enough ago."""
+        passed = self._clock.seconds() - self._began
+        self._timer = self._clock.callLater(INTERVAL - passed if 0 <= passed < INTERVAL else 0, self._begin)
+
     def _begin(self) -> None:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
@@ -109,6 +127,7 @@ class Journal:
             self._rest()
             return
         self._resting = False
+        self._began = self._clock.seconds()
         self._writing, self._changes = self._changes, {}
         self._waiting_for_writing, self._waiting = self._waiting, []
         future = self._writer.submit(self._write, self._writing)
@@ -120,9 +139,14 @@ class Journal:
         error = future.exception()
         if error is None:
             self._note_recovery()
-            self._begin()
+            if self._changes and self._closed is None:
+                self._begin_soon()
+            else:
+                self._begin()
             unstorable = future.result()
-            _tell(waiting, StorageFailed("a change of this turn cannot be stored") if unstorable else None)
+            self._tell(
+                waiting, StorageFailed("a change of this turn cannot be stored") if unstorable else None
+            )
             return
         self._note_failure(error)
         for table, changes in written.items():
@@ -133,14 +157,31 @@ class Journal:
             _log.critical("{count} changes are lost", count=sum(map(len, self._changes.values())))
             self._changes = {}
             self._rest()
-        _tell(waiting, StorageFailed(f"the change could not be stored: {error}"))
+        self._tell(waiting, StorageFailed(f"the change could not be stored: {error}"))
 
     def _rest(self) -> None:
         self._resting = self._closed is None
         if self._closed is not None and not self._closed.called:
             waiting, self._waiting = self._waiting, []
-            _tell(waiting, StorageFailed("the store is closed"))
+            self._tell(waiting, StorageFailed("the store is closed"))
             self._closed.callback(None)
+
+    def _tell(self, waiting: list[Told], trouble: StorageFailed | None) -> None:
+        self._told.extend([(call, trouble) for call in waiting])
+        if self._telling is None or self._closed is not None:
+            self._tell_some()
+
+    def _tell_some(self) -> None:
+        if self._telling is not None and self._telling.active():
+            self._telling.cancel()
+        self._telling = None
+        told = self._told
+        for _ in range(len(told) if self._closed is not None else min(SLICE, len(told))):
+            call, trouble = told.popleft()
+            with failing_waiter:
+                call(trouble)
+        if told:
+            self._telling = self._clock.callLater(0, self._tell_some)
 
     def _note_failure(self, error: BaseException) -> None:
         if self._failing_since is None:
@@ -152,9 +193,3 @@ class Journal:
             seconds = round(self._clock.seconds() - self._failing_since)
             self._failing_since = None
             _log.warn("Changes are stored again, after {seconds} s", seconds=seconds)
-
-
-def _tell(waiting: list[Told], trouble: StorageFailed | None) -> None:
-    for call in waiting:
-        with failing_waiter:
-            call(trouble)

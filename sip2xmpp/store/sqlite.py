@@ -6,8 +6,9 @@ busy.  What expired while the program was down is loaded as it is, so that its `
 listen by then.
 
 The operator's command changes accounts and verdicts in the same file.  SQLite counts foreign commits
-(``data_version``); the writer thread looks once per second, and after one it re-reads those tables and the difference
-becomes changes of the feed.  A key that has a change of our own under way keeps it: ours will be the later write.
+(``data_version``); the writer thread looks once per second, and after one it re-reads those tables, and compares them
+with the live ones there, so that the reactor only sees the difference; it becomes changes of the feed.  A key that has
+a change of our own under way keeps it: ours will be the later write.
 """
 
 import gc
@@ -38,7 +39,7 @@ LOOK_SECONDS = 1.0
 SHARED = ("accounts", "verdicts")
 """The tables that the operator's command writes."""
 
-ROWS_PER_STATEMENT = (64, 16, 4, 1)
+ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 
 MISFITS = (
     sqlite3.DataError,
@@ -52,7 +53,8 @@ MISFITS = (
 )
 """What is wrong with a record, while other faults are of the disk and may pass."""
 
-Snapshot = dict[str, dict[str, Record]]
+Differences = dict[str, dict[str, Record | None]]
+"""Table name -> key -> the record in the file, or None where it has none; for keys that differ from the live table."""
 
 
 class SqliteStore(Tables):
@@ -117,7 +119,7 @@ class SqliteStore(Tables):
         future = self._writer.submit(self._foreign)
         future.add_done_callback(partial(self._threads.callFromThread, self._looked))
 
-    def _looked(self, future: Future[Snapshot | None]) -> None:
+    def _looked(self, future: Future[Differences]) -> None:
         if self._journal.is_closed:
             return
         self._looking = self._clock.callLater(LOOK_SECONDS, self._look)
@@ -125,16 +127,15 @@ class SqliteStore(Tables):
         if error is not None:
             _log.warn("The state file cannot be read: {error}; looking again in a second", error=error)
             return
-        for name, records in (future.result() or {}).items():
+        now = self._clock.seconds()
+        for name, records in future.result().items():
             table = self._live[name]
-            gone = [record.key for record in table.all() if record.key not in records]
-            for key in gone:
-                if not self._journal.is_ahead(name, key):
-                    table.drop(key)
-            now = self._clock.seconds()
             for key, record in records.items():
-                lives = record.expires_at is None or record.expires_at > now
-                if lives and table.get(key) != record and not self._journal.is_ahead(name, key):
+                if self._journal.is_ahead(name, key):
+                    continue
+                if record is None:
+                    table.drop(key)
+                elif (record.expires_at is None or record.expires_at > now) and table.get(key) != record:
                     table.adopt(record)
 
     # On the writer thread from here on; during start-up, before there is one, on the reactor thread.
@@ -143,20 +144,27 @@ class SqliteStore(Tables):
         version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
         return version
 
-    def _foreign(self) -> Snapshot | None:
-        """The shared tables as they are in the file, if somebody else has changed it."""
+    def _foreign(self) -> Differences:
+        """What somebody else has changed in the shared tables of the file."""
         version = self._data_version()
         if version == self._version:
-            return None
+            return {}
         self._connection.execute("BEGIN")
         try:
-            snapshot = {
-                name: {r.key: r for r in _records(self._connection, LAYOUTS[name])} for name in SHARED
-            }
+            differences = {name: self._differences(name) for name in SHARED}
         finally:
             self._connection.execute("ROLLBACK")
         self._version = version
-        return snapshot
+        return differences
+
+    def _differences(self, name: str) -> dict[str, Record | None]:
+        """The reactor may change the live table meanwhile: each key of the result has to be looked at again."""
+        live = self._live[name].snapshot()
+        differences: dict[str, Record | None] = {}
+        for record in _records(self._connection, LAYOUTS[name]):
+            if live.pop(record.key, None) != record:
+                differences[record.key] = record
+        return differences | dict.fromkeys(live)
 
     def _write(self, changes: Changes) -> list[str]:
         try:

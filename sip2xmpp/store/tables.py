@@ -97,6 +97,10 @@ class LiveTable(Generic[R]):
         if record is not None:
             self._forget(key, record, None)
 
+    def snapshot(self) -> dict[str, R]:
+        """All records by key, those included that have just expired; any thread may ask."""
+        return self._rows.copy()
+
     def listen(self, listener: Callable[[Change[R]], None]) -> None:
         """Call ``listener`` after each change, in the order of changes."""
         self._listeners.append(listener)

@@ -12,6 +12,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import Claim, connect
 from sip2xmpp.store.interface import ChangeKind
+from sip2xmpp.store.journal import INTERVAL, SLICE
 from sip2xmpp.store.records import Account
 from sip2xmpp.store.schema import LAYOUTS
 from sip2xmpp.store.sqlite import SqliteStore
@@ -109,6 +110,54 @@ def test_who_comes_while_a_batch_is_written_waits_for_it_and_who_changes_somethi
     assert first.called and late.called and not second.called
     sqlite.clock.run_until(second)
     assert rows(sqlite) == [dialog(1).key, dialog(2).key]
+
+
+def test_transactions_begin_an_interval_apart_and_a_change_after_a_rest_is_written_at_once(sqlite):
+    clock, store = sqlite.clock, sqlite.store
+    store.dialogs.put(dialog(1))
+    clock.advance(0)
+    clock.take_call()
+    store.dialogs.put(dialog(2))
+    clock.advance(INTERVAL / 2)
+    store.dialogs.put(dialog(3))
+    assert rows(sqlite) == [dialog(1).key]
+    clock.advance(INTERVAL)
+    clock.take_call()
+    assert rows(sqlite) == [dialog(number).key for number in (1, 2, 3)]
+    clock.advance(INTERVAL)
+    store.dialogs.put(dialog(4))
+    clock.advance(0)
+    clock.take_call()
+    assert len(rows(sqlite)) == 4
+
+
+def test_thousands_who_wait_for_one_commit_are_called_in_slices_and_in_order(sqlite):
+    told = []
+    sqlite.store.dialogs.put(dialog(1))
+    for number in range(2 * SLICE + 1):
+        sqlite.store.after_commit(lambda trouble, number=number: told.append((number, trouble)))
+    sqlite.clock.advance(0)
+    sqlite.clock.take_call()
+    assert len(told) == SLICE
+    sqlite.store.after_commit(lambda trouble: told.append(("late", trouble)))
+    sqlite.clock.callLater(0, told.append, "something else")
+    sqlite.clock.advance(0)
+    expected = [(number, None) for number in range(2 * SLICE + 1)]
+    assert told == [*expected[: 2 * SLICE], "something else", *expected[2 * SLICE :], ("late", None)]
+
+
+def test_closing_calls_all_who_still_wait_and_leaves_no_timer(sqlite):
+    told = []
+    sqlite.store.dialogs.put(dialog(1))
+    for _ in range(3 * SLICE):
+        sqlite.store.after_commit(told.append)
+    sqlite.clock.advance(0)
+    sqlite.clock.take_call()
+    sqlite.store.dialogs.put(dialog(2))
+    sqlite.store.after_commit(told.append)
+    sqlite.close()
+    assert told == [None] * (3 * SLICE + 1)
+    assert sqlite.clock.getDelayedCalls() == []
 
 
 def test_only_the_last_of_several_writes_to_a_key_reaches_the_file(sqlite):
