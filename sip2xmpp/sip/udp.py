@@ -47,6 +47,8 @@ QUEUE: Final = 20_000
 """Datagrams that may wait for a full send buffer."""
 REMEMBERED: Final = 65_536
 """Peers whose flow is kept ready."""
+LOSSES: Final = DRAIN // 4
+"""Datagrams that found no room, in the time of one turn, that make an overload; fewer come from a burst of answers."""
 ROOM: Final = 64
 """Octets for what the kernel says about a datagram."""
 FIRST_LETTER: Final = 0x21
@@ -227,9 +229,9 @@ class UdpPort:
                 seconds, nanoseconds = STAMP.unpack_from(data)
                 self._overload.waited(time.time() - seconds - nanoseconds * 1e-9)
         drops = self.drops() or 0
-        if drops != self._known_drops:
-            self._known_drops = drops
+        if drops - self._known_drops >= LOSSES:
             self._overload.lost()
+        self._known_drops = drops
         return octets, address
 
     def _drain_errors(self) -> None:
@@ -276,6 +278,13 @@ def bound_socket(interface: str, port: int) -> socket.socket:
             except OSError:
                 # only the superuser may pass the system's limit; up to the limit everybody may
                 bound.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        room = bound.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        if room < BUFFER:
+            UdpPort.log.info(
+                "the receive buffer has {room} octets instead of {wanted}: raise net.core.rmem_max",
+                room=room,
+                wanted=BUFFER,
+            )
         with contextlib.suppress(OSError):
             # without it, only the lateness of the reactor tells of an overload
             bound.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
