@@ -40,6 +40,11 @@ HEADER: Final = (
     f"<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams' "
     f"xmlns='jabber:component:accept' from='{DOMAIN}' id='1'>"
 )
+EXTRAS: Final = (
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='https://client.example' ver='q07IKJEyjvHSyhy//CH0CxmKi8w='/>"
+    "<x xmlns='vcard-temp:x:update'><photo>01b87fcd030b72895ff8e88db57ec525450f000d</photo></x>"
+)
+"""What clients send with every presence."""
 START: Final = 1_800_000_000.0
 PRESENTITIES: Final = 20
 CLIENTS: Final = 10
@@ -227,7 +232,7 @@ def to_sip(inside: Inside, rounds: int, users: int, watchers: int, first: int) -
             mark = inside.number()
             octets = "".join(
                 f"<presence from='{name}/load' to='{to}' xml:lang='en'><show>{'away' if mark % 2 else 'dnd'}</show>"
-                f"<status>change-{mark:09d}</status></presence>"
+                f"<status>change-{mark:09d}</status><priority>0</priority>{EXTRAS}</presence>"
                 for name, to in pairs
             ).encode()
             inside.work(lambda octets=octets: inside.stream.dataReceived(octets))  # type: ignore[misc]
