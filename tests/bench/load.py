@@ -230,8 +230,10 @@ class Load:
             return exhausted and started == ended
 
         progress = -1
-        while not self.wire.run(fill, PATIENCE) and ended > progress:
-            # patience is for one operation, not for all of them
-            progress = ended
+        while not self.wire.run(fill, PATIENCE):
+            # patience is for one operation, not for all of them, but to be given up is no progress
+            before, progress = progress, ended - self.wire.count["timeouts"]
+            if progress <= before:
+                break
         self.wire.wake = NEVER
         return started - ended
