@@ -7,8 +7,9 @@ one turn takes, so an idle server has no timer, and a busy machine without reque
 
 The level rises by one step with a beat in which something waited longer than ``late``, and no less than in the beat
 before: a wait that shrinks by itself, as after a pause of the garbage collector or of the machine, refuses nobody.  It
-falls by one with each beat at whose end hardly anything waits.  Refusing costs a small part of serving, so the queue is
-short again within a beat or two; then everybody is served until it has grown again, and as much is accepted as can be done.
+falls by one as soon as a socket is seen to have hardly anything waiting, at most once a beat.  Refusing costs a small part
+of serving, so the queue is short again within a beat or two; then everybody is served until it has grown again, and as
+much is accepted as can be done.
 
 =========  ============================================================================================================
 level      refused with 503 and Retry-After
@@ -87,7 +88,7 @@ class Overload:
         self._late = late
         self._beat = beat
         self._longest = 0.0
-        self._latest = 0.0
+        self._fell = False
         self._served = 0
         self._shed_before = 0
         self._before = 0.0
@@ -101,8 +102,9 @@ class Overload:
 
     def waited(self, seconds: float) -> None:
         """Something was read that had waited so long."""
-        self._latest = seconds
         self._longest = max(self._longest, seconds)
+        if seconds < self._late / 4 and self.level and not self._fell:
+            self._fall()
         if self._pulse is None:
             self.stir()
 
@@ -165,8 +167,7 @@ class Overload:
         self._pulse = self._clock.callLater(self._beat, self._look)
 
     def _look(self) -> None:
-        late = self._clock.seconds() - self._due
-        longest, latest = max(self._longest, late), max(self._latest, late)
+        longest = max(self._longest, self._clock.seconds() - self._due)
         before, self._before = self._before, longest
         shed = self._counters.shed - self._shed_before
         if longest >= self._late:
@@ -174,11 +175,12 @@ class Overload:
         # where most is refused already, refusing the rest would not help
         if longest >= self._late and longest >= before >= self._late / 2 and shed <= self._served:
             self._rise()
-        elif latest < self._late / 4:
+        elif longest < self._late / 4 and not self._fell:
             self._quiet = 0 if self.level else self._quiet + 1
             if self.level:
-                self.level = Level(self.level - 1)
-        self._longest = self._latest = 0.0
+                self._fall()
+        self._longest = 0.0
+        self._fell = False
         self._served, self._shed_before = 0, self._counters.shed
         if self._quiet < QUIET:
             self._appoint()
@@ -197,6 +199,11 @@ class Overload:
             self.level = Level(self.level + 1)
         # the next step is for waiting that began after this one
         self._before = 0.0
+
+    def _fall(self) -> None:
+        """At most one step a beat, so that a flood of what only a higher level refuses does not have to climb all of them anew."""
+        self.level = Level(self.level - 1)
+        self._fell = True
 
     def _end(self) -> None:
         if self._since is not None:
