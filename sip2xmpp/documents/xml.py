@@ -135,7 +135,9 @@ def clean(value: str) -> str:
     """Text without what XML 1.0 forbids, line ends as XML readers see them, no surrounding blanks."""
     if "\r" in value:
         value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return _ILLEGAL.sub("", value).strip()
+    if not value.isprintable():
+        value = _ILLEGAL.sub("", value)
+    return value.strip()
 
 
 def text(value: str) -> str:

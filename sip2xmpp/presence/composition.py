@@ -30,9 +30,9 @@ from sip2xmpp.presence.states import (
     activities_of,
     as_utc,
     fits,
+    is_in_use,
     kind_of,
     severity,
-    user_inputs,
 )
 from sip2xmpp.presence.texts import user_notes
 
@@ -40,7 +40,7 @@ __all__ = ["Rank", "Source", "compose", "settle"]
 
 _MILDER_THAN_A_CALL = frozenset((State.ONLINE, State.CHAT, State.AWAY, State.XA))
 _RESOURCE_ORDER = (State.XA, State.AWAY, State.BUSY, State.ON_THE_PHONE, State.DND, State.ONLINE, State.CHAT)
-_AWAY_KINDS = frozenset((State.AWAY, State.XA))
+_AWAY_KINDS = (State.AWAY, State.XA)
 _CERTAIN = {
     State.BUSY: Activity("busy"),
     State.ON_THE_PHONE: Activity("on-the-phone"),
@@ -71,15 +71,14 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
         spokesman, state = None, State.OFFLINE
     notes, worded_at = _notes(heard, spokesman)
     changed_at = spokesman.changed_at if spokesman is not None else worded_at
-    activities = _activities(heard, spokesman, state)
     return Presence(
         entity=entity,
         tuples=_tuples(services, state, notes),
-        persons=() if state is State.OFFLINE else _person(entity, heard, activities, notes, changed_at),
+        persons=()
+        if state is State.OFFLINE
+        else _person(entity, heard, _activities(heard, spokesman, state), notes, changed_at),
         devices=_devices(heard),
-        extensions=tuple(
-            dict.fromkeys(octets for one in reversed(heard) for octets in one.source.document.extensions)
-        ),
+        extensions=_extensions(heard),
         changes_at=_next_change(living, now),
     )
 
@@ -90,11 +89,13 @@ def settle(previous: Presence | None, current: Presence) -> Presence:
     Phones publish the same state again with fresh ids and times; watchers need not hear of that.
     """
     if previous is not None and _say_the_same(previous, current):
+        if previous.changes_at == current.changes_at:
+            return previous
         return replace(previous, changes_at=current.changes_at)
     return current
 
 
-def _spokesman(heard: Sequence[Heard]) -> tuple[Heard | None, State]:
+def _spokesman(heard: list[Heard]) -> tuple[Heard | None, State]:
     """Who speaks for the person, and what is said; nobody and ONLINE when devices are merely reachable."""
     heard = _with_one_resource(heard)
     manual = _newest([one for one in heard if one.speaks and one.source.rank in MANUAL])
@@ -103,16 +104,17 @@ def _spokesman(heard: Sequence[Heard]) -> tuple[Heard | None, State]:
         return call, call.state
     if manual is not None:
         return manual, manual.state
-    if not any(_is_active(one) for one in heard):
-        idle = _newest([one for one in heard if one.idle])
-        if idle is not None:
-            return idle, State.AWAY
+    idle = _newest([one for one in heard if one.idle])
+    if idle is not None and not any(is_in_use(one.source.document) for one in heard):
+        return idle, State.AWAY
     other = _newest([one for one in heard if one.speaks])
     return (other, other.state) if other is not None else (None, State.ONLINE)
 
 
 def _newest(heard: Sequence[Heard]) -> Heard | None:
     """The newest; of several equally new the one with the more severe state."""
+    if len(heard) < 2:
+        return heard[0] if heard else None
     return max(
         heard,
         key=lambda one: (one.source.published_at, severity(one.state), one.source.rank, one.source.id),
@@ -120,11 +122,13 @@ def _newest(heard: Sequence[Heard]) -> Heard | None:
     )
 
 
-def _with_one_resource(heard: Sequence[Heard]) -> list[Heard]:
+def _with_one_resource(heard: list[Heard]) -> list[Heard]:
     """Of the XMPP resources of one user only that with the highest priority counts; of equals the more reachable."""
+    if len(heard) < 2:
+        return heard
     resources = [one for one in heard if one.source.rank == Rank.RESOURCE]
     if len(resources) < 2:
-        return list(heard)
+        return heard
     best = max(resources, key=lambda one: (_priority(one), _RESOURCE_ORDER.index(one.state), one.age_order))
     return [one for one in heard if one.source.rank != Rank.RESOURCE or one is best]
 
@@ -133,13 +137,9 @@ def _priority(one: Heard) -> float:
     return max((service.priority for service in one.tuples if service.priority is not None), default=-1.0)
 
 
-def _is_active(one: Heard) -> bool:
-    return any(not use.idle for use in user_inputs(one.source.document))
-
-
 def _notes(heard: Sequence[Heard], spokesman: Heard | None) -> tuple[tuple[Note, ...], datetime | None]:
     """The text of the spokesman, else the newest there is; and when it, or the newest source, changed."""
-    order = sorted(heard, key=lambda one: one.age_order, reverse=True)
+    order = _newest_first(heard)
     if spokesman is not None:
         order = [spokesman, *(one for one in order if one is not spokesman and one.is_open)]
     for one in order:
@@ -149,7 +149,13 @@ def _notes(heard: Sequence[Heard], spokesman: Heard | None) -> tuple[tuple[Note,
     return (), order[0].changed_at if order else None
 
 
-def _tuples(services: Sequence[Service], state: State, notes: tuple[Note, ...]) -> tuple[Tuple, ...]:
+def _newest_first(heard: Sequence[Heard]) -> list[Heard]:
+    if len(heard) < 2:
+        return list(heard)
+    return sorted(heard, key=lambda one: one.age_order, reverse=True)
+
+
+def _tuples(services: list[Service], state: State, notes: tuple[Note, ...]) -> tuple[Tuple, ...]:
     """All services, the winner first and marked with the state of the whole."""
 
     def standing(service: Service) -> tuple[bool, bool, bool, float, float, int, str]:
@@ -163,15 +169,23 @@ def _tuples(services: Sequence[Service], state: State, notes: tuple[Note, ...]) 
             service.tuple.id,
         )
 
-    ordered = sorted(services, key=standing, reverse=True)
-    winner = replace(
-        ordered[0].tuple,
-        extended=EXTENDED[state],
+    ordered = sorted(services, key=standing, reverse=True) if len(services) > 1 else services
+    best = ordered[0].tuple
+    winner = best.restated(
+        basic=best.basic,
         show=SHOW_OF[state],
+        extended=EXTENDED[state],
+        contact=best.contact,
+        priority=best.priority,
         notes=notes,
-        timestamp=ordered[0].tuple.timestamp or ordered[0].owner.changed_at,
+        timestamp=best.timestamp or ordered[0].owner.changed_at,
+        user_input=best.user_input,
+        status_extensions=best.status_extensions,
+        extensions=best.extensions,
     )
-    return (winner, *(service.tuple for service in ordered[1:]))
+    if len(ordered) == 1:
+        return (winner,)
+    return (winner, *[service.tuple for service in ordered[1:]])
 
 
 def _person(
@@ -182,23 +196,26 @@ def _person(
     changed_at: datetime | None,
 ) -> tuple[Person, ...]:
     """The one person, with the newest of every attribute that is not the state itself; none if there is nothing to say."""
-    stated = [
-        person
-        for one in heard
-        for person in sorted(one.source.document.persons, key=lambda each: as_utc(each.timestamp))
-    ]
+    stated = [person for one in heard for person in _oldest_first(one.source.document.persons)]
     if not (stated or activities or notes):
         return ()
-    person = replace(
-        reduce(newer_attributes, stated) if stated else Person(id=""),
-        id=person_id(entity),
+    newest = reduce(newer_attributes, stated) if stated else Person(id="")
+    person = newest.restated(
+        name=person_id(entity),
         activities=activities,
-        activity_note=None,
+        mood_note=newest.mood_note,
         user_input=_user_input(heard),
         notes=notes,
         timestamp=changed_at,
+        extensions=newest.extensions,
     )
     return (person,) if says_something(person) else ()
+
+
+def _oldest_first(persons: Sequence[Person]) -> Sequence[Person]:
+    if len(persons) < 2:
+        return persons
+    return sorted(persons, key=lambda person: as_utc(person.timestamp))
 
 
 def _activities(heard: Sequence[Heard], spokesman: Heard | None, state: State) -> tuple[Activity, ...]:
@@ -207,14 +224,16 @@ def _activities(heard: Sequence[Heard], spokesman: Heard | None, state: State) -
         remarks = (activities_of(one.source.document) for one in reversed(heard) if one.is_open)
         return next((told for told in (_fitting(remark, state) for remark in remarks) if told), ())
     told = _fitting(activities_of(spokesman.source.document), state)
-    kinds = {kind_of(activity) for activity in told}
-    if state in AVAILABLE or state in kinds or (state in _AWAY_KINDS and kinds & _AWAY_KINDS):
+    if state in AVAILABLE:
+        return told
+    enough = _AWAY_KINDS if state in _AWAY_KINDS else (state,)
+    if any(kind_of(activity) in enough for activity in told):
         return told
     return (*told, _CERTAIN[state])
 
 
 def _fitting(activities: Iterable[Activity], state: State) -> tuple[Activity, ...]:
-    return tuple(activity for activity in activities if fits(activity, state))
+    return tuple([activity for activity in activities if fits(activity, state)])
 
 
 def _user_input(heard: Sequence[Heard]) -> UserInput | None:
@@ -237,15 +256,21 @@ def _devices(heard: Sequence[Heard]) -> tuple[Device, ...]:
     return tuple(devices.values())
 
 
+def _extensions(heard: Sequence[Heard]) -> tuple[bytes, ...]:
+    """Every extension of a document once, the newest source's first."""
+    extensions: dict[bytes, None] = {}
+    for one in reversed(heard):
+        extensions.update(dict.fromkeys(one.source.document.extensions))
+    return tuple(extensions)
+
+
 def _next_change(sources: Iterable[Source], now: float) -> float | None:
-    return min(
-        (
-            source.document.changes_at
-            for source in sources
-            if source.document.changes_at is not None and source.document.changes_at > now
-        ),
-        default=None,
-    )
+    moments = [
+        source.document.changes_at
+        for source in sources
+        if source.document.changes_at is not None and source.document.changes_at > now
+    ]
+    return min(moments, default=None)
 
 
 def _say_the_same(one: Presence, other: Presence) -> bool:

@@ -7,11 +7,10 @@ is known beside them.
 Implements: RFC 4479 section 3 as read by ``presence.states``.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from sip2xmpp.documents.presence import Basic, Presence, Show, Tuple
+from sip2xmpp.documents.presence import Basic, Presence, Show, Tuple, frozen_value
 from sip2xmpp.documents.times import from_unix
 from sip2xmpp.presence.states import (
     ABSENT,
@@ -47,7 +46,7 @@ MANUAL = frozenset((Rank.OBSERVED, Rank.RESOURCE, Rank.PUBLISHED, Rank.INJECTED)
 """Sources in which a human, or the human's client, says something on purpose."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Source:
     """One thing that knows something about the presentity.
 
@@ -64,7 +63,7 @@ class Source:
     expires_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Heard:
     """A source in plain terms.
 
@@ -93,21 +92,27 @@ class Heard:
 def hear(source: Source) -> Heard:
     """Bring a source into plain terms."""
     document = source.document
+    learned = from_unix(source.published_at)
     state = state_of(document, user_agent=source.user_agent, idle_is_away=False)
     # An idle keyboard counts for the whole human, not for this source alone: ``composition`` looks at it.
     idle = is_idle(document) and state is not state_of(document, user_agent=source.user_agent)
     if idle:
         state = State.ONLINE
-    best = best_tuple(document.tuples)
-    explicit = best is not None and (best.show is not None or (best.extended or "").lower() in EXTENDED_WORDS)
+    stated = newest_change(document)
     return Heard(
         source=source,
         state=state,
-        tuples=_plain_tuples(document, state, from_unix(source.published_at)),
-        speaks=state not in ABSENT and (state is not State.ONLINE or explicit),
+        tuples=_plain_tuples(document, state, learned),
+        speaks=state not in ABSENT and (state is not State.ONLINE or _is_explicit(document)),
         idle=idle,
-        changed_at=_changed_at(source),
+        changed_at=learned if stated is None or stated > learned else stated,
     )
+
+
+def _is_explicit(document: Presence) -> bool:
+    """Whether the state is said in a word, and not only by being open."""
+    best = best_tuple(document.tuples)
+    return best is not None and (best.show is not None or (best.extended or "").lower() in EXTENDED_WORDS)
 
 
 def _plain_tuples(document: Presence, state: State, learned: datetime) -> tuple[Tuple, ...]:
@@ -115,21 +120,23 @@ def _plain_tuples(document: Presence, state: State, learned: datetime) -> tuple[
         return ()
     tuples = document.tuples or (Tuple(id="ID-presence"),)
     if state is State.OFFLINE:
-        return tuple(_plain(service, Basic.CLOSED, None, learned) for service in tuples)
-    stated = tuple(service for service in tuples if service.basic is not None)
+        return tuple([_plain(service, Basic.CLOSED, None, learned) for service in tuples])
+    stated = [service for service in tuples if service.basic is not None]
     if not any(service.basic is Basic.OPEN for service in stated):
         return tuple(
-            _plain(service, Basic.OPEN, service.show or SHOW_OF[state], learned) for service in tuples
+            [_plain(service, Basic.OPEN, service.show or SHOW_OF[state], learned) for service in tuples]
         )
     told_apart = any(service.show is not None for service in stated)
     return tuple(
-        _plain(
-            service,
-            service.basic,
-            service.show if told_apart or service.basic is not Basic.OPEN else SHOW_OF[state],
-            learned,
-        )
-        for service in stated
+        [
+            _plain(
+                service,
+                service.basic,
+                service.show if told_apart or service.basic is not Basic.OPEN else SHOW_OF[state],
+                learned,
+            )
+            for service in stated
+        ]
     )
 
 
@@ -138,12 +145,22 @@ def _plain(service: Tuple, basic: Basic | None, show: Show | None, learned: date
     changed = service.timestamp
     if changed is not None and as_utc(changed) > learned:
         changed = learned
-    if (service.basic, service.show, service.extended, service.timestamp) == (basic, show, None, changed):
+    if (
+        service.basic is basic
+        and service.show is show
+        and service.extended is None
+        and service.timestamp is changed
+    ):
         return service
-    return replace(service, basic=basic, show=show, extended=None, timestamp=changed)
-
-
-def _changed_at(source: Source) -> datetime:
-    learned = from_unix(source.published_at)
-    stated = newest_change(source.document)
-    return learned if stated is None else min(stated, learned)
+    return service.restated(
+        basic=basic,
+        show=show,
+        extended=None,
+        contact=service.contact,
+        priority=service.priority,
+        notes=service.notes,
+        timestamp=changed,
+        user_input=service.user_input,
+        status_extensions=service.status_extensions,
+        extensions=service.extensions,
+    )

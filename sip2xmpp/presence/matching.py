@@ -7,16 +7,16 @@ one only adds what describes the device, never a state.
 Implements: RFC 4479 sections 3.3 and 3.4 (device identity); RFC 5627 (GRUU as instance).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from sip2xmpp.documents.identifiers import fresh_id
-from sip2xmpp.documents.presence import Tuple
+from sip2xmpp.documents.presence import Tuple, frozen_value
 from sip2xmpp.documents.uris import address_of_record, parameter
 from sip2xmpp.presence.hearing import Heard
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class Service:
     """A tuple and the source it came from."""
 
@@ -31,7 +31,8 @@ def merge(heard: Sequence[Heard], entity: str) -> tuple[list[Service], list[Hear
     is not listened to any more.
     """
     if len(heard) == 1:
-        return _with_unique_ids(Service(service, heard[0]) for service in heard[0].tuples), list(heard)
+        one = heard[0]
+        return _with_unique_ids([Service(tuple=service, owner=one) for service in one.tuples]), list(heard)
     by_authority = sorted(heard, key=lambda one: (one.source.rank, one.age_order), reverse=True)
     kept: dict[str, list[Service]] = {one.source.id: [] for one in by_authority}
     by_thing: dict[tuple[str, str], tuple[str, int]] = {}
@@ -44,10 +45,10 @@ def merge(heard: Sequence[Heard], entity: str) -> tuple[list[Service], list[Hear
             place = next((by_thing[thing] for thing in things if thing in by_thing), None)
             if place is not None:
                 newer = kept[place[0]][place[1]]
-                kept[place[0]][place[1]] = Service(_described(newer.tuple, service), newer.owner)
+                kept[place[0]][place[1]] = Service(tuple=_described(newer.tuple, service), owner=newer.owner)
                 taken_by.append(newer.owner)
                 continue
-            kept[one.source.id].append(Service(service, one))
+            kept[one.source.id].append(Service(tuple=service, owner=one))
             for thing in things:
                 mine.setdefault(thing, (one.source.id, len(kept[one.source.id]) - 1))
         by_thing.update(mine)
@@ -55,7 +56,7 @@ def merge(heard: Sequence[Heard], entity: str) -> tuple[list[Service], list[Hear
             same_kind = all(newer.source.rank == one.source.rank for newer in taken_by)
             replaced.update([one.source.id] if same_kind else [])
     listened = sorted((one for one in heard if one.source.id not in replaced), key=lambda one: one.age_order)
-    return _with_unique_ids(service for one in listened for service in kept[one.source.id]), listened
+    return _with_unique_ids([service for one in listened for service in kept[one.source.id]]), listened
 
 
 def _things(service: Tuple, entity: str) -> list[tuple[str, str]]:
@@ -85,14 +86,18 @@ def _described(newer: Tuple, older: Tuple) -> Tuple:
     )
 
 
-def _with_unique_ids(services: Iterable[Service]) -> list[Service]:
+def _with_unique_ids(services: list[Service]) -> list[Service]:
     """The id of the later of two is changed; no tuple is dropped for its id."""
+    if len(services) < 2:
+        return services
     ids: set[str] = set()
     unique: list[Service] = []
     for service in services:
         made = fresh_id(service.tuple.id, ids)
         ids.add(made)
         unique.append(
-            service if made == service.tuple.id else Service(replace(service.tuple, id=made), service.owner)
+            service
+            if made == service.tuple.id
+            else Service(tuple=replace(service.tuple, id=made), owner=service.owner)
         )
     return unique

@@ -8,16 +8,18 @@ Implements: the reading of RFC 4480 activities, RFC 8048 ``show``, AG Projects `
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
-from sip2xmpp.documents.presence import Activity, Basic, Note, Person, Presence, Show, Tuple, UserInput
+from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, Presence, Show, Tuple
 
 
 class State(Enum):
     """What a watcher can be told."""
+
+    __hash__ = object.__hash__  # as they are compared; the tables below are looked into at every change
 
     OFFLINE = "offline"
     ONLINE = "online"
@@ -81,24 +83,17 @@ _SEVERITY: Final = (
     State.DND,
 )
 
-# Activity names, in the order in which they are tried; the sets are disjoint.
-_DND_NAMES: Final = frozenset(("dnd", "do-not-disturb"))
-_BUSY_NAMES: Final = frozenset(
-    (
-        "busy",
-        "meeting",
-        "performance",
-        "presentation",
-        "steering",
-        "worship",
-        "not_reachable",
-        "not-reachable",
-    )
-)
-_XA_NAMES: Final = frozenset(("permanent-absence", "vacation", "holiday", "sleeping", "travel"))
-_AWAY_NAMES: Final = frozenset(
-    ("away", "appointment", "breakfast", "lunch", "dinner", "meal", "in-transit", "shopping", "spectator")
-)
+_NAMES: Final[dict[State, str]] = {
+    State.DND: "dnd do-not-disturb",
+    State.ON_THE_PHONE: "on-the-phone",
+    State.BUSY: "busy meeting performance presentation steering worship not_reachable not-reachable",
+    State.XA: "permanent-absence vacation holiday sleeping travel",
+    State.AWAY: "away appointment breakfast lunch dinner meal in-transit shopping spectator",
+}
+_KINDS: Final = {name: state for state, names in _NAMES.items() for name in names.split()}
+"""The name of an activity -> the state that it means by itself."""
+_FIRST_KINDS: Final = (State.DND, State.ON_THE_PHONE, State.BUSY, State.OFFLINE, State.XA, State.AWAY)
+"""Of several activities the one whose kind comes first says the state."""
 _SILENT_NAMES: Final = frozenset(("unknown", "available"))
 _SILENT_TEXTS: Final = frozenset(("", "available", "online"))
 
@@ -215,7 +210,13 @@ def activities_of(presence: Presence) -> tuple[Activity, ...]:
 
 def kind_of(activity: Activity) -> State | None:
     """The state that an activity alone would mean, or None when it means none."""
-    return _from_activities((activity,), (), ringing_is_phone=False)
+    if activity.text:
+        words = activity.text.strip().lower()
+        if activity.name == "other":
+            return State.DND if words in _DND_WORDS else None
+        if activity.name == "permanent-absence" and words == "offline":
+            return State.OFFLINE  # COMPAT: Linphone Desktop's way to look offline
+    return _KINDS.get(activity.name)
 
 
 def fits(activity: Activity, state: State) -> bool:
@@ -233,37 +234,43 @@ def fits(activity: Activity, state: State) -> bool:
 
 
 def is_idle(presence: Presence) -> bool:
-    """Whether some device or the person is idle and none is said to be active."""
-    stated = [use.idle for use in user_inputs(presence)]
-    return bool(stated) and all(stated)
+    """Whether some device or person is idle and none is said to be active."""
+    uses = [part.user_input for part in _parts(presence) if part.user_input is not None]
+    return bool(uses) and all(use.idle for use in uses)
 
 
-def user_inputs(presence: Presence) -> Iterator[UserInput]:
-    """Every statement about recent use, of person, services and devices."""
-    uses = (
-        *(person.user_input for person in presence.persons),
-        *(service.user_input for service in presence.tuples),
-        *(device.user_input for device in presence.devices),
-    )
-    return (use for use in uses if use is not None)
+def is_in_use(presence: Presence) -> bool:
+    """Whether some device or person is said to be active."""
+    return any(part.user_input is not None and not part.user_input.idle for part in _parts(presence))
+
+
+def _parts(presence: Presence) -> tuple[Person | Tuple | Device, ...]:
+    return (*presence.persons, *presence.tuples, *presence.devices)
 
 
 def newest_change(presence: Presence) -> datetime | None:
-    """The time of the newest change that the document tells of, or None."""
-    stated = [service.timestamp for service in presence.tuples if service.timestamp is not None]
-    stated += [person.timestamp for person in presence.persons if person.timestamp is not None]
-    return max(map(as_utc, stated)) if stated else None
+    """The time of the newest change of a service or of the person that the document tells of, or None."""
+    newest: datetime | None = None
+    for moment in [
+        *[service.timestamp for service in presence.tuples],
+        *[person.timestamp for person in presence.persons],
+    ]:
+        if moment is not None and (newest is None or as_utc(moment) > newest):
+            newest = as_utc(moment)
+    return newest
 
 
-def notes_in_order(presence: Presence, best: Tuple | None) -> Iterable[tuple[Note, ...]]:
-    """Where a text may stand, the most telling place first."""
-    if best is not None:
-        yield best.notes
+def notes_in_order(presence: Presence, best: Tuple | None) -> list[tuple[Note, ...]]:
+    """Where a text stands, the most telling place first; nothing of places without one."""
+    found = [best.notes] if best is not None and best.notes else []
     for person in _newest_first(presence.persons):
-        yield person.notes
+        if person.notes:
+            found.append(person.notes)
         if person.activity_note:
-            yield (Note(text=person.activity_note),)
-    yield presence.notes
+            found.append((Note(text=person.activity_note),))
+    if presence.notes:
+        found.append(presence.notes)
+    return found
 
 
 def _newest_first(persons: Sequence[Person]) -> Sequence[Person]:
@@ -300,23 +307,14 @@ def _from_extended(best: Tuple | None, activities: Sequence[Activity], words: Se
 def _from_activities(
     activities: Sequence[Activity], words: Sequence[str], ringing_is_phone: bool
 ) -> State | None:
-    if not activities:
-        return None
-    names = {activity.name for activity in activities}
-    texts = {activity.text.strip().lower() for activity in activities if activity.name == "other"}
-    if names & _DND_NAMES or texts & _DND_WORDS:
+    kinds = [kind_of(activity) for activity in activities]
+    if ringing_is_phone and any(activity.name == "alerting" for activity in activities):
+        kinds.append(State.ON_THE_PHONE)
+    if State.BUSY in kinds and any(word in _DND_WORDS for word in words):
         return State.DND
-    if names & _BUSY_NAMES and any(word in _DND_WORDS for word in words):
-        return State.DND
-    if "on-the-phone" in names or (ringing_is_phone and "alerting" in names):
-        return State.ON_THE_PHONE
-    if names & _BUSY_NAMES:
-        return State.BUSY
-    if any(one.name == "permanent-absence" and one.text.strip().lower() == "offline" for one in activities):
-        return State.OFFLINE  # COMPAT: Linphone Desktop's way to look offline
-    if names & _XA_NAMES:
-        return State.XA
-    return State.AWAY if names & _AWAY_NAMES else None
+    if len(kinds) == 1:
+        return kinds[0]
+    return next((kind for kind in _FIRST_KINDS if kind in kinds), None)
 
 
 def _refines(show: Show | None, found: State) -> bool:

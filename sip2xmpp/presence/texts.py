@@ -7,7 +7,7 @@ zero-width space, which no human sees and no client matches.
 Implements: the reading of notes of RFC 3863 section 4.1.6, RFC 4479 section 3.2 and RFC 4480 section 3.2 together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sip2xmpp.documents.presence import Activity, Note, Presence
@@ -74,14 +74,16 @@ def user_notes(presence: Presence, state: State) -> tuple[Note, ...]:
     The tuple that speaks for the rest is asked first, then the person, then the document.
     """
     for notes in notes_in_order(presence, best_tuple(presence.tuples)):
-        found = distinct(
-            Note(text=note.text.strip(GUARD), language=note.language)
-            for note in notes
-            if not is_default_text(note.text, state)
-        )
+        found = distinct([_unguarded(note) for note in notes if not is_default_text(note.text, state)])
         if found:
             return found
     return ()
+
+
+def _unguarded(note: Note) -> Note:
+    if GUARD not in note.text:
+        return note
+    return Note(text=note.text.strip(GUARD), language=note.language)
 
 
 def is_default_text(text: str, state: State) -> bool:
@@ -97,8 +99,10 @@ def is_default_text(text: str, state: State) -> bool:
     return meant is state or meant is _LESSER.get(state)
 
 
-def distinct(notes: Iterable[Note]) -> tuple[Note, ...]:
+def distinct(notes: Sequence[Note]) -> tuple[Note, ...]:
     """The first note of each language that is not empty."""
+    if len(notes) == 1:
+        return tuple(notes) if notes[0].text.strip() else ()
     found: dict[str, Note] = {}
     for note in notes:
         if note.text.strip():
@@ -111,11 +115,12 @@ def presentable(notes: Iterable[Note], state: State, *, is_only_sign: bool = Fal
 
     ``is_only_sign``: the document has no element that says available, so that gateways look at words.
     """
-    ready = (
-        Note(text=guarded(note.text, state, is_only_sign=is_only_sign), language=note.language)
-        for note in notes
-    )
-    return tuple(note for note in ready if note.text)[:LANGUAGE_LIMIT]
+    ready = [_with_text(note, guarded(note.text, state, is_only_sign=is_only_sign)) for note in notes]
+    return tuple([note for note in ready if note.text][:LANGUAGE_LIMIT])
+
+
+def _with_text(note: Note, text: str) -> Note:
+    return note if text == note.text else Note(text=text, language=note.language)
 
 
 def guarded(text: str, state: State, *, is_only_sign: bool = False) -> str:
