@@ -5,6 +5,7 @@ to watch, which are all granted, and the rest is thrown away.
 """
 
 import base64
+import hashlib
 import re
 import socket
 from collections.abc import Callable
@@ -91,3 +92,47 @@ class Client:
                 assert contact is not None
                 self.asked += 1
                 self.send(b"<presence type='subscribed' to='%b'/>" % contact[1])
+
+
+class Component:
+    """A component that has shaken hands; ``marked`` gets each mark that comes."""
+
+    def __init__(self, wire: Wire, domain: str, secret: str, address: tuple[str, int]) -> None:
+        self.marked: Callable[[int], None] = lambda _: None
+        self._tail = b""
+        self._socket = socket.create_connection(address, 10)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        head = (
+            f"<stream:stream to='{domain}' xmlns='jabber:component:accept' "
+            "xmlns:stream='http://etherx.jabber.org/streams'>"
+        )
+        self._socket.sendall(head.encode())
+        begun = self._until(re.compile(rb"<stream:stream[^>]*\bid=['\"]([^'\"]+)"))
+        proof = hashlib.sha1(begun[1] + secret.encode(), usedforsecurity=False).hexdigest()
+        self._socket.sendall(f"<handshake>{proof}</handshake>".encode())
+        self._until(re.compile(b"<handshake"))
+        wire.attend(self._socket.fileno(), self._readable)
+
+    def send(self, xml: bytes) -> None:
+        """Send as it is."""
+        self._socket.sendall(xml)
+
+    def close(self) -> None:
+        """Leave without a word; the loop must not run any more."""
+        self._socket.close()
+
+    def _until(self, awaited: re.Pattern[bytes]) -> re.Match[bytes]:
+        got = b""
+        while (found := awaited.search(got)) is None:
+            octets = self._socket.recv(65536)
+            assert octets, f"the server refuses the component: {got!r}"
+            got += octets
+        return found
+
+    def _readable(self) -> None:
+        octets = self._socket.recv(1 << 18)
+        assert octets, "the server closed the stream of the component"
+        self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
+        whole, end, self._tail = (self._tail + octets).rpartition(b">")
+        for found in MARK.finditer(whole + end):
+            self.marked(int(found[1]))

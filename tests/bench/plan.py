@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.bench.crossing import crossing
+from tests.bench.crossing_floor import to_jabber_alone, to_sip_alone
 from tests.bench.crossing_rates import to_jabber, to_sip
 
 INSIDE: Final[Mapping[str, Callable[[Path, str, int], dict[str, Any]]]] = {
     "crossing": crossing,
     "to_jabber": to_jabber,
     "to_sip": to_sip,
+    "to_jabber_alone": to_jabber_alone,
+    "to_sip_alone": to_sip_alone,
 }
 
 
@@ -173,6 +176,11 @@ def _crossings(sizes: Sizes) -> Iterator[Row]:
             lower_is_better=True,
             operation="stanza -> NOTIFY, one at a time",
         )
+    # what Prosody does with the same stanzas when the gateway is not there
+    yield Row(
+        title="stanzas to Jabber, Prosody alone", load="to_jabber_alone", size=sizes.publications_across
+    )
+    yield Row(title="stanzas from Jabber, Prosody alone", load="to_sip_alone", size=sizes.stanzas_across)
 
 
 FULL: Final = rows(
