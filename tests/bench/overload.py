@@ -67,6 +67,7 @@ class Flood:
         self._presentities = [load.presentity("watched", index) for index in range(PRESENTITIES)]
         self._seconds = SECONDS * min(1.0, size / ENOUGH)
         self._shed = 0
+        self._refreshes = 0
         self._refreshed: list[float] = []
         load.tell_watchers()
 
@@ -77,11 +78,11 @@ class Flood:
         possible = len(before) / (now() - began)
         count = int(possible * FACTOR * self._seconds)
         fresh = [self._newcomer() for _ in range(count)]
-        refreshes = count // REFRESHES
         self._shed = 0
         meter = Meter(self._pid)
         began = now()
-        self._load.keep_going(self._flood(fresh, before), count + refreshes, possible * FACTOR)
+        self._load.keep_going(self._flood(fresh, before), 2 * count, possible * FACTOR)
+        refreshes = self._refreshes
         cost = meter.stop(count + refreshes)
         lasted = max(each.began for each in fresh) - began
         shed, samples = self._shed, [each.ended - each.began for each in fresh if each.ended]
@@ -120,11 +121,12 @@ class Flood:
         resting = deque(before)
         for number, watcher in enumerate(fresh, 1):
             yield self._subscribe(watcher)
-            if not number % REFRESHES:
+            if not number % REFRESHES and resting:
                 yield self._refresh(resting)
 
     def _refresh(self, resting: deque[Watcher]) -> Start:
         watcher = resting.popleft()
+        self._refreshes += 1
         watcher.prepare()
 
         def done(status: int, at: float) -> None:

@@ -6,6 +6,7 @@ the outcome does not depend on how fast the machine is.
 
 import re
 import socket
+from pathlib import Path
 from typing import Any
 
 from twisted.internet import reactor as _reactor
@@ -19,6 +20,7 @@ from sip2xmpp.sip.overload import BEAT, QUIET, Level, Overload
 from sip2xmpp.sip.transport import Transports
 from sip2xmpp.sip.udp import DRAIN
 from tests.events.gateway import Gateway
+from tests.peers.gateway import Gateway as Process
 
 reactor: Any = _reactor
 LOOPBACK = "127.0.0.1"
@@ -169,3 +171,13 @@ class OverloadTest(TestCase):
             self.stranger.socket.send(self.stranger.subscribe())
         drops = self.network.transports.receive_buffer_drops()
         assert drops is not None and 0 < drops < 100
+
+
+def test_an_operator_sees_that_there_is_no_overload(tmp_path: Path) -> None:
+    with Process(tmp_path, settings={"gateway": {"state": "memory:"}}) as gateway:
+        report = gateway.health()
+        assert report["status"] == "ok"
+        sip = report["legs"]["sip"]
+        assert sip["overload"] == {"state": "none"} and sip["receive_buffer_drops"] == 0
+        assert sip["counters"]["shed"] == 0
+        assert "overload state none" in gateway.run("status")
