@@ -54,7 +54,8 @@ def _parsed(octets: bytes) -> Element:
 
 _KEPT_SIZE: Final = 4096
 """Octets of a document whose tree is kept for a while: ten times as much memory."""
-_lately_parsed = lru_cache(maxsize=256)(_parsed)
+#   More trees than a processor has near at hand cost each check more than they save.
+_lately_parsed = lru_cache(maxsize=64)(_parsed)
 
 
 class _Reading:
