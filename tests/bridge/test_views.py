@@ -25,9 +25,9 @@ class Writer:
     def __init__(self) -> None:
         self.written: list[str] = []
 
-    def __call__(self, name: str, said: Availability) -> Prepared:
+    def __call__(self, contact_jid: str, name: str, said: Availability) -> Prepared:
         self.written.append(f"{name} {said.show.value if said.show is not None else '-'}")
-        return prepared_presence(f"{BOB}/{name}", "sip.example.org", said)
+        return prepared_presence(f"{contact_jid}/{name}", "sip.example.org", said)
 
 
 def test_a_document_is_mapped_and_written_once_for_all_who_saw_the_same_before() -> None:
