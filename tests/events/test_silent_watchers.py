@@ -5,6 +5,7 @@ import gc
 import pytest
 from twisted.internet.task import Clock
 
+from sip2xmpp.address import Address
 from sip2xmpp.store.records import DialogRecord
 from tests.events.gateway import Gateway
 from tests.events.phone import SERVER, Line, Phone, Text
@@ -68,10 +69,11 @@ def notifies(network: Network, line: Line) -> list[Text]:
     ]
 
 
-def held_by(tag: str) -> list[DialogRecord]:
-    """What is kept in memory of the dialog with our ``tag``."""
+def kept_of(line: Line) -> list[DialogRecord]:
+    """What is in memory of a watcher's subscriptions, whoever keeps it."""
     gc.collect()
-    return [each for each in gc.get_objects() if isinstance(each, DialogRecord) and each.local_tag == tag]
+    user = Address.parse(line.phone.user.removeprefix("sip:"))
+    return [each for each in gc.get_objects() if isinstance(each, DialogRecord) and each.watcher == user]
 
 
 def test_a_silent_watcher_has_one_notify_in_flight_and_nothing_else(
@@ -111,17 +113,16 @@ def test_after_timer_f_the_subscription_is_over_and_nothing_of_it_is_left(
     etag = publish(alice, "before")
     network.drive(GIVE_UP + 2)
     timers = gateway.agent.wheel.running()
-    line = watcher(network, 1)
+    line = watcher(network, 4711)  # nobody else in all tests
     line.answer = silent
-    tag = line.remote_tag
-    assert held_by(tag)
+    assert kept_of(line)
     etag = publish(alice, "after", etag)
     network.drive(GIVE_UP - 1)
     assert len(gateway.notifier) == 1 and len(gateway.presence) == 1
     network.drive(1.5)
     assert not len(gateway.notifier) and not len(gateway.presence) and not list(gateway.store.dialogs.all())
     network.drive(GIVE_UP)
-    assert not held_by(tag) and gateway.agent.wheel.running() == timers
+    assert not kept_of(line) and gateway.agent.wheel.running() == timers
     network.datagrams.clear()
     publish(alice, "much later", etag)
     line.send()
