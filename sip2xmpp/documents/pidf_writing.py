@@ -9,6 +9,8 @@ Implements: RFC 3863 section 4; RFC 4479 section 3; RFC 4480 sections 3 and 5; R
 """
 
 import re
+from functools import lru_cache
+from operator import attrgetter
 from typing import Final
 
 from sip2xmpp.documents.caps import write_servcaps
@@ -23,7 +25,7 @@ from sip2xmpp.documents.namespaces import (
     PIDF,
     RPID,
 )
-from sip2xmpp.documents.presence import Device, Note, Person, Presence, Tuple
+from sip2xmpp.documents.presence import Basic, Device, Note, Person, Presence, Show, Tuple
 from sip2xmpp.documents.rpid import (
     write_activities,
     write_moods,
@@ -35,7 +37,7 @@ from sip2xmpp.documents.rpid import (
 )
 from sip2xmpp.documents.times import write_time
 from sip2xmpp.documents.uris import absolute_uri, legal_uri
-from sip2xmpp.documents.xml import attribute, text
+from sip2xmpp.documents.xml import text
 
 _HEAD: Final = (
     '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -48,6 +50,9 @@ _SOMETIMES: Final = (
     ("<lt:", f' xmlns:lt="{LOCATION_TYPE}"'),
 )
 """Prefixes that are declared only where they are used: a NOTIFY over UDP has no octet to spare."""
+
+_BASIC: Final = {basic: f"<basic>{basic.value}</basic>" for basic in Basic} | {None: ""}
+_SHOW: Final = {show: f'<show xmlns="jabber:client">{show.value}</show>' for show in Show}
 
 _LANGUAGE = re.compile(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 
@@ -70,42 +75,57 @@ def write(presence: Presence) -> bytes:
     for prefix, declaration in _SOMETIMES:
         if prefix in body:
             head += declaration
-    return f'{head} entity="{attribute(legal_uri(presence.entity))}">{body}</presence>'.encode()
+    return f'{head} entity="{_escaped(legal_uri(presence.entity))}">{body}</presence>'.encode()
 
 
+@lru_cache(maxsize=1024)
 def write_priority(priority: float) -> str:
     """``qvalue`` with at most three decimals; out of range is clamped (RFC 3863, section 4.1.5)."""
     return f"{min(1.0, max(0.0, priority)):.3f}".rstrip("0").rstrip(".")
 
 
 def _tuple(parts: list[str], service: Tuple, ids: set[str]) -> None:
-    parts.append(f'<tuple id="{_id(service.id, ids)}"><status>')
-    if service.basic is not None:
-        parts.append(f"<basic>{service.basic.value}</basic>")
+    parts.append(f'<tuple id="{_id(service.id, ids)}"><status>{_BASIC[service.basic]}')
     if service.extended is not None:
         words = text(service.extended)
         if words:
             parts.append(f"<agp-pidf:extended>{words}</agp-pidf:extended>")
     if service.show is not None:
-        parts.append(f'<show xmlns="jabber:client">{service.show.value}</show>')
-    parts.extend(map(bytes.decode, service.status_extensions))
+        parts.append(_SHOW[service.show])
+    if service.status_extensions:
+        parts.extend(map(bytes.decode, service.status_extensions))
     parts.append("</status>")
-    _about_service(parts, service)
-    parts.extend(map(bytes.decode, service.extensions))
+    if _ABOUT_SERVICE(service) != _NOTHING:
+        _about_service(parts, service)
+    if service.extensions:
+        parts.extend(map(bytes.decode, service.extensions))
     if service.contact is not None:
         uri = absolute_uri(service.contact)
         if uri is not None:
             if service.priority is None:
-                parts.append(f"<contact>{attribute(uri)}</contact>")
+                parts.append(f"<contact>{_escaped(uri)}</contact>")
             else:
                 parts.append(
-                    f'<contact priority="{write_priority(service.priority)}">{attribute(uri)}</contact>'
+                    f'<contact priority="{write_priority(service.priority)}">{_escaped(uri)}</contact>'
                 )
     for note in service.notes:
         _note(parts, "note", note)
     if service.timestamp is not None:
         parts.append(f"<timestamp>{write_time(service.timestamp)}</timestamp>")
     parts.append("</tuple>")
+
+
+_ABOUT_SERVICE: Final = attrgetter(
+    "class_",
+    "device_id",
+    "relationship",
+    "service_class",
+    "status_icon",
+    "user_input",
+    "capabilities",
+    "cipid",
+)
+_NOTHING: Final = (None,) * 8
 
 
 def _about_service(parts: list[str], service: Tuple) -> None:
@@ -148,7 +168,8 @@ def _person(parts: list[str], person: Person, ids: set[str]) -> None:
         parts.append(write_user_input(person.user_input))
     if person.cipid is not None:
         parts.append(write_cipid(person.cipid))
-    parts.extend(map(bytes.decode, person.extensions))
+    if person.extensions:
+        parts.extend(map(bytes.decode, person.extensions))
     for note in person.notes:
         _note(parts, "dm:note", note)
     if person.timestamp is not None:
@@ -166,7 +187,7 @@ def _device(parts: list[str], device: Device, ids: set[str]) -> None:
     if device.user_input is not None:
         parts.append(write_user_input(device.user_input))
     parts.extend(map(bytes.decode, device.extensions))
-    parts.append(f"<dm:deviceID>{attribute(urn)}</dm:deviceID>")
+    parts.append(f"<dm:deviceID>{_escaped(urn)}</dm:deviceID>")
     for note in device.notes:
         _note(parts, "dm:note", note)
     if device.timestamp is not None:
@@ -178,7 +199,7 @@ def _note(parts: list[str], name: str, note: Note) -> None:
     words = text(note.text)
     if not words:
         return
-    if note.language and _LANGUAGE.fullmatch(note.language):
+    if note.language and (note.language == "en" or _LANGUAGE.fullmatch(note.language)):
         parts.append(f'<{name} xml:lang="{note.language}">{words}</{name}>')
     else:
         parts.append(f"<{name}>{words}</{name}>")
@@ -193,10 +214,17 @@ def _element(parts: list[str], name: str, value: str) -> None:
 def _uri(parts: list[str], name: str, value: str) -> None:
     uri = absolute_uri(value)
     if uri is not None:
-        parts.append(f"<{name}>{attribute(uri)}</{name}>")
+        parts.append(f"<{name}>{_escaped(uri)}</{name}>")
+
+
+def _escaped(uri: str) -> str:
+    """A URI as markup; of what is special there, legal URIs only have the ampersand."""
+    return uri.replace("&", "&amp;")
 
 
 def _id(wanted: str, ids: set[str]) -> str:
-    made = fresh_id(legal_id(wanted), ids)
+    made = legal_id(wanted)
+    if made in ids:
+        made = fresh_id(made, ids)
     ids.add(made)
     return made

@@ -37,6 +37,8 @@ class Basic(Enum):
 class Show(Enum):
     """The XMPP sub-state, carried inside PIDF as ``<show xmlns='jabber:client'>`` (RFC 8048)."""
 
+    __hash__ = object.__hash__
+
     CHAT = "chat"
     AWAY = "away"
     XA = "xa"

@@ -44,7 +44,11 @@ RELATIONSHIPS: Final = _names("assistant associate family friend self supervisor
 SERVICE_CLASSES: Final = _names("courier electronic freight in-person postal unknown")
 SPHERES: Final = frozenset(("home", "work", "unknown"))
 
-_WRITTEN_AS: Final = {"lunch": "meal"}
+_WRITTEN_ACTIVITIES: Final = {name: f"<rpid:{name}/>" for name in ACTIVITIES - {"other"}} | {
+    "lunch": "<rpid:meal/>",
+    "unknown": "",
+}
+_WRITTEN_MOODS: Final = {name: f"<rpid:{name}/>" for name in MOODS - {"other"}} | {"unknown": ""}
 _PLAIN_ACTIVITIES: Final = {name: Activity(name) for name in ACTIVITIES}
 _PLAIN_MOODS: Final = {name: Mood(name) for name in MOODS if name != "other"}
 """The values of elements without text: most of what is ever read."""
@@ -169,13 +173,10 @@ def write_activities(activities: tuple[Activity, ...]) -> str:
     """``rpid:activities``, or nothing when no activity says anything."""
     parts: list[str] = []
     for activity in activities:
-        name = _WRITTEN_AS.get(activity.name, activity.name)
-        if name not in ACTIVITIES:
-            parts.append(_other(name))
-        elif name == "other":
-            parts.append(_other(activity.text))
-        elif name != "unknown":
-            parts.append(f"<rpid:{name}/>")
+        written = _WRITTEN_ACTIVITIES.get(activity.name)
+        if written is None:
+            written = _other(activity.text if activity.name == "other" else activity.name)
+        parts.append(written)
     inside = "".join(parts)
     return f"<rpid:activities>{inside}</rpid:activities>" if inside else ""
 
@@ -184,12 +185,10 @@ def write_moods(moods: tuple[Mood, ...], note: str | None) -> str:
     """``rpid:mood``, or nothing when no mood says anything."""
     parts: list[str] = []
     for mood in moods:
-        if mood.name not in MOODS:
-            parts.append(_other(mood.name))
-        elif mood.name == "other":
-            parts.append(_other(mood.text))
-        elif mood.name != "unknown":
-            parts.append(f"<rpid:{mood.name}/>")
+        written = _WRITTEN_MOODS.get(mood.name)
+        if written is None:
+            written = _other(mood.text if mood.name == "other" else mood.name)
+        parts.append(written)
     inside = "".join(parts)
     if not inside:
         return ""

@@ -27,7 +27,7 @@ def write_time(moment: datetime) -> str:
             moment = moment.astimezone(UTC)
         except OverflowError:
             moment = (datetime.min if moment.year < 5000 else datetime.max).replace(tzinfo=UTC)
-    return moment.replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return moment.isoformat()[:19] + "Z"
 
 
 def from_unix(seconds: float) -> datetime:

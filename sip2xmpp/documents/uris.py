@@ -4,12 +4,15 @@ import re
 
 _LEGAL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _ILLEGAL = re.compile(r"[^A-Za-z0-9._~:/?#@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
+_USUAL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$'()*+,;=-]+")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^#]+(?:#[^#]*)?")
 _BRACKETS = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 
 
 def legal_uri(value: str) -> str:
     """The URI with every character that may not stand in one percent-encoded; stable when done twice."""
+    if _USUAL.fullmatch(value) is not None:
+        return value
     value = value.strip()
     if _LEGAL.fullmatch(value) and "%" not in value and "[" not in value and "]" not in value:
         return value
@@ -21,6 +24,8 @@ def legal_uri(value: str) -> str:
 
 def absolute_uri(value: str) -> str | None:
     """The URI in legal characters, or None when it has no scheme and could mean anything."""
+    if _USUAL.fullmatch(value) is not None:
+        return value
     value = legal_uri(value)
     return value if _ABSOLUTE.fullmatch(value) else None
 
@@ -39,6 +44,8 @@ def address_of_record(uri: str) -> str:
 
 def parameter(uri: str, name: str) -> str | None:
     """The value of a URI parameter as written, or None."""
+    if ";" not in uri:
+        return None
     host = uri.rpartition("@")[2].partition("?")[0]
     for part in host.split(";")[1:]:
         key, equals, value = part.partition("=")

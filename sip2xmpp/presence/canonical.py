@@ -8,7 +8,7 @@ function of its arguments only: equal documents give equal results.
 Implements: RFC 3863, RFC 4479 and RFC 4480 as profiled by ``presence.profiles``; RFC 8048 section 6.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sip2xmpp.documents.identifiers import digest_id, is_legal_id
@@ -21,6 +21,7 @@ from sip2xmpp.documents.presence import (
     Presence,
     Tuple,
     UserInput,
+    frozen_value,
 )
 from sip2xmpp.documents.times import from_unix
 from sip2xmpp.documents.uris import address_of_record, parameter
@@ -44,9 +45,11 @@ from sip2xmpp.presence.states import (
 from sip2xmpp.presence.texts import presentable, user_notes, words_of
 
 _SPECIFIC_LIMIT = 6
+_COARSE = frozenset(("away", "busy", "on-the-phone", "unknown", "available", "dnd", "do-not-disturb"))
+"""Activities that say no more than a state."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class _Telling:
     """What is told to whom: the state, the form, and how the presentity is known to source and watcher."""
 
@@ -75,17 +78,19 @@ def canonical(presence: Presence, *, profile: Profile = INTEROP, entity: str | N
         root, notes = notes, ()
     if not notes and DEFAULT_TEXT[state]:
         notes = (Note(text=DEFAULT_TEXT[state], language="en"),)
-    telling = _Telling(state, profile, presence.entity, uri, changed, notes)
+    telling = _Telling(
+        state=state, profile=profile, known_as=presence.entity, uri=uri, changed=changed, notes=notes
+    )
     winner, others = _order(presence)
     return Presence(
         entity=uri,
         tuples=(
             _winner(winner, telling),
-            *(_lesser(other, telling) for other in others[: profile.tuple_limit - 1]),
+            *[_lesser(other, telling) for other in others[: profile.tuple_limit - 1]],
         ),
         notes=root,
         persons=_person(presence, _activities(activities, state, profile), telling),
-        devices=tuple(_device(device, telling) for device in presence.devices) if profile.foreign else (),
+        devices=tuple([_device(device, telling) for device in presence.devices]) if profile.foreign else (),
         extensions=passed(presence.extensions, profile),
     )
 
@@ -101,6 +106,8 @@ def offline_document(entity: str, text: str = "", since: datetime | float | None
 def sip_entity(entity: str) -> str:
     """``sip:user@host`` without parameters.  COMPAT: Blink looks for ``sip:``, and Zoiper adds a transport."""
     scheme, colon, rest = entity.partition(":")
+    if scheme == "sip" and ";" not in rest and "?" not in rest:
+        return entity
     if not colon or "@" in scheme:
         scheme, rest = "sip", entity
     if scheme.lower() not in ("sip", "sips", "pres", "im"):
@@ -137,6 +144,8 @@ def _order(presence: Presence) -> tuple[Tuple, list[Tuple]]:
     best = best_tuple(presence.tuples)
     if best is None:
         return Tuple(id="ID-presence", basic=Basic.OPEN), []
+    if len(presence.tuples) == 1:
+        return best, []
     others = [other for other in presence.tuples if other is not best and other.basic is not None]
     others.sort(key=lambda other: other.basic is not Basic.OPEN)
     return best, others
@@ -145,12 +154,12 @@ def _order(presence: Presence) -> tuple[Tuple, list[Tuple]]:
 def _winner(service: Tuple, telling: _Telling) -> Tuple:
     """The tuple that speaks for the whole, whatever it says itself."""
     profile, state = telling.profile, telling.state
-    told = replace(
-        service,
+    told = service.restated(
         basic=profile.basic.get(state, Basic.OPEN),
-        extended=EXTENDED[state] if profile.extended else None,
         show=SHOW_OF[state] if profile.show is not Keep.NONE else None,
+        extended=EXTENDED[state] if profile.extended else None,
         contact=_contact(service, telling),
+        priority=service.priority,
         notes=telling.notes,
         timestamp=service.timestamp or telling.changed,
         user_input=_user_input(service.user_input, telling),
@@ -164,15 +173,16 @@ def _lesser(service: Tuple, telling: _Telling) -> Tuple:
     """A tuple that does not speak for the whole: nothing in it may be taken for the state of the whole."""
     profile = telling.profile
     is_open = service.basic is Basic.OPEN
-    own = (note for note in service.notes if note.text.strip().lower() not in NOTE_WORDS)
-    told = replace(
-        service,
-        extended=None,
+    own = [note for note in service.notes if note.text.strip().lower() not in NOTE_WORDS]
+    told = service.restated(
+        basic=service.basic,
         show=service.show if profile.show is Keep.ALL and is_open else None,
+        extended=None,
         # A closed contact with a priority would win in Jitsi.
         contact=_contact(service, telling) if is_open else None,
         priority=service.priority if is_open else None,
         notes=presentable(own, telling.state),
+        timestamp=service.timestamp,
         user_input=_user_input(service.user_input, telling),
         status_extensions=passed(service.status_extensions, profile),
         extensions=passed(service.extensions, profile),
@@ -201,11 +211,11 @@ def _contact(service: Tuple, telling: _Telling) -> str | None:
     """
     if service.contact is None or not telling.profile.contact:
         return None
-    if address_of_record(service.contact) in map(address_of_record, (telling.known_as, telling.uri)):
-        instance = parameter(service.contact, "gr")
-        if instance is not None:
-            return f"{telling.uri};gr={instance}"
-    return telling.uri
+    instance = parameter(service.contact, "gr")
+    if instance is None:
+        return telling.uri
+    known = map(address_of_record, (telling.known_as, telling.uri))
+    return f"{telling.uri};gr={instance}" if address_of_record(service.contact) in known else telling.uri
 
 
 def _activities(stated: tuple[Activity, ...], state: State, profile: Profile) -> tuple[Activity, ...]:
@@ -221,7 +231,9 @@ def _activities(stated: tuple[Activity, ...], state: State, profile: Profile) ->
     if not profile.foreign:
         specific: tuple[Activity, ...] = ()
     else:
-        specific = tuple(one for one in dict.fromkeys(stated) if _is_specific(one, state))[:_SPECIFIC_LIMIT]
+        specific = tuple([one for one in stated if _is_specific(one, state)])
+        if len(specific) > 1:
+            specific = tuple(dict.fromkeys(specific))[:_SPECIFIC_LIMIT]
     if not specific and before[-1:] == after[:1]:
         return after
     return before + specific + after
@@ -229,7 +241,7 @@ def _activities(stated: tuple[Activity, ...], state: State, profile: Profile) ->
 
 def _is_specific(activity: Activity, state: State) -> bool:
     """Whether an activity says more than its state and can be put between the coarse words."""
-    if activity.name in ("away", "busy", "on-the-phone", "unknown", "available", "dnd", "do-not-disturb"):
+    if activity.name in _COARSE:
         return False
     if kind_of(activity) in (State.DND, State.OFFLINE):
         return False
@@ -241,11 +253,9 @@ def _person(presence: Presence, activities: tuple[Activity, ...], telling: _Tell
     profile = telling.profile
     rich = _merged(presence.persons) if profile.foreign else Person(id="p")
     stated = [as_utc(one.timestamp) for one in presence.persons if one.timestamp is not None]
-    person = replace(
-        rich,
-        id=person_id(telling.uri),
+    person = rich.restated(
+        name=person_id(telling.uri),
         activities=activities,
-        activity_note=None,
         mood_note=rich.mood_note if profile.true_to_rpid else None,
         user_input=_user_input(rich.user_input, telling),
         notes=telling.notes,
