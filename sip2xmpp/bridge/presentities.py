@@ -53,7 +53,7 @@ GHOST_SECONDS = 6 * 3_600.0
 RESOURCES = 16
 """Resources kept of one contact; more would only be a way to fill memory."""
 
-ALIKE = 512
+ALIKE = 128
 """Presences remembered, so that what a contact sends to many watchers is mapped and written once."""
 
 GONE = frozenset({"item-not-found", "gone", "jid-malformed"})

@@ -1,4 +1,4 @@
-"""A document that differs from one written before in nothing but its text: the text is put into the form of the other.
+"""A document that differs from one written before in its text at most: the text is put into the form of the other.
 
 Jabber users change their status text more often than anything else, and to find out what a document means, to shape and to
 write it costs five times as much as to put a text into two places.  So the form of a document, which is all of it but the
@@ -53,16 +53,14 @@ _forms: Final[dict[tuple[Any, ...], tuple[bytes, ...]]] = {}
 
 def reworded(document: Presence, entity: str, profile: Profile) -> bytes | None:
     """The octets of the document in a profile of PIDF, if they can be had cheaply; ``entity`` as for ``canonical``."""
-    if len(document.tuples) != 1 or len(document.persons) != 1:
+    if len(document.tuples) != 1 or _rest_of_document(document) != _NO_DOCUMENT:
         return None
-    service, person = document.tuples[0], document.persons[0]
+    service = document.tuples[0]
     notes = service.notes
-    if len(notes) != 1 or person.notes != notes or not is_ordinary(notes[0].text):
+    if _rest_of_tuple(service) != _NO_TUPLE or not _is_plain(document.persons, notes):
         return None
-    rests = _rest_of_tuple(service), _rest_of_person(person), _rest_of_document(document)
-    if rests != (_NO_TUPLE, _NO_PERSON, _NO_DOCUMENT):
-        return None
-    key = (profile.name, entity, document.entity, notes[0].language, person.id, *_form_of_tuple(service))
+    human = (document.persons[0].id, notes[0].language) if notes else None
+    key = (profile.name, entity, document.entity, human, *_form_of_tuple(service))
     form = _forms.get(key)
     if form is None:
         form = _form(document, entity, profile)
@@ -71,7 +69,7 @@ def reworded(document: Presence, entity: str, profile: Profile) -> bytes | None:
         if len(_forms) >= FORMS:
             _forms.clear()
         _forms[key] = form
-    octets = text(notes[0].text).encode().join(form)
+    octets = (text(notes[0].text) if notes else "").encode().join(form)
     return octets if profile.size_goal is None or len(octets) <= profile.size_goal else None
 
 
@@ -83,9 +81,21 @@ def is_ordinary(words: str) -> bool:
     return bool(word) and word not in NOTE_WORDS and not word.startswith("ring")
 
 
+def _is_plain(persons: tuple[Person, ...], notes: tuple[Note, ...]) -> bool:
+    """Whether the human is said to have one ordinary text, the tuple's, or nothing is said of the human at all."""
+    if not notes or not persons:
+        return not notes and not persons
+    if len(persons) > 1 or len(notes) > 1 or persons[0].notes != notes:
+        return False
+    return _rest_of_person(persons[0]) == _NO_PERSON and is_ordinary(notes[0].text)
+
+
 def _form(document: Presence, entity: str, profile: Profile) -> tuple[bytes, ...]:
-    """What stands before, between and after the text."""
-    (service,), (person,) = document.tuples, document.persons
-    notes = (Note(text=STAND_IN, language=service.notes[0].language),)
-    form = replace(document, tuples=(replace(service, notes=notes),), persons=(replace(person, notes=notes),))
-    return tuple(pidf.write(canonical(form, profile=profile, entity=entity)).split(STAND_IN.encode()))
+    """What stands before, between and after the text; all of it if there is none."""
+    if document.persons:
+        (service,), (person,) = document.tuples, document.persons
+        notes = (Note(text=STAND_IN, language=service.notes[0].language),)
+        document = replace(
+            document, tuples=(replace(service, notes=notes),), persons=(replace(person, notes=notes),)
+        )
+    return tuple(pidf.write(canonical(document, profile=profile, entity=entity)).split(STAND_IN.encode()))

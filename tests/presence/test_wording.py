@@ -28,7 +28,7 @@ def said(
     gr: str = "balcony",
 ) -> Presence:
     """As the bridge makes it of one resource."""
-    notes = (Note(text=words, language=language),)
+    notes = (Note(text=words, language=language),) if words else ()
     service = Tuple(
         id=f"ID-{gr}",
         basic=Basic.OPEN,
@@ -38,7 +38,9 @@ def said(
         priority=priority,
         notes=notes,
     )
-    return Presence(entity=JULIET, tuples=(service,), persons=(Person(id="p-juliet", notes=notes),))
+    return Presence(
+        entity=JULIET, tuples=(service,), persons=(Person(id="p-juliet", notes=notes),) if notes else ()
+    )
 
 
 def the_long_way(document: Presence, entity: str, profile: Profile) -> bytes:
@@ -47,7 +49,9 @@ def the_long_way(document: Presence, entity: str, profile: Profile) -> bytes:
 
 @given(
     show=st.sampled_from([None, *Show]),
-    words=st.one_of(texts, st.text(max_size=300), st.sampled_from(sorted(NOTE_WORDS)).map(str.title)),
+    words=st.one_of(
+        st.just(""), texts, st.text(max_size=300), st.sampled_from(sorted(NOTE_WORDS)).map(str.title)
+    ),
     language=languages,
     priority=st.none() | st.floats(0, 1),
     profile=st.sampled_from(PROFILES),
@@ -80,9 +84,19 @@ def test_an_ordinary_text_takes_the_short_way(words: str) -> None:
     assert reworded(said(Show.AWAY, words), JULIET, INTEROP) is not None
 
 
+def test_a_document_without_a_text_is_written_once() -> None:
+    document = said(Show.AWAY, "")
+    assert reworded(document, JULIET, INTEROP) == the_long_way(document, JULIET, INTEROP)
+    (service,) = document.tuples
+    talking = replace(document, persons=(Person(id="p", activities=(Activity("meal"),)),))
+    assert reworded(talking, JULIET, INTEROP) is None
+    noted = replace(document, tuples=(replace(service, notes=(Note(text="of the tuple alone"),)),))
+    assert reworded(noted, JULIET, INTEROP) is None
+
+
 @pytest.mark.parametrize(
     "words",
-    [*STATUS_WORDS, "", " ", "ends with a blank ", "x" * (NOTE_LIMIT + 1), f"away{GUARD}", "a\nb", "a\x07b"],
+    [*STATUS_WORDS, " ", "ends with a blank ", "x" * (NOTE_LIMIT + 1), f"away{GUARD}", "a\nb", "a\x07b"],
 )
 def test_a_text_that_is_looked_at_does_not(words: str) -> None:
     assert not is_ordinary(words)
