@@ -1,7 +1,9 @@
 """Taking subscriptions up again after a restart, a few at a time and in random order.
 
-Every watcher is told the current state soon, but not all in one burst: watchers of one domain come back spread over
-the whole time.  A watcher that refreshes before its turn is resumed by that.
+Every watcher is told the current state soon, but not all in one burst: ``AT_ONCE / INTERVAL``, two thousand a second, so
+that a hundred thousand take fifty seconds, and watchers of one domain come back spread over the whole time.  The groups
+are so small that a request that arrives meanwhile waits for a few milliseconds at most.  A watcher that refreshes before
+its turn is resumed by that.
 
 Implements: RFC 6665 section 4.4.1 (a notifier that persists its dialogs goes on in them).
 """
@@ -15,9 +17,9 @@ from twisted.logger import Logger
 
 from sip2xmpp.events.subscription import Subscription
 
-AT_ONCE = 100
+AT_ONCE = 10
 """How many are resumed together."""
-INTERVAL = 0.05
+INTERVAL = 0.005
 """Seconds from one such group to the next."""
 
 
