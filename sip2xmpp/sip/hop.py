@@ -19,12 +19,13 @@ __all__ = ["Hop", "reply_flow"]
 
 MARK: Final = ";branch=z9hG4bK"
 BEFORE: Final = re.compile(
-    r" ?SIP/2\.0/[A-Z]+ (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?)"
+    r" ?SIP/2\.0/[A-Z]+ (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,4}))?)"
     r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
 )
 """What mostly stands before the branch: transport, sent-by (host, port), parameters with names in lower case."""
 AFTER: Final = re.compile(r"(?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*")
 """And behind it."""
+HIGHEST_PORT: Final = 65_535
 LONGEST: Final = 256
 """Characters of a Via that is remembered."""
 CLIENTS: Final = 16_384
@@ -115,6 +116,8 @@ def _seen(before: str, after: str, peer: HostPort, by_udp: bool) -> Seen | None:
     if found is None or AFTER.fullmatch(after) is None:
         return None
     sent_by, host, port, params = found.groups()
+    if port is not None and int(port) > HIGHEST_PORT:
+        return None
     both = f"{params}{after};"
     if ";received" in both or ";rport=" in both or ";branch" in both:
         return None

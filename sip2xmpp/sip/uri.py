@@ -25,7 +25,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 #   A URI as nearly all are, which needs no look at its parts: user, host and port, nothing behind them.
 PLAIN = (
     r"sips?:[A-Za-z0-9\-_.!~*'()&=+$,%]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
-    r"(?::(?:[0-9]{1,4}|[1-5][0-9]{4}))?"
+    r"(?::(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?"
 )
 PLAIN_URI = re.compile(PLAIN)
 #   Characters that these patterns are tried on.
