@@ -13,7 +13,7 @@ from typing import Final
 from sip2xmpp.documents import cisco, pidf, xpidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.presence import profiles
-from sip2xmpp.presence.canonical import canonical
+from sip2xmpp.presence.canonical import canonical, canonical_forms
 from sip2xmpp.presence.profiles import Profile, Syntax
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import Notification
@@ -100,20 +100,24 @@ def render(notification: Notification, entity_uri: str, profile: Profile) -> tup
 def _write(document: Presence, entity_uri: str, profile: Profile) -> bytes:
     if profile.syntax is Syntax.PIDF:
         known = reworded(document, entity_uri, profile)
-        if known is not None:
-            return known
+        return known if known is not None else _written_small(document, entity_uri, profile)
     shaped = canonical(document, profile=profile, entity=entity_uri)
-    if profile.syntax is Syntax.XPIDF:
-        status, substatus = _XPIDF_WORDS[state_of(document)]
-        return xpidf.write(shaped.entity, status=status, substatus=substatus)
     if profile.syntax is Syntax.CISCO:
         return cisco.write(shaped)
-    octets = pidf.write(shaped)
-    if profile.size_goal is not None and len(octets) > profile.size_goal:
-        for smaller in profiles.smaller(profile):
-            octets = pidf.write(canonical(document, profile=smaller, entity=entity_uri))
-            if len(octets) <= profile.size_goal:
-                break
+    status, substatus = _XPIDF_WORDS[state_of(document)]
+    return xpidf.write(shaped.entity, status=status, substatus=substatus)
+
+
+def _written_small(document: Presence, entity_uri: str, profile: Profile) -> bytes:
+    """PIDF as it is, or where that is larger than the profile likes the first of its smaller forms that is not."""
+    goal = profile.size_goal
+    if goal is None:
+        return pidf.write(canonical(document, profile=profile, entity=entity_uri))
+    octets = b""
+    for shaped in canonical_forms(document, (profile, *profiles.smaller(profile)), entity=entity_uri):
+        octets = pidf.write(shaped)
+        if len(octets) <= goal:
+            break
     return octets
 
 

@@ -62,7 +62,7 @@ class _Presentity:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.watches: dict[_Watch, None] = {}
-        self.queue: deque[_Watch] = deque()
+        self.queue: deque[_Watch] | None = None
         self.current: Notification | None = None
         self.offline: Notification | None = None
         self.fingerprint: tuple[tuple[str, float, bytes], ...] | None = None
@@ -230,16 +230,20 @@ class PresenceAgent:
             budget -= COMPOSITION_COST
         while self._fan_outs and budget > 0:
             watched = self._fan_outs.popleft()
-            share = min(SHARE, budget, len(watched.queue))
+            queue = watched.queue
+            assert queue is not None, "whoever is fanned out has a queue"
+            share = min(SHARE, budget, len(queue))
             budget -= share
             try:
                 for _ in range(share):
-                    watch = watched.queue.popleft()
+                    watch = queue.popleft()
                     watch.queued = False
                     self._tell(watch)
             finally:
-                if watched.queue:
+                if queue:
                     self._fan_outs.append(watched)
+                else:
+                    watched.queue = None
 
     def _tell(self, watch: _Watch) -> None:
         """Give a watch its view, unless it has it."""
@@ -270,7 +274,8 @@ class PresenceAgent:
         before = watched.current
         if before is None or not watched.watches or self._compose(watched) is before:
             return
-        if not watched.queue:
+        if watched.queue is None:
+            watched.queue = deque()
             self._fan_outs.append(watched)
         for watch in watched.watches:
             if not watch.queued:
@@ -280,7 +285,7 @@ class PresenceAgent:
     def _compose(self, watched: _Presentity) -> Notification:
         """The current view of those who may see; the same object as before if the document is the same."""
         live = [p for p in self._publications.select(str(watched.address)) if p.package == PACKAGE]
-        fingerprint = tuple((p.source or p.key, p.published_at, p.document) for p in live)
+        fingerprint = tuple([(p.source or p.key, p.published_at, p.document) for p in live])
         if watched.current is not None and fingerprint == watched.fingerprint:
             return watched.current
         watched.fingerprint = fingerprint
@@ -289,16 +294,19 @@ class PresenceAgent:
         if not sources:
             watched.current = offline
             return offline
-        known = watched.current.document if watched.current is not None else None
+        before = watched.current
+        known = before.document if before is not None else None
         document = settle(known, compose(watched.address.sip_uri(), sources, self._clock.seconds()))
         if document == offline.document:
             watched.current = offline
-        elif watched.current is None or known != document:
+        elif before is None or (known is not document and known != document):
             watched.current = Notification(standing=Standing.ACTIVE, document=document)
+        else:
+            return before
         return watched.current
 
     def _sources(self, watched: _Presentity, live: list[Publication]) -> list[Source]:
-        """The publications as values; a document that did not change is not read again."""
+        """The publications as values; where there are several, one that did not change is not read again."""
         read = watched.documents
         watched.documents = {}
         sources = []
@@ -307,10 +315,10 @@ class PresenceAgent:
             document = read[octets] if octets in read else self._document(publication)
             if document is None:
                 continue
-            if document.changes_at is None:
-                watched.documents[octets] = document
-            else:
+            if document.changes_at is not None:
                 self._look_again(watched, document.changes_at)
+            elif len(live) > 1:
+                watched.documents[octets] = document
             sources.append(
                 Source(
                     id=publication.source or publication.key,

@@ -8,6 +8,7 @@ function of its arguments only: equal documents give equal results.
 Implements: RFC 3863, RFC 4479 and RFC 4480 as profiled by ``presence.profiles``; RFC 8048 section 6.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -51,24 +52,35 @@ _COARSE = frozenset(("away", "busy", "on-the-phone", "unknown", "available", "dn
 
 @frozen_value
 class _Telling:
-    """What is told to whom: the state, the form, and how the presentity is known to source and watcher."""
+    """What is told to whom: the state, the form, and how the presentity is known to source and watcher.  ``person`` is the id of the person."""
 
     state: State
     profile: Profile
     known_as: str
     uri: str
+    person: str
     changed: datetime | None
     notes: tuple[Note, ...]
 
 
 def canonical(presence: Presence, *, profile: Profile = INTEROP, entity: str | None = None) -> Presence:
     """The document in the form of ``profile``; ``entity`` is the presentity's URI as the watcher knows it."""
+    return next(canonical_forms(presence, (profile,), entity=entity))
+
+
+def canonical_forms(
+    presence: Presence, forms: Sequence[Profile], *, entity: str | None = None
+) -> Iterator[Presence]:
+    """The document in a profile and then in its ``smaller`` ones; what they have in common is found out once."""
+    profile = forms[0]
     state = state_of(presence)
     uri = sip_entity(entity if entity is not None else presence.entity)
     changed = newest_change(presence)
     notes = user_notes(presence, state)
     if state in ABSENT and profile.basic.get(state) is not Basic.OPEN:
-        return _offline(uri, presentable(notes, state), changed)
+        offline = _offline(uri, presentable(notes, state), changed)
+        yield from (offline for _ in forms)
+        return
     activities = activities_of(presence)
     if state in AVAILABLE and not profile.true_to_rpid:
         notes = _with_words(notes, words_of(activities))
@@ -78,21 +90,29 @@ def canonical(presence: Presence, *, profile: Profile = INTEROP, entity: str | N
         root, notes = notes, ()
     if not notes and DEFAULT_TEXT[state]:
         notes = (Note(text=DEFAULT_TEXT[state], language="en"),)
-    telling = _Telling(
-        state=state, profile=profile, known_as=presence.entity, uri=uri, changed=changed, notes=notes
-    )
     winner, others = _order(presence)
-    return Presence(
-        entity=uri,
-        tuples=(
-            _winner(winner, telling),
-            *[_lesser(other, telling) for other in others[: profile.tuple_limit - 1]],
-        ),
-        notes=root,
-        persons=_person(presence, _activities(activities, state, profile), telling),
-        devices=tuple([_device(device, telling) for device in presence.devices]) if profile.foreign else (),
-        extensions=passed(presence.extensions, profile),
-    )
+    person = person_id(uri)
+    for form in forms:
+        telling = _Telling(
+            state=state,
+            profile=form,
+            known_as=presence.entity,
+            uri=uri,
+            person=person,
+            changed=changed,
+            notes=notes,
+        )
+        yield Presence(
+            entity=uri,
+            tuples=(
+                _winner(winner, telling),
+                *[_lesser(other, telling) for other in others[: form.tuple_limit - 1]],
+            ),
+            notes=root,
+            persons=_person(presence, _activities(activities, state, form), telling),
+            devices=tuple([_device(device, telling) for device in presence.devices]) if form.foreign else (),
+            extensions=passed(presence.extensions, form),
+        )
 
 
 def offline_document(entity: str, text: str = "", since: datetime | float | None = None) -> Presence:
@@ -254,7 +274,7 @@ def _person(presence: Presence, activities: tuple[Activity, ...], telling: _Tell
     rich = _merged(presence.persons) if profile.foreign else Person(id="p")
     stated = [as_utc(one.timestamp) for one in presence.persons if one.timestamp is not None]
     person = rich.restated(
-        name=person_id(telling.uri),
+        name=telling.person,
         activities=activities,
         mood_note=rich.mood_note if profile.true_to_rpid else None,
         user_input=_user_input(rich.user_input, telling),

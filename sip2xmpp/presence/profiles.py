@@ -182,6 +182,12 @@ def slim(profile: Profile, *, keep_show: bool = False, goal: int = 700) -> Profi
 
 def smaller(profile: Profile) -> tuple[Profile, ...]:
     """Ever smaller variants: without rich attributes, then without contact, then with the winning tuple alone."""
-    plain = replace(profile, foreign=False)
-    anonymous = replace(plain, contact=False)
-    return plain, anonymous, replace(anonymous, tuple_limit=1)
+    made = _smaller.get(profile.name)
+    if made is None:
+        plain = replace(profile, foreign=False)
+        anonymous = replace(plain, contact=False)
+        made = _smaller[profile.name] = plain, anonymous, replace(anonymous, tuple_limit=1)
+    return made
+
+
+_smaller: Final[dict[str, tuple[Profile, ...]]] = {}

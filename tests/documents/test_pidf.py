@@ -379,6 +379,43 @@ def test_without_a_time_windows_are_not_looked_at() -> None:
     assert pidf.read(octets).changes_at is None
 
 
+RESTATED_OF_TUPLE = (
+    "basic", "show", "extended", "contact", "priority", "notes", "timestamp", "user_input", "status_extensions", "extensions",
+)  # fmt: skip
+RESTATED_OF_PERSON = ("activities", "mood_note", "user_input", "notes", "timestamp", "extensions")
+
+
+@pytest.mark.parametrize("written", ['until="{}"', "until\n =  '{}'", 'id="a" until\t="{}"'])
+def test_a_window_is_seen_however_it_is_written(written: str) -> None:
+    octets = inside(
+        f'<dm:person id="p"><rpid:sphere {written.format("2026-01-31T11:00:00Z")}><rpid:work/></rpid:sphere></dm:person>'
+    )
+    assert pidf.read(octets, now=NOON.timestamp()).persons[0].sphere is None
+
+
+def test_words_in_a_note_are_no_window() -> None:
+    octets = inside("<note>from = until = never</note>")
+    assert pidf.read(octets, now=NOON.timestamp()) == pidf.read(octets)
+
+
+@given(documents)
+def test_what_was_checked_is_read_like_what_was_not(document: Presence) -> None:
+    octets = pidf.write(document)
+    unchecked = pidf.read(octets + b"\n")
+    pidf.well_formed(octets)
+    assert pidf.read(octets) == pidf.read(octets) == unchecked
+
+
+@given(documents, documents)
+def test_a_restated_value_differs_only_in_what_is_restated(one: Presence, other: Presence) -> None:
+    for mine, its in zip(one.tuples, other.tuples, strict=False):
+        stated = {name: getattr(its, name) for name in RESTATED_OF_TUPLE}
+        assert mine.restated(**stated) == replace(mine, **stated)
+    for person, its in zip(one.persons, other.persons, strict=False):
+        told = {name: getattr(its, name) for name in RESTATED_OF_PERSON}
+        assert person.restated(name=its.id, **told) == replace(person, id=its.id, activity_note=None, **told)
+
+
 def test_a_status_to_come_is_kept_but_not_the_present_one() -> None:
     octets = inside(
         '<tuple id="t"><status><basic>open</basic></status><ts:timed-status from="2030-01-01T00:00:00Z" '

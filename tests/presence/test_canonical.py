@@ -22,7 +22,7 @@ from sip2xmpp.documents.presence import (
     UserInput,
 )
 from sip2xmpp.presence import profiles
-from sip2xmpp.presence.canonical import canonical, offline_document, person_id, sip_entity
+from sip2xmpp.presence.canonical import canonical, canonical_forms, offline_document, person_id, sip_entity
 from sip2xmpp.presence.profiles import INTEROP, RFC, Profile
 from sip2xmpp.presence.states import ABSENT, AVAILABLE, DEFAULT_TEXT, SHOW_OF, State, state_of
 from tests.documents import miniclients as clients
@@ -266,6 +266,19 @@ def test_a_canonical_document_is_its_own_canonical_form(source: Presence) -> Non
     assume(state_of(once) is state_of(source))
     again = canonical(once)
     assert pidf.write(again) == pidf.write(canonical(pidf.read(pidf.write(again))))
+
+
+@given(
+    documents | crowds,
+    st.sampled_from(EVERY_PROFILE),
+    st.sampled_from([None, JULIET, "pres:bob@example.com"]),
+)
+def test_forms_made_together_are_those_made_one_by_one(
+    source: Presence, profile: Profile, entity: str | None
+) -> None:
+    forms = (profile, *profiles.smaller(profile))
+    together = list(canonical_forms(source, forms, entity=entity))
+    assert together == [canonical(source, profile=form, entity=entity) for form in forms]
 
 
 @given(documents)

@@ -341,6 +341,14 @@ def test_settling_keeps_the_former_document_when_only_ids_and_times_are_new() ->
     assert settle(None, other) is other
 
 
+def test_settling_keeps_the_very_document_unless_its_next_change_is_another() -> None:
+    before = compose(BOB, [source(plain(State.AWAY, name="a"), 1)], START)
+    again = compose(BOB, [source(plain(State.AWAY, name="b"), 2)], START)
+    assert settle(before, again) is before
+    dated = replace(again, changes_at=START + 60)
+    assert settle(before, dated) == replace(before, changes_at=START + 60)
+
+
 ranks = st.sampled_from(Rank)
 sources = st.lists(
     st.builds(
