@@ -16,6 +16,7 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from sys import intern
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -151,16 +152,17 @@ class Notifier:
             remote_tag=ends.from_tag or "",
             watcher=watcher,
             presentity=presentity,
-            event=request.event_value or "",
-            local_uri=ends.to_uri,
+            # what many watchers have alike is held once
+            event=intern(request.event_value or ""),
+            local_uri=intern(ends.to_uri),
             remote_uri=ends.from_uri,
             remote_target=target_of(request),
             route_set=tuple(route_set_of(request)),
             cseq_ceiling=CSEQ_BLOCK,
             remote_cseq=ends.cseq,
             flow=flow.to_text(),
-            accept=accept,
-            user_agent=user_agent,
+            accept=intern(accept),
+            user_agent=intern(user_agent),
             expires_at=self.clock.seconds() + expires,
         )
         fetch = expires == 0

@@ -233,10 +233,13 @@ class Publications:
         trouble: StorageFailed,
     ) -> None:
         self.log.error("a publication could not be stored: {trouble}", trouble=trouble)
-        if new is not None:
-            self._store.publications.remove(new.key)
-        for old in gone:
-            self._store.publications.put(old)
+        table = self._store.publications
+        # unless it has been changed again since
+        if new is None or table.get(new.key) is new:
+            if new is not None:
+                table.remove(new.key)
+            for old in gone:
+                table.put(old)
         transaction.reply(500)
 
     def _next_tag(self, old: Publication | None) -> str:

@@ -39,8 +39,8 @@ __all__ = ["UdpPort", "bound_socket", "local_address_toward"]
 
 LARGEST: Final = 65_536
 """A datagram is never longer, so one that fills it is whole (RFC 3261, section 18.1.1 wants 65,535)."""
-DRAIN: Final = 256
-"""Datagrams taken before other descriptors get their turn; epoll comes back for the rest at once."""
+DRAIN: Final = 64
+"""Datagrams taken before others get their turn, a few milliseconds' work; epoll comes back for the rest at once."""
 BUFFER: Final = 8 * 1024 * 1024
 """Octets the kernel may hold for us in each direction, as far as it allows."""
 QUEUE: Final = 20_000

@@ -342,3 +342,18 @@ def test_what_cannot_be_stored_is_500_and_as_if_it_never_was(network: Network, c
     globalLogPublisher.removeObserver(failures.append)
     assert exchange.status == 500 and line.status == 500 and not line.notifies
     assert documents(gateway) == [] and len(store.dialogs) == 0 and len(gateway.notifier) == 0
+
+
+def test_what_could_not_be_stored_does_not_undo_what_came_after_it(network: Network, clock: Clock) -> None:
+    store = SlowStore(clock)
+    gateway = Gateway(network, store=store)
+    alice = Phone(network, "192.0.2.10", ALICE)
+    # the same device twice, the second time before the first was answered
+    first, second = alice.publish(document("away")), alice.publish(document("busy"))
+    network.drive(0.4)
+    failed, kept = store.waiting
+    failed(StorageFailed("the disk is full"))
+    kept(None)
+    network.drive(0.4)
+    assert (first.status, second.status) == (500, 200)
+    assert documents(gateway) == [document("busy")]
