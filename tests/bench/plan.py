@@ -14,11 +14,17 @@ from typing import Any, Final
 from tests.bench.crossing import crossing
 from tests.bench.crossing_floor import to_jabber_alone, to_sip_alone
 from tests.bench.crossing_rates import to_jabber, to_sip
+from tests.bench.growth import growing
+from tests.bench.overload import overload
+from tests.bench.startup import starting
 
 INSIDE: Final[Mapping[str, Callable[[Path, str, int], dict[str, Any]]]] = {
     "crossing": crossing,
     "to_jabber": to_jabber,
     "to_sip": to_sip,
+    "growing": growing,
+    "starting": starting,
+    "overload": overload,
     "to_jabber_alone": to_jabber_alone,
     "to_sip_alone": to_sip_alone,
 }
@@ -59,7 +65,8 @@ class Row:
 class Sizes:
     """How much of everything; ``fans`` are pairs of watchers and changes, ``offered`` NOTIFYs a second.
 
-    From ``many`` watchers on it is told how many hear of a change late.
+    From ``many`` watchers on it is told how many hear of a change late.  ``held`` are subscriptions that are there while it is
+    measured what more costs, ``stored`` those that are found at a start, ``flooded`` those that live through a flood.
     """
 
     subscriptions: int
@@ -75,6 +82,9 @@ class Sizes:
     publications_across: int
     stanzas_across: int
     crossings: int
+    held: Sequence[int]
+    stored: int
+    flooded: int
     many: int = 5000
 
 
@@ -96,6 +106,9 @@ def rows(sizes: Sizes) -> list[Row]:
             operation="SUBSCRIBE, at a moderate pace",
         ),
         *_crossings(sizes),
+        *_growth(sizes),
+        *_start(sizes),
+        *_flood(sizes),
     ]
 
 
@@ -183,6 +196,60 @@ def _crossings(sizes: Sizes) -> Iterator[Row]:
     yield Row(title="stanzas from Jabber, Prosody alone", load="to_sip_alone", size=sizes.stanzas_across)
 
 
+def _growth(sizes: Sizes) -> Iterator[Row]:
+    for held in sizes.held:
+        for value, title in (
+            ("subscribe_us", "SUBSCRIBE with NOTIFY, initial"),
+            ("refresh_us", "SUBSCRIBE with NOTIFY, refresh"),
+            ("modify_us", "PUBLISH, modify"),
+            ("notify_us", "NOTIFY"),
+        ):
+            yield Row(
+                title=f"{held:,} held: {title}",
+                load="growing",
+                size=held,
+                value=value,
+                unit="us",
+                lower_is_better=True,
+                operation=f"{held:,} held: PUBLISH, modify",
+            )
+
+
+def _start(sizes: Sizes) -> Iterator[Row]:
+    for value, title, unit, lower_is_better in (
+        ("serving", "serving after", "s", True),
+        ("rate", "watchers told", "/s", False),
+        ("p99", "PUBLISH meanwhile, p99", "ms", True),
+    ):
+        yield Row(
+            title=f"start with {sizes.stored:,} subscriptions: {title}",
+            load="starting",
+            size=sizes.stored,
+            value=value,
+            unit=unit,
+            lower_is_better=lower_is_better,
+            operation=f"start with {sizes.stored:,} subscriptions: PUBLISH",
+        )
+
+
+def _flood(sizes: Sizes) -> Iterator[Row]:
+    for value, title, unit, lower_is_better in (
+        ("goodput", "served of what can be", "%", False),
+        ("refreshed", "refreshes served", "%", False),
+        ("p99", "served after, p99", "ms", True),
+        ("recovery", "recovered after", "s", True),
+    ):
+        yield Row(
+            title=f"three times too much: {title}",
+            load="overload",
+            size=sizes.flooded,
+            value=value,
+            unit=unit,
+            lower_is_better=lower_is_better,
+            operation="three times too much: SUBSCRIBE",
+        )
+
+
 FULL: Final = rows(
     Sizes(
         subscriptions=10_000,
@@ -198,6 +265,9 @@ FULL: Final = rows(
         publications_across=2000,
         stanzas_across=10000,
         crossings=500,
+        held=[1000, 10_000, 100_000],
+        stored=100_000,
+        flooded=1000,
     )
 )
 QUICK: Final = rows(
@@ -215,6 +285,9 @@ QUICK: Final = rows(
         publications_across=500,
         stanzas_across=2000,
         crossings=100,
+        held=[1000, 10_000],
+        stored=10_000,
+        flooded=500,
     )
 )
 SMALLEST: Final = rows(
@@ -232,6 +305,9 @@ SMALLEST: Final = rows(
         publications_across=20,
         stanzas_across=20,
         crossings=5,
+        held=[30],
+        stored=30,
+        flooded=50,
         many=200,
     )
 )
