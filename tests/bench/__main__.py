@@ -4,8 +4,8 @@ Starts the gateway without authentication, its state in memory and in SQLite, an
 on loopback, from a generator in a process of its own.  The same load goes in turn to Kamailio 5.6, if its Debian packages are
 installed: as fast as it goes (``tuned``), as Debian ships it (``stock``), and with PostgreSQL (``postgres``).  Only ``sqlite``
 and ``postgres`` keep anything when they are killed, and ``postgres`` runs on files in memory without fsync, which flatters it.
-Every figure comes from a server started afresh.  Three repetitions, or as many as ``--repetitions`` says, which takes about half
-an hour for all columns; one with ``--quick``, which is for a first look.  ``--json FILE`` keeps every single result.
+Every figure comes from a server started afresh.  Three repetitions, or as many as ``--repetitions`` says, which takes about an
+hour for all columns; one with ``--quick``, which is for a first look.  ``--json FILE`` keeps every single result.
 
 How to read it
 --------------
@@ -35,6 +35,12 @@ stanza -> NOTIFY               the other way: changes a second of ten Jabber use
                                then milliseconds with one change at a time
 stanzas, Prosody alone         the same stanzas, at the same time as many, with a bare component in the place of the gateway:
                                the most that could be, and what Prosody spends on one is its "processor time"
+n held                         processor time of one more operation while n subscriptions are held: whether it grows
+start with n subscriptions     a gateway that finds n subscriptions and n/10 publications in its file: seconds until it serves,
+                               how many watchers a second are then told, and how long a PUBLISH takes meanwhile
+three times too much           new watchers come for three seconds at three times the rate that can be served: how many of
+                               those that could be served were, how many refreshes of older dialogs, how long the served
+                               ones waited, and seconds until newcomers are served at once again
 =============================  ======================================================================================
 
 The second table is processor time of all processes and threads of the server (for ``postgres`` those of the database as well),
