@@ -16,6 +16,7 @@ from sip2xmpp.presence import profiles
 from sip2xmpp.presence.canonical import canonical, canonical_forms
 from sip2xmpp.presence.profiles import Profile, Syntax
 from sip2xmpp.presence.states import State, state_of
+from sip2xmpp.presence.stencils import filled
 from sip2xmpp.presence.watching import Notification
 from sip2xmpp.presence.wording import reworded
 
@@ -99,7 +100,7 @@ def render(notification: Notification, entity_uri: str, profile: Profile) -> tup
 
 def _write(document: Presence, entity_uri: str, profile: Profile) -> bytes:
     if profile.syntax is Syntax.PIDF:
-        known = reworded(document, entity_uri, profile)
+        known = filled(document, entity_uri, profile) or reworded(document, entity_uri, profile)
         return known if known is not None else _written_small(document, entity_uri, profile)
     shaped = canonical(document, profile=profile, entity=entity_uri)
     if profile.syntax is Syntax.CISCO:

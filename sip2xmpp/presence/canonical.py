@@ -224,18 +224,22 @@ def _bare(service: Tuple) -> Tuple:
     )
 
 
-def _contact(service: Tuple, telling: _Telling) -> str | None:
-    """The presentity's own address, with the instance where the source named one.
+def contact_shown(contact: str, known_as: str, uri: str) -> str:
+    """The presentity's own address ``uri``, with the instance where the source, which calls it ``known_as``, named one.
 
     Never the address of a device: it is nobody's business, and Jitsi skips a tuple with a contact it does not know.
     """
+    instance = parameter(contact, "gr")
+    if instance is None:
+        return uri
+    known = map(address_of_record, (known_as, uri))
+    return f"{uri};gr={instance}" if address_of_record(contact) in known else uri
+
+
+def _contact(service: Tuple, telling: _Telling) -> str | None:
     if service.contact is None or not telling.profile.contact:
         return None
-    instance = parameter(service.contact, "gr")
-    if instance is None:
-        return telling.uri
-    known = map(address_of_record, (telling.known_as, telling.uri))
-    return f"{telling.uri};gr={instance}" if address_of_record(service.contact) in known else telling.uri
+    return contact_shown(service.contact, telling.known_as, telling.uri)
 
 
 def _activities(stated: tuple[Activity, ...], state: State, profile: Profile) -> tuple[Activity, ...]:
