@@ -78,7 +78,7 @@ class UserInput:
     threshold: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Cipid:
     """Contact information (RFC 4482): URIs, except ``display_name``."""
 
@@ -90,7 +90,7 @@ class Cipid:
     sound: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_value
 class Capabilities:
     """The boolean media and the method lists of RFC 5196 ``servcaps`` that this program uses."""
 

@@ -8,6 +8,7 @@ function of its arguments only: equal documents give equal results.
 Implements: RFC 3863, RFC 4479 and RFC 4480 as profiled by ``presence.profiles``; RFC 8048 section 6.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -46,6 +47,7 @@ from sip2xmpp.presence.states import (
 from sip2xmpp.presence.texts import presentable, user_notes, words_of
 
 _SPECIFIC_LIMIT = 6
+_USUAL_ENTITY = re.compile(r"sip:([A-Za-z0-9._-]+)@[A-Za-z0-9.-]+")
 _COARSE = frozenset(("away", "busy", "on-the-phone", "unknown", "available", "dnd", "do-not-disturb"))
 """Activities that say no more than a state."""
 
@@ -139,6 +141,9 @@ def sip_entity(entity: str) -> str:
 
 def person_id(entity: str) -> str:
     """The id of the one person of a presentity: ``p-`` and the user part where that is a name."""
+    usual = _USUAL_ENTITY.fullmatch(entity)
+    if usual is not None:
+        return f"p-{usual[1]}"
     user = address_of_record(entity).partition("@")[0]
     wanted = f"p-{user}"
     return wanted if is_legal_id(wanted) else f"p-{digest_id(user)}"

@@ -119,6 +119,8 @@ def _plain_tuples(document: Presence, state: State, learned: datetime) -> tuple[
     if state is State.UNKNOWN:
         return ()
     tuples = document.tuples or (Tuple(id="ID-presence"),)
+    if len(tuples) == 1 and state is not State.OFFLINE:
+        return (_plain(tuples[0], Basic.OPEN, tuples[0].show or SHOW_OF[state], learned),)
     if state is State.OFFLINE:
         return tuple([_plain(service, Basic.CLOSED, None, learned) for service in tuples])
     stated = [service for service in tuples if service.basic is not None]
