@@ -1,7 +1,8 @@
 """One UDP socket that the reactor watches.
 
 The socket is drained in a loop each time it is readable, and written to directly: Twisted's own datagram port costs
-more than the system call it makes.  When the kernel's send buffer is full, datagrams wait in a bounded queue; beyond
+more than the system call it makes.  What is sent while the socket is drained goes out a few datagrams at a time: waking a peer
+that sleeps costs more than all else about a datagram, and one that is awake takes the next for nothing.  When the kernel's send buffer is full, datagrams wait in a bounded queue; beyond
 it they are dropped, as a router would, and the retransmission timers repair it.
 
 When a turn's worth of datagrams was taken and there is more, the kernel's own record says how long the next one has
@@ -43,6 +44,8 @@ DRAIN: Final = 64
 """Datagrams taken before others get their turn, a few milliseconds' work; epoll comes back for the rest at once."""
 BUFFER: Final = 8 * 1024 * 1024
 """Octets the kernel may hold for us in each direction, as far as it allows."""
+TOGETHER: Final = 16
+"""Datagrams that are sent together while others are read; the first of them waits for less than a millisecond."""
 QUEUE: Final = 20_000
 """Datagrams that may wait for a full send buffer."""
 REMEMBERED: Final = 65_536
@@ -101,6 +104,8 @@ class UdpPort:
         self._counters = counters
         self._overload = overload
         self._has_more = False
+        self._is_reading = False
+        self._held: list[tuple[bytes, HostPort]] = []
         self._known_drops = 0
         self._flows: dict[Any, Flow] = {}
         self._waiting: deque[tuple[bytes, HostPort]] = deque()
@@ -111,7 +116,18 @@ class UdpPort:
         reactor.addReader(self)
 
     def send(self, octets: bytes, peer: HostPort) -> None:
-        """Send now, or as soon as the kernel has room; raises TransportFailed when the system says it cannot."""
+        """Send soon, or as soon as the kernel has room.
+
+        Raises TransportFailed when the system says it cannot; during ``doRead`` the user is told that it is unreachable.
+        """
+        if self._is_reading:
+            self._held.append((octets, peer))
+            if len(self._held) >= TOGETHER:
+                self._let_go()
+        else:
+            self._send(octets, peer)
+
+    def _send(self, octets: bytes, peer: HostPort) -> None:
         if not self._waiting:
             try:
                 self._socket.sendto(octets, peer)
@@ -154,6 +170,7 @@ class UdpPort:
         self._reactor.removeReader(self)
         self._reactor.removeWriter(self)
         self._waiting.clear()
+        self._held.clear()
         self._socket.close()
 
     # what the reactor asks for
@@ -165,6 +182,24 @@ class UdpPort:
         return "sip-udp"
 
     def doRead(self) -> None:
+        self._is_reading = True
+        try:
+            self._drain()
+        finally:
+            self._is_reading = False
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Send what was held."""
+        held, self._held = self._held, []
+        for octets, peer in held:
+            try:
+                self._send(octets, peer)
+            except TransportFailed as error:
+                self._counters.dropped += 1
+                self._user.unreachable(octets, str(error))
+
+    def _drain(self) -> None:
         plain = self._socket.recvfrom
         receive = self._receive_and_time if self._has_more else plain
         flows = self._flows

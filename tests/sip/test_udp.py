@@ -4,6 +4,7 @@ import errno
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -84,11 +85,14 @@ class User:
         self.got: list[tuple[bytes, Flow]] = []
         self.dead: list[tuple[bytes, str]] = []
         self.faulty = False
+        self.does: Callable[[bytes, Flow], None] = lambda *_: None
+        """What it does with what it gets."""
 
     def received(self, octets: bytes, flow: Flow) -> None:
         if self.faulty:
             raise RuntimeError("ours")
         self.got.append((octets, flow))
+        self.does(octets, flow)
 
     def unreachable(self, octets: bytes, why: str) -> None:
         self.dead.append((octets, why))
@@ -280,3 +284,43 @@ def test_many_datagrams_that_found_no_room_are_told_and_a_few_are_not(it: Port) 
         it.socket.drops = drops
         it.port.doRead()
         assert it.overload.losses == losses and it.port.drops() == drops
+
+
+# Answering while reading
+
+
+def test_answers_go_out_together_and_in_order_and_none_waits_for_the_next_turn(it: Port) -> None:
+    it.user.does = lambda octets, flow: it.port.send(octets, flow.peer)
+    numbers = [b"%d" % number for number in range(2 * udp.TOGETHER + 3)]
+    it.socket.arriving = [(octets, BOB) for octets in numbers]
+    sent = []
+    receive = it.socket.recvfrom
+
+    def noting(size: int) -> tuple[bytes, Any]:
+        sent.append(len(it.socket.sent))
+        return receive(size)
+
+    it.socket.recvfrom = noting  # type: ignore[method-assign]
+    it.port.doRead()
+    assert it.socket.sent == numbers
+    assert sorted(set(sent)) == [0, udp.TOGETHER, 2 * udp.TOGETHER]
+
+
+def test_who_cannot_be_sent_an_answer_is_told_as_unreachable_and_costs_nobody_else(it: Port) -> None:
+    it.user.does = lambda octets, flow: it.port.send(octets, flow.peer)
+    it.socket.arriving = [(b"one", BOB), (b"two", BOB)]
+    it.socket.refusals = [OSError(errno.ENETUNREACH, "no way"), OSError(errno.ENETUNREACH, "no way")]
+    it.port.doRead()
+    assert [octets for octets, _ in it.user.dead] == [b"one"] and it.counters.dropped == 1
+    assert it.socket.sent == [b"two"]
+
+
+def test_what_was_not_sent_when_the_port_closed_is_forgotten(it: Port) -> None:
+    def answer_and_close(octets: bytes, flow: Flow) -> None:
+        it.port.send(octets, flow.peer)
+        it.port.close()
+
+    it.user.does = answer_and_close
+    it.socket.arriving = [(b"one", BOB)]
+    it.port.doRead()
+    assert it.socket.sent == [] and it.user.dead == []
