@@ -23,7 +23,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.presence import Presence
+from sip2xmpp.documents.presence import Basic, Presence
 from sip2xmpp.errors import BadDocument, NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.composition import Rank, Source, compose, settle
@@ -290,20 +290,20 @@ class PresenceAgent:
             return watched.current
         watched.fingerprint = fingerprint
         sources = self._sources(watched, live)
-        offline = watched.offline or self._offline(watched)
         if not sources:
-            watched.current = offline
-            return offline
+            watched.current = watched.offline or self._offline(watched)
+            return watched.current
         before = watched.current
         known = before.document if before is not None else None
         document = settle(known, compose(watched.address.sip_uri(), sources, self._clock.seconds()))
-        if document == offline.document:
-            watched.current = offline
-        elif before is None or (known is not document and known != document):
-            watched.current = Notification(standing=Standing.ACTIVE, document=document)
-        else:
-            return before
-        return watched.current
+        if document.tuples and document.tuples[0].basic is Basic.CLOSED:
+            offline = watched.offline or self._offline(watched)
+            if document == offline.document:
+                watched.current = offline
+                return offline
+        if before is None or (known is not document and known != document):
+            watched.current = before = Notification(standing=Standing.ACTIVE, document=document)
+        return before
 
     def _sources(self, watched: _Presentity, live: list[Publication]) -> list[Source]:
         """The publications as values; where there are several, one that did not change is not read again."""
