@@ -116,7 +116,7 @@ class PresenceAgent:
         decide: Callable[[Address, Address], Handling],
         exists: Callable[[Address], bool],
         parse: Callable[[Publication], Presence],
-        turn_size: int = 200,
+        turn_size: int = 100,
     ) -> None:
         self._publications = store.publications
         self._clock = clock
