@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from sip2xmpp.address import Address
+from sip2xmpp.address import CACHE_SIZE, CACHED_LENGTH, Address
 from sip2xmpp.errors import BadAddress, BadInput
 from sip2xmpp.presence.directory import OUR_OWN, Directory, Finding, Leg
 from sip2xmpp.sip.authentication import Challenge, DigestServer, Verified
@@ -113,7 +113,7 @@ class Gate:
         self._notifications = notifications
         self._messages = messages
         self._proxy = proxy
-        self._own_address = lru_cache(maxsize=32_768)(self._read_own_address)
+        self._short_own_address = lru_cache(maxsize=CACHE_SIZE)(self._read_own_address)
 
     def takes(self, transaction: ServerTransaction, request: Request) -> bool:
         """Take what belongs to another SIP domain, of whatever method, before it is looked at as a request for us."""
@@ -215,8 +215,11 @@ class Gate:
         else:
             transaction.reply(481)
 
+    def _own_address(self, uri: str) -> Address | None:
+        """The address that a Request-URI names, if it is of one of our own domains, which most requests are for."""
+        return self._short_own_address(uri) if len(uri) <= CACHED_LENGTH else self._read_own_address(uri)
+
     def _read_own_address(self, uri: str) -> Address | None:
-        """The address that a short Request-URI names, if it is one of our own domains; which most requests are for."""
         try:
             address = self._address_of_uri(uri)
         except BadAddress:

@@ -138,7 +138,9 @@ class Message:
     def expires(self) -> int | None:
         """Expires in seconds, 0 to 2**32-1; None if absent or malformed (RFC 3261, section 20.19)."""
         raw = self.headers.first.get("Expires")
-        return None if raw is None else _seconds(raw)
+        if raw is None:
+            return None
+        return _usual_seconds(raw) if len(raw) <= USUAL_SECONDS else seconds(raw.strip(LWS))
 
     @property
     def event(self) -> Event | None:
@@ -203,8 +205,12 @@ class Message:
         return [value for value in self._many(name, str) if value]
 
 
+#   Characters of a number of seconds that is remembered, with its blank.
+USUAL_SECONDS: Final = 12
+
+
 @lru_cache(maxsize=1024)
-def _seconds(raw: str) -> int | None:
+def _usual_seconds(raw: str) -> int | None:
     return seconds(raw.strip(LWS))
 
 
