@@ -9,6 +9,25 @@ expires.  So each row keeps by what marks its device may be known (``source``), 
 an older one that shares a mark: the instance id, the tuple id or the socket, the latter two together with the
 User-Agent and the host that the device says it is.
 
+This is the busiest path through the program.  What a PUBLISH that modifies costs, in microseconds of one core (CPython 3.11 as
+Debian builds it, state in memory, everything warm; a busy machine takes half as much again):
+
+====  ====================================================================================================
+ 1.2  ``sip.udp``: the datagram is read
+ 3.9  ``sip.splitting``, ``sip.message``: cut into lines, a request with raw headers
+ 1.1  ``sip.hop``: the Via of this client is known; transaction key, received and rport
+ 2.5  ``Request.check_but_via``: From, To, Call-ID, CSeq, Max-Forwards, Request-URI
+ 4.7  ``sip.transactions``: neither repetition nor merged; begun, completed, its answer kept for 32 seconds
+ 2.4  ``events.gate``: who sent it, whose it is, who acts
+ 3.5  here: package, entity tag, lifetime, type of the body, the new row
+ 9    ``documents.pidf``: is the body well-formed, and a presence document
+ 4    ``store.tables``: the row is exchanged and listeners are told; SQLite's thread adds about 10
+ 1.2  ``sip.responses``: the 200 is written
+ 3.3  ``sip.udp``: and sent, a few together
+====  ====================================================================================================
+
+Where somebody watches, the agent adds 55 for reading, composing and writing the document, and 10 for each NOTIFY with its 200.
+
 Implements: RFC 3903 sections 4, 6 (processing), 11.3 (489); RFC 3261 section 8.2.3 (bodies).
 """
 
