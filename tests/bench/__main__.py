@@ -35,6 +35,8 @@ stanza -> NOTIFY               the other way: changes a second of ten Jabber use
                                then milliseconds with one change at a time
 stanzas, Prosody alone         the same stanzas, at the same time as many, with a bare component in the place of the gateway:
                                the most that could be, and what Prosody spends on one is its "processor time"
+PUBLISH -> NOTIFY beside n     a presentity with one watcher changes again and again while one with n watchers does: what the
+others                         one waits for, most of the time and at most
 n held                         processor time of one more operation while n subscriptions are held: whether it grows
 start with n subscriptions     a gateway that finds n subscriptions and n/10 publications in its file: seconds until it serves,
                                how many watchers a second are then told, and how long a PUBLISH takes meanwhile

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.beside import beside
 from tests.bench.crossing import crossing
 from tests.bench.crossing_floor import to_jabber_alone, to_sip_alone
 from tests.bench.crossing_rates import to_jabber, to_sip
@@ -22,6 +23,7 @@ INSIDE: Final[Mapping[str, Callable[[Path, str, int], dict[str, Any]]]] = {
     "crossing": crossing,
     "to_jabber": to_jabber,
     "to_sip": to_sip,
+    "beside": beside,
     "growing": growing,
     "starting": starting,
     "overload": overload,
@@ -106,6 +108,7 @@ def rows(sizes: Sizes) -> list[Row]:
             operation="SUBSCRIBE, at a moderate pace",
         ),
         *_crossings(sizes),
+        *_neighbours(sizes),
         *_growth(sizes),
         *_start(sizes),
         *_flood(sizes),
@@ -194,6 +197,20 @@ def _crossings(sizes: Sizes) -> Iterator[Row]:
         title="stanzas to Jabber, Prosody alone", load="to_jabber_alone", size=sizes.publications_across
     )
     yield Row(title="stanzas from Jabber, Prosody alone", load="to_sip_alone", size=sizes.stanzas_across)
+
+
+def _neighbours(sizes: Sizes) -> Iterator[Row]:
+    size = max(watchers for watchers, _ in sizes.fans)
+    for value in ("p50", "longest"):
+        yield Row(
+            title=f"PUBLISH -> NOTIFY beside {size:,} others, {value}",
+            load="beside",
+            size=size,
+            value=value,
+            unit="ms",
+            lower_is_better=True,
+            operation=f"PUBLISH -> NOTIFY beside {size:,} others",
+        )
 
 
 def _growth(sizes: Sizes) -> Iterator[Row]:

@@ -96,6 +96,10 @@ class Wire:
         self._readers[fileno] = readable
         self._poll.register(fileno, select.EPOLLIN)
 
+    def join(self, other: "Wire") -> None:
+        """Serve the socket of ``other`` as well, but for its retransmissions."""
+        self.attend(other._socket.fileno(), other._drain)
+
     def dropped(self) -> tuple[int, int]:
         """How many datagrams the kernel has thrown away because the buffer here, and that of the server, was full."""
         drops = Counter[int]()
