@@ -30,8 +30,10 @@ _log = Logger()
 failing_waiter = _log.failureHandler("What waited for a commit failed; the others go on")
 
 RETRY_SECONDS = 1.0
-INTERVAL = 0.002
-"""Seconds from the beginning of a transaction to that of the next, at least."""
+INTERVAL = 0.004
+"""Seconds from the beginning of a transaction to that of the next, at least, unless ``ENOUGH`` wait."""
+ENOUGH = 60
+"""So many waiters, about what one turn of a socket brings, are worth a transaction of their own."""
 SLICE = 100
 """How many waiters are called in one reactor turn."""
 
@@ -65,6 +67,7 @@ class Journal:
         self._telling: IDelayedCall | None = None
         self._resting = True
         self._began = 0.0
+        self._is_pausing = False
         self._timer: IDelayedCall | None = None
         self._failing_since: float | None = None
         self._closed: Deferred[None] | None = None
@@ -98,6 +101,8 @@ class Journal:
             call(StorageFailed("the store is closed"))
         elif self._changes:
             self._waiting.append(call)
+            if len(self._waiting) == ENOUGH and self._is_pausing and self._timer is not None:
+                self._timer.reset(0)
         elif self._writing:
             self._waiting_for_writing.append(call)
         elif self._told:
@@ -115,7 +120,8 @@ class Journal:
         return closed
 
     def _begin_soon(self) -> None:
-        """A turn later, or when the last transaction is long enough ago."""
+        """A turn later, or when the last transaction is long enough ago, or enough are waiting."""
+        self._is_pausing = True
         passed = self._clock.seconds() - self._began
         self._timer = self._clock.callLater(INTERVAL - passed if 0 <= passed < INTERVAL else 0, self._begin)
 
@@ -123,6 +129,7 @@ class Journal:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._timer = None
+        self._is_pausing = False
         if not self._changes:
             self._rest()
             return

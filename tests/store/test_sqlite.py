@@ -12,7 +12,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import Claim, connect
 from sip2xmpp.store.interface import ChangeKind
-from sip2xmpp.store.journal import INTERVAL, SLICE
+from sip2xmpp.store.journal import ENOUGH, INTERVAL, SLICE
 from sip2xmpp.store.records import Account
 from sip2xmpp.store.schema import LAYOUTS
 from sip2xmpp.store.sqlite import SqliteStore
@@ -129,6 +129,20 @@ def test_transactions_begin_an_interval_apart_and_a_change_after_a_rest_is_writt
     clock.advance(0)
     clock.take_call()
     assert len(rows(sqlite)) == 4
+
+
+def test_a_transaction_begins_early_when_enough_are_waiting(sqlite):
+    clock, store = sqlite.clock, sqlite.store
+    store.dialogs.put(dialog(1))
+    clock.advance(0)
+    clock.take_call()
+    told = []
+    for number in range(2, ENOUGH + 2):
+        store.dialogs.put(dialog(number))
+        store.after_commit(told.append)
+    clock.advance(0)
+    clock.take_call()
+    assert told == [None] * ENOUGH and len(rows(sqlite)) == ENOUGH + 1
 
 
 def test_thousands_who_wait_for_one_commit_are_called_in_slices_and_in_order(sqlite):
