@@ -40,8 +40,12 @@ __all__ = ["UdpPort", "bound_socket", "local_address_toward"]
 
 LARGEST: Final = 65_536
 """A datagram is never longer, so one that fills it is whole (RFC 3261, section 18.1.1 wants 65,535)."""
-DRAIN: Final = 64
-"""Datagrams taken before others get their turn, a few milliseconds' work; epoll comes back for the rest at once."""
+DRAIN: Final = 256
+"""Datagrams taken at most before others get their turn; epoll comes back for the rest at once."""
+LOOK: Final = 64
+"""Datagrams after which it is looked at the time."""
+SPELL: Final = 0.002
+"""Seconds after which others get their turn: answers are read by the hundred, and new requests are not."""
 BUFFER: Final = 8 * 1024 * 1024
 """Octets the kernel may hold for us in each direction, as far as it allows."""
 TOGETHER: Final = 16
@@ -203,27 +207,31 @@ class UdpPort:
         plain = self._socket.recvfrom
         receive = self._receive_and_time if self._has_more else plain
         flows = self._flows
-        for _ in range(DRAIN):
-            try:
-                octets, address = receive(LARGEST)
-                receive = plain
-            except BlockingIOError:
-                self._is_empty()
-                return
-            except OSError:
-                # an ICMP error about something sent earlier; what was received is still behind it
-                self._drain_errors()
-                continue
-            try:
-                flow = flows.get(address)
-                if flow is None:
-                    flow = self._remember(address)
-                if not octets or octets[0] < FIRST_LETTER:
-                    self._blank(octets, flow)
-                else:
-                    self._received(octets, flow)
-            except Exception:  # noqa: BLE001 - one datagram must never stop the reader
-                self.log.failure("a datagram from {peer} failed", peer=address)
+        began = time.monotonic()
+        for _ in range(DRAIN // LOOK):
+            for _ in range(LOOK):
+                try:
+                    octets, address = receive(LARGEST)
+                    receive = plain
+                except BlockingIOError:
+                    self._is_empty()
+                    return
+                except OSError:
+                    # an ICMP error about something sent earlier; what was received is still behind it
+                    self._drain_errors()
+                    continue
+                try:
+                    flow = flows.get(address)
+                    if flow is None:
+                        flow = self._remember(address)
+                    if not octets or octets[0] < FIRST_LETTER:
+                        self._blank(octets, flow)
+                    else:
+                        self._received(octets, flow)
+                except Exception:  # noqa: BLE001 - one datagram must never stop the reader
+                    self.log.failure("a datagram from {peer} failed", peer=address)
+            if time.monotonic() - began > SPELL:
+                break
         self._has_more = True
 
     def doWrite(self) -> None:
