@@ -3,7 +3,7 @@
 The reactor thread notes changes, one per key: a later one supersedes an earlier one that was not written yet.  A turn
 later they go to the writer thread as a batch.  What is changed while that batch is being written forms the next one, so
 batches grow with the load and nobody waits for more than two transactions.  A transaction costs as much as thirty
-changes, in system calls and in handing the interpreter over, so under load they begin two milliseconds apart.
+changes, in system calls and in handing the interpreter over, so under load they begin some milliseconds apart.
 
 Those who wait for ``after_commit`` are called from the reactor thread after the COMMIT, in slices between which the
 reactor serves others: after a disk that was slow for a moment there may be thousands.
@@ -31,7 +31,9 @@ failing_waiter = _log.failureHandler("What waited for a commit failed; the other
 
 RETRY_SECONDS = 1.0
 INTERVAL = 0.004
-"""Seconds from the beginning of a transaction to that of the next, at least, unless ``ENOUGH`` wait."""
+"""Seconds from the beginning of a transaction to that of the next under load, unless ``ENOUGH`` wait."""
+BUSY = 8
+"""Under load: so many waiters come in an interval.  A transaction costs as much for changing threads as for twenty rows."""
 ENOUGH = 60
 """So many waiters, about what one turn of a socket brings, are worth a transaction of their own."""
 SLICE = 100
@@ -68,6 +70,9 @@ class Journal:
         self._resting = True
         self._began = 0.0
         self._is_pausing = False
+        self._is_busy = False
+        self._came = 0
+        self._counting_since = 0.0
         self._timer: IDelayedCall | None = None
         self._failing_since: float | None = None
         self._closed: Deferred[None] | None = None
@@ -101,6 +106,7 @@ class Journal:
             call(StorageFailed("the store is closed"))
         elif self._changes:
             self._waiting.append(call)
+            self._came += 1
             if len(self._waiting) == ENOUGH and self._is_pausing and self._timer is not None:
                 self._timer.reset(0)
         elif self._writing:
@@ -120,10 +126,16 @@ class Journal:
         return closed
 
     def _begin_soon(self) -> None:
-        """A turn later, or when the last transaction is long enough ago, or enough are waiting."""
+        """A turn later; under load when the last transaction is long enough ago, or enough are waiting."""
         self._is_pausing = True
-        passed = self._clock.seconds() - self._began
-        self._timer = self._clock.callLater(INTERVAL - passed if 0 <= passed < INTERVAL else 0, self._begin)
+        now = self._clock.seconds()
+        counted = now - self._counting_since
+        if not 0 <= counted < INTERVAL:
+            self._is_busy = self._came * INTERVAL >= BUSY * counted
+            self._came, self._counting_since = 0, now
+        passed = now - self._began
+        pause = INTERVAL - passed if self._is_busy and 0 <= passed < INTERVAL else 0
+        self._timer = self._clock.callLater(pause, self._begin)
 
     def _begin(self) -> None:
         if self._timer is not None and self._timer.active():

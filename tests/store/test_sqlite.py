@@ -12,7 +12,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import Claim, connect
 from sip2xmpp.store.interface import ChangeKind
-from sip2xmpp.store.journal import ENOUGH, INTERVAL, SLICE
+from sip2xmpp.store.journal import BUSY, ENOUGH, INTERVAL, SLICE
 from sip2xmpp.store.records import Account
 from sip2xmpp.store.schema import LAYOUTS
 from sip2xmpp.store.sqlite import SqliteStore
@@ -112,37 +112,63 @@ def test_who_comes_while_a_batch_is_written_waits_for_it_and_who_changes_somethi
     assert rows(sqlite) == [dialog(1).key, dialog(2).key]
 
 
-def test_transactions_begin_an_interval_apart_and_a_change_after_a_rest_is_written_at_once(sqlite):
+LOAD = 2 * BUSY
+
+
+def busy(sqlite, told):
+    """Put ``LOAD`` changes that somebody waits for and have them written; numbers from 100 on."""
+    for number in range(100, 100 + LOAD):
+        sqlite.store.dialogs.put(dialog(number))
+        sqlite.store.after_commit(told.append)
+    sqlite.clock.advance(0)
+    sqlite.clock.take_call()
+    sqlite.clock.advance(1.5 * INTERVAL)
+
+
+def test_who_is_alone_waits_for_no_interval(sqlite):
     clock, store = sqlite.clock, sqlite.store
+    for number in (1, 2, 3):
+        store.dialogs.put(dialog(number))
+        clock.advance(0)
+        clock.take_call()
+        assert len(rows(sqlite)) == number
+
+
+def test_under_load_transactions_begin_an_interval_apart_and_after_a_rest_at_once(sqlite):
+    clock, store = sqlite.clock, sqlite.store
+    told = []
+    busy(sqlite, told)
     store.dialogs.put(dialog(1))
     clock.advance(0)
     clock.take_call()
     store.dialogs.put(dialog(2))
     clock.advance(INTERVAL / 2)
     store.dialogs.put(dialog(3))
-    assert rows(sqlite) == [dialog(1).key]
+    assert len(rows(sqlite)) == LOAD + 1 and len(told) == LOAD
     clock.advance(INTERVAL)
     clock.take_call()
-    assert rows(sqlite) == [dialog(number).key for number in (1, 2, 3)]
+    assert len(rows(sqlite)) == LOAD + 3
     clock.advance(INTERVAL)
     store.dialogs.put(dialog(4))
     clock.advance(0)
     clock.take_call()
-    assert len(rows(sqlite)) == 4
+    assert len(rows(sqlite)) == LOAD + 4
 
 
 def test_a_transaction_begins_early_when_enough_are_waiting(sqlite):
     clock, store = sqlite.clock, sqlite.store
+    told = []
+    busy(sqlite, told)
     store.dialogs.put(dialog(1))
     clock.advance(0)
     clock.take_call()
-    told = []
-    for number in range(2, ENOUGH + 2):
+    told.clear()
+    for number in range(200, 200 + ENOUGH):
         store.dialogs.put(dialog(number))
         store.after_commit(told.append)
     clock.advance(0)
     clock.take_call()
-    assert told == [None] * ENOUGH and len(rows(sqlite)) == ENOUGH + 1
+    assert told == [None] * ENOUGH and len(rows(sqlite)) == LOAD + 1 + ENOUGH
 
 
 def test_thousands_who_wait_for_one_commit_are_called_in_slices_and_in_order(sqlite):
