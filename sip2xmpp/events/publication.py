@@ -26,7 +26,7 @@ Debian builds it, state in memory, everything warm; a busy machine takes half as
  3.3  ``sip.udp``: and sent, a few together
 ====  ====================================================================================================
 
-Where somebody watches, the agent adds 55 for reading, composing and writing the document, and 10 for each NOTIFY with its 200.
+Where somebody watches, the agent adds 55 for reading, composing and writing the document, and 12 for each NOTIFY with its 200.
 
 Implements: RFC 3903 sections 4, 6 (processing), 11.3 (489); RFC 3261 section 8.2.3 (bodies).
 """
