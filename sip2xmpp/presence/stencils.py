@@ -9,10 +9,8 @@ the time.  The kind is all the rest of the document, so documents of one kind di
 Only what is chosen from the lists of the RFCs makes a kind, so there are some hundreds of them among any number of users.
 """
 
-from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any, Final
 
 from sip2xmpp.documents import pidf
@@ -26,7 +24,7 @@ from sip2xmpp.presence.canonical import canonical_forms, contact_shown, person_i
 from sip2xmpp.presence.profiles import Profile, smaller
 from sip2xmpp.presence.states import EXTENDED_WORDS
 from sip2xmpp.presence.texts import words_of
-from sip2xmpp.presence.wording import is_ordinary
+from sip2xmpp.presence.wording import all_but, is_ordinary
 
 KINDS: Final = 2048
 """Kinds remembered; when there are so many all are forgotten."""
@@ -52,14 +50,10 @@ _GAPS: Final = (
 """What stands in for what, in the order in which it is looked for."""
 
 
-def _all_but(kind: type[Any], *names: str) -> Callable[[Any], Any]:
-    return attrgetter(*(field.name for field in fields(kind) if field.name not in names))
-
-
-_rest_of_tuple: Final = _all_but(
+_rest_of_tuple: Final = all_but(
     Tuple, "id", "basic", "show", "extended", "contact", "priority", "notes", "timestamp"
 )
-_rest_of_person: Final = _all_but(
+_rest_of_person: Final = all_but(
     Person, "id", "notes", "timestamp", "activities", "moods", "place_types", "sphere"
 )
 _NO_TUPLE: Final = _rest_of_tuple(Tuple(id=""))

@@ -36,14 +36,15 @@ _TUPLE_FORM: Final = ("id", "basic", "show", "extended", "contact", "priority")
 """What the form of a tuple is made of; nothing else is stated."""
 
 
-def _others(kind: type[Any], *known: str) -> Callable[[Any], Any]:
-    return attrgetter(*(field.name for field in fields(kind) if field.name not in known))
+def all_but(kind: type[Any], *names: str) -> Callable[[Any], Any]:
+    """What gives all fields of a value but those named, as one tuple."""
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in names))
 
 
 _form_of_tuple: Final = attrgetter(*_TUPLE_FORM)
-_rest_of_tuple: Final = _others(Tuple, "notes", *_TUPLE_FORM)
-_rest_of_person: Final = _others(Person, "notes", "id")
-_rest_of_document: Final = _others(Presence, "entity", "tuples", "persons")
+_rest_of_tuple: Final = all_but(Tuple, "notes", *_TUPLE_FORM)
+_rest_of_person: Final = all_but(Person, "notes", "id")
+_rest_of_document: Final = all_but(Presence, "entity", "tuples", "persons")
 _NO_TUPLE: Final = _rest_of_tuple(Tuple(id=""))
 _NO_PERSON: Final = _rest_of_person(Person(id=""))
 _NO_DOCUMENT: Final = _rest_of_document(Presence(entity=""))

@@ -11,15 +11,17 @@ import re
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from sip2xmpp.errors import BadMessage
 from sip2xmpp.sip.flow import UDP, Flow, HostPort
 from sip2xmpp.sip.grammar import TOKEN
 from sip2xmpp.sip.message import Request
+from sip2xmpp.sip.uri import parse_host
 
-__all__ = ["Hop", "reply_flow"]
+__all__ = ["Hop", "plain_via", "reply_flow"]
 
 MARK: Final = ";branch=z9hG4bK"
 BEFORE: Final = re.compile(
-    r" ?SIP/2\.0/[A-Z]+ (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,4}))?)"
+    r" ?SIP/2\.0/[A-Z]+ (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?)"
     r"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
 )
 """What mostly stands before the branch: transport, sent-by (host, port), parameters with names in lower case."""
@@ -43,17 +45,12 @@ class Hop:
     def __init__(self, request: Request, flow: Flow) -> None:
         self._request = request
         self._flow = flow
-        raw = request.headers.raw("Via") or ""
-        before, mark, rest = raw.partition(MARK)
-        branch, semicolon, after = rest.partition(";")
-        seen = None
-        if mark and len(raw) <= LONGEST and TOKEN.fullmatch(branch) is not None:
-            seen = _seen(before, semicolon + after, flow.peer, flow.transport is UDP)
-        self._seen = seen
+        plain = plain_via(request.headers.raw("Via") or "", flow)
+        self._seen: Seen | None = None
         self.branch: str | None
-        if seen is not None:
-            self.sent_by = seen.sent_by
-            self.branch = branch
+        if plain is not None:
+            self.branch, self._seen = plain
+            self.sent_by = self._seen.sent_by
         else:
             via = request.via
             self.sent_by = via.host if via.port is None else f"{via.host}:{via.port}"
@@ -81,7 +78,7 @@ class Hop:
             return self._stamp_odd()
         if seen.changed:
             self._request.headers.rewrite("Via", f"{seen.before}{MARK}{self.branch}{seen.after}")
-        return self._flow if seen.is_way_back else reply_flow(self._request, self._flow)
+        return seen.way_back(self._flow)
 
     def _stamp_odd(self) -> Flow:
         flow = self._flow
@@ -99,14 +96,30 @@ class Hop:
 class Seen(NamedTuple):
     """What every Via of one client has around its branch, with what was seen written into it.
 
-    ``is_way_back`` is whether responses go over the flow that the request came on.
+    ``port`` is where the peer wants its responses.
     """
 
     sent_by: str
     before: str
     after: str
     changed: bool
-    is_way_back: bool
+    port: int
+
+    def way_back(self, flow: Flow) -> Flow:
+        """Where the responses to a request that came over ``flow`` go."""
+        if self.port == flow.peer.port:
+            return flow
+        return Flow(transport=UDP, local=flow.local, peer=HostPort(flow.peer.host, self.port))
+
+
+def plain_via(via: str, flow: Flow) -> tuple[str, Seen] | None:
+    """The branch without its cookie, and what stands around it; None for a Via of another shape, or without a cookie."""
+    before, mark, rest = via.partition(MARK)
+    branch, semicolon, after = rest.partition(";")
+    if not mark or len(via) > LONGEST or TOKEN.fullmatch(branch) is None:
+        return None
+    seen = _seen(before, semicolon + after, flow.peer, flow.transport is UDP)
+    return None if seen is None else (branch, seen)
 
 
 @lru_cache(maxsize=CLIENTS)
@@ -116,7 +129,7 @@ def _seen(before: str, after: str, peer: HostPort, by_udp: bool) -> Seen | None:
     if found is None or AFTER.fullmatch(after) is None:
         return None
     sent_by, host, port, params = found.groups()
-    if port is not None and int(port) > HIGHEST_PORT:
+    if (port is not None and int(port) > HIGHEST_PORT) or (host[0] == "[" and not _is_ipv6(host)):
         return None
     both = f"{params}{after};"
     if ";received" in both or ";rport=" in both or ";branch" in both:
@@ -129,15 +142,22 @@ def _seen(before: str, after: str, peer: HostPort, by_udp: bool) -> Seen | None:
         if first == params:
             after = f"{after};".replace(";rport;", answer, 1)[:-1]
         params = first
-    elif host != peer.host:
+    elif host != peer.uri_host:
         after += f";received={peer.host}"
     return Seen(
         sent_by=sent_by,
         before=start + params,
         after=after,
-        changed=asked or host != peer.host,
-        is_way_back=not by_udp or asked or int(port or 5060) == peer.port,
+        changed=asked or host != peer.uri_host,
+        port=int(port or 5060) if by_udp and not asked else peer.port,
     )
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return parse_host(host) == host
+    except BadMessage:
+        return False
 
 
 def reply_flow(request: Request, flow: Flow) -> Flow:

@@ -3,7 +3,8 @@
 ``parse_message`` finds the start line, the header lines and the body, and checks what can be seen without reading a
 value: the mandatory headers are there, single ones are single, the body has its declared length.  A typed header
 (``message.from_``, ``message.via``) is parsed at its first use and kept.  ``Request.check()`` reads all that a user
-agent core relies on and is meant to be called once for each new server transaction, not for retransmissions.
+agent core relies on; the agent calls ``check_but_via()`` once for each new server transaction, when the ``Hop`` has read
+the Via, and not for retransmissions.
 
 Every :class:`BadMessage` from here or from a typed header of a request carries that request in its ``request``
 attribute if a response can be built from it (the top Via can be read and it is not an ACK); else the message is dropped.

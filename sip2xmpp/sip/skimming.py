@@ -12,26 +12,13 @@ Implements: RFC 3261 sections 8.2.6 (response), 8.2.7 (stateless), 17.2.3 (key),
 """
 
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sip2xmpp.sip.fields import SPELLINGS
-from sip2xmpp.sip.flow import UDP, Flow, HostPort
+from sip2xmpp.sip.flow import Flow
+from sip2xmpp.sip.hop import MARK, plain_via
 
 __all__ = ["Skimmed", "refusal", "retry_after", "skim"]
-
-MARK: Final = b";branch=z9hG4bK"
-PARAMS: Final = rb"((?:;[a-z0-9-]+(?:=[A-Za-z0-9\-.!%*_+`'~:]+)?)*)"
-BEFORE: Final = re.compile(
-    rb" ?SIP/2\.0/[A-Z]+ (([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?)" + PARAMS
-)
-"""A Via as it mostly is, up to its branch: transport, sent-by (host, port), parameters with names in lower case."""
-AFTER: Final = re.compile(PARAMS)
-BRANCH: Final = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+")
-LONGEST: Final = 256
-"""Octets of a Via that the patterns are tried on."""
-CLIENTS: Final = 16_384
-"""Clients whose Via is remembered."""
 
 TAG: Final = re.compile(rb";[ \t]*tag[ \t]*=", re.IGNORECASE)
 NAMES: Final = {name.encode(): long.encode() for name, long in SPELLINGS.items()}
@@ -117,42 +104,11 @@ def retry_after(key: str) -> str:
     return str(SOONEST + hash(key) % SPREAD)
 
 
-def _hop(via: bytes, flow: Flow) -> tuple[bytes, str, Flow] | None:
+def _hop(written: bytes, flow: Flow) -> tuple[bytes, str, Flow] | None:
     """The top Via with what was seen written into it, whose request it is, and where the response goes."""
-    before, mark, rest = via.partition(MARK)
-    branch, semicolon, after = rest.partition(b";")
-    if not mark or len(via) > LONGEST or BRANCH.fullmatch(branch) is None:
+    plain = plain_via(written.decode("utf-8", "surrogateescape"), flow)
+    if plain is None:
         return None
-    around = _around(before, semicolon + after, flow.peer, flow.transport is UDP)
-    if around is None:
-        return None
-    before, after, sent_by, port = around
-    if port != flow.peer.port:
-        flow = Flow(transport=UDP, local=flow.local, peer=HostPort(flow.peer.host, port))
-    return b"%b%b%b%b" % (before, mark, branch, after), f"{branch.decode()} {sent_by}", flow
-
-
-@lru_cache(maxsize=CLIENTS)
-def _around(
-    before: bytes, after: bytes, peer: HostPort, by_udp: bool
-) -> tuple[bytes, bytes, str, int] | None:
-    """What stands before and behind a branch with what was seen written into it, the sent-by, and the port to answer to.
-
-    All requests of one client have the same.  None if any of it is unusual.
-    """
-    found = BEFORE.fullmatch(before)
-    if found is None or AFTER.fullmatch(after) is None:
-        return None
-    sent_by, host, port, params = found.groups()
-    both = params + after + b";"
-    if int(port or 5060) > 65_535 or b";received" in both or b";rport=" in both or b";branch" in both:
-        return None
-    if by_udp and b";rport;" in both:
-        seen = b";rport=%d;received=%b;" % (peer.port, peer.host.encode())
-        first = (params + b";").replace(b";rport;", seen, 1)[:-1]
-        if first == params:
-            after = (after + b";").replace(b";rport;", seen, 1)[:-1]
-        return before.removesuffix(params) + first, after, sent_by.decode(), peer.port
-    if host != peer.uri_host.encode():
-        after += b";received=" + peer.host.encode()
-    return before, after, sent_by.decode(), int(port or 5060) if by_udp else peer.port
+    branch, seen = plain
+    via = f"{seen.before}{MARK}{branch}{seen.after}"
+    return via.encode("ascii"), f"{branch} {seen.sent_by}", seen.way_back(flow)

@@ -213,58 +213,53 @@ def _neighbours(sizes: Sizes) -> Iterator[Row]:
         )
 
 
-def _growth(sizes: Sizes) -> Iterator[Row]:
-    for held in sizes.held:
-        for value, title in (
-            ("subscribe_us", "SUBSCRIBE with NOTIFY, initial"),
-            ("refresh_us", "SUBSCRIBE with NOTIFY, refresh"),
-            ("modify_us", "PUBLISH, modify"),
-            ("notify_us", "NOTIFY"),
-        ):
-            yield Row(
-                title=f"{held:,} held: {title}",
-                load="growing",
-                size=held,
-                value=value,
-                unit="us",
-                lower_is_better=True,
-                operation=f"{held:,} held: PUBLISH, modify",
-            )
+Figure = tuple[str, str, str, bool]
+"""Key in the result, words of the title, unit, and whether less is better."""
 
 
-def _start(sizes: Sizes) -> Iterator[Row]:
-    for value, title, unit, lower_is_better in (
-        ("serving", "serving after", "s", True),
-        ("rate", "watchers told", "/s", False),
-        ("p99", "PUBLISH meanwhile, p99", "ms", True),
-    ):
+def _figures(load: str, size: int, subject: str, operation: str, figures: Sequence[Figure]) -> Iterator[Row]:
+    """Several figures of one measurement inside this process."""
+    for value, words, unit, lower_is_better in figures:
         yield Row(
-            title=f"start with {sizes.stored:,} subscriptions: {title}",
-            load="starting",
-            size=sizes.stored,
+            title=f"{subject}: {words}",
+            load=load,
+            size=size,
             value=value,
             unit=unit,
             lower_is_better=lower_is_better,
-            operation=f"start with {sizes.stored:,} subscriptions: PUBLISH",
+            operation=f"{subject}: {operation}",
         )
 
 
+def _growth(sizes: Sizes) -> Iterator[Row]:
+    for held in sizes.held:
+        figures = (
+            ("subscribe_us", "SUBSCRIBE with NOTIFY, initial", "us", True),
+            ("refresh_us", "SUBSCRIBE with NOTIFY, refresh", "us", True),
+            ("modify_us", "PUBLISH, modify", "us", True),
+            ("notify_us", "NOTIFY", "us", True),
+        )
+        yield from _figures("growing", held, f"{held:,} held", "PUBLISH, modify", figures)
+
+
+def _start(sizes: Sizes) -> Iterator[Row]:
+    figures = (
+        ("serving", "serving after", "s", True),
+        ("rate", "watchers told", "/s", False),
+        ("p99", "PUBLISH meanwhile, p99", "ms", True),
+    )
+    subject = f"start with {sizes.stored:,} subscriptions"
+    yield from _figures("starting", sizes.stored, subject, "PUBLISH", figures)
+
+
 def _flood(sizes: Sizes) -> Iterator[Row]:
-    for value, title, unit, lower_is_better in (
+    figures = (
         ("goodput", "served of what can be", "%", False),
         ("refreshed", "refreshes served", "%", False),
         ("p99", "served after, p99", "ms", True),
         ("recovery", "recovered after", "s", True),
-    ):
-        yield Row(
-            title=f"three times too much: {title}",
-            load="overload",
-            size=sizes.flooded,
-            value=value,
-            unit=unit,
-            lower_is_better=lower_is_better,
-            operation="three times too much: SUBSCRIBE",
-        )
+    )
+    yield from _figures("overload", sizes.flooded, "three times too much", "SUBSCRIBE", figures)
 
 
 FULL: Final = rows(
