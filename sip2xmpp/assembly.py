@@ -14,24 +14,20 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 
 from sip2xmpp import __version__
-from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.content import ACCEPTED
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.config import Config
-from sip2xmpp.documents import pidf
 from sip2xmpp.events.discovery import discover
 from sip2xmpp.events.gate import Gate
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
-from sip2xmpp.events.package import PresencePackage
 from sip2xmpp.events.publication import PublicationLimits, Publications
 from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.events.registrar import Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.keys import host_port
-from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.own_side import event_packages, own_side
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
-from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
 from sip2xmpp.sip.agent import UserAgent
@@ -49,23 +45,6 @@ from sip2xmpp.store.records import Secret
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
-
-
-class Addresses:
-    """Who exists among our own users: whoever has an account, or anybody where nothing has to be proved."""
-
-    def __init__(self, config: Config, store: Store) -> None:
-        self.domains = frozenset(config.sip.domains)
-        self._open = config.sip.authentication is Authentication.NONE
-        self._accounts = store.accounts
-
-    def exists(self, address: Address) -> bool:
-        if address.domain not in self.domains or not address.local:
-            return False
-        if self._open:
-            return True
-        account = self._accounts.get(str(address))
-        return account is not None and not account.disabled
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,7 +111,8 @@ class Parts:
 
 def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     """Build and join everything; nothing is sent or received yet."""
-    addresses = Addresses(config, store)
+    own = own_side(config, store, reactor)
+    addresses = own.addresses
     xmpp = config.xmpp
     addressing = Addressing(
         xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings
@@ -167,16 +147,6 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         outbound_proxy=config.sip.outbound_proxy,
         permits=_permits(config),
     )
-    policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
-    own = PresenceAgent(
-        store=store,
-        clock=reactor,
-        decide=policy.decide,
-        exists=addresses.exists,
-        parse=lambda publication: pidf.read(publication.document, now=reactor.seconds()),
-    )
-    policy.listen(own.rules_changed)
-    store.accounts.listen(lambda change: own.existence_changed(change.record.address))
     remote = RemotePresentities(
         agent=agent,
         store=store,
@@ -185,7 +155,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         uri_of=addressing.uri_of,
         next_hop_of=lambda domain: _next_hop(directory, domain),
     )
-    legs: dict[Leg, BackEnd] = {Leg.OWN: own, Leg.SIP: remote}
+    legs: dict[Leg, BackEnd] = {Leg.OWN: own.presence, Leg.SIP: remote}
     pace = Pace(reactor)
     registered = RegisteredUsers(store, proxy)
     side = None
@@ -203,18 +173,14 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             to_own_user=registered.deliver,
             servers=_servers(config),
         )
-    package = PresencePackage(
-        DirectoryView(directory, legs, Leg.SIP),
-        default=config.presence.profile,
-        quirks=config.presence.quirks,
-    )
+    packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP))
     limits, tells = config.limits, config.log.level is LogLevel.debug
     notifier = Notifier(
         agent=agent,
         store=store,
         clock=reactor,
         rng=rng,
-        packages=[package],
+        packages=packages,
         limits=SubscriptionLimits(
             min_expires=limits.min_expires, max_expires=limits.max_expires, per_watcher=limits.subscriptions
         ),
@@ -232,7 +198,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             store=store,
             clock=reactor,
             rng=rng,
-            packages=[package],
+            packages=packages,
             exists=addresses.exists,
             limits=PublicationLimits(
                 min_expires=limits.min_expires,
@@ -258,9 +224,12 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         proxy=proxy,
     )
     agent.announce(
-        accept=[*package.accepts, *(ACCEPTED.split(", ") if side is not None else ())],
+        accept=[
+            *dict.fromkeys(media for package in packages for media in package.accepts),
+            *(ACCEPTED.split(", ") if side is not None else ()),
+        ],
         supported=["path"],
-        allow_events=[package.name],
+        allow_events=notifier.allow_events.split(", "),
     )
     agent.look_first(gate)
     for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):

@@ -32,7 +32,7 @@ from sip2xmpp.errors import (
     Unreachable,
 )
 from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.events.package import EventPackage, package_of
+from sip2xmpp.events.package import EventPackage, announced, package_of
 from sip2xmpp.events.restoration import Restoration
 from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
 from sip2xmpp.presence.watching import Notification, Reason, Standing
@@ -90,7 +90,7 @@ class Notifier:
         self.store = store
         self.clock = clock
         self._packages = {package.name: package for package in packages}
-        self.allow_events = ", ".join(self._packages)
+        self.allow_events = announced(self._packages)
         """The Allow-Events header: the packages that may be subscribed to."""
         self._limits = limits
         self._tells = tells
@@ -114,7 +114,7 @@ class Notifier:
         self, transaction: ServerTransaction, request: Request, watcher: Address, presentity: Address
     ) -> None:
         """Answer a SUBSCRIBE of ``watcher``, whose identity is proved, for ``presentity``."""
-        package = package_of(request, self._packages)
+        package = package_of(request.event_value, self._packages)
         if package is None:
             transaction.reply(489, headers=[("Allow-Events", self.allow_events)])
             return
@@ -137,8 +137,8 @@ class Notifier:
         """A SUBSCRIBE outside of a dialog (RFC 6665, section 4.1.2.1)."""
         expires = self._granted(request, package)
         flow, accept, user_agent = _flow_of(request), request.accept_value, request.user_agent
-        profile = package.profile(accept, user_agent, datagram=flow.transport is Transport.UDP)
-        if profile is None:
+        form = package.form(accept, user_agent, datagram=flow.transport is Transport.UDP)
+        if form is None:
             transaction.reply(406)
             return
         if expires and self._per_watcher[watcher] >= self._limits.per_watcher:
@@ -166,9 +166,7 @@ class Notifier:
             expires_at=self.clock.seconds() + expires,
         )
         fetch = expires == 0
-        subscription = Subscription(
-            self, package=package, profile=profile, record=record, flow=flow, fetch=fetch
-        )
+        subscription = Subscription(self, package=package, form=form, record=record, flow=flow, fetch=fetch)
         try:
             subscription.watch = package.watch(presentity, subscription, fetch=fetch)
         except (NoSuchPresentity, BadAddress) as refused:
@@ -188,7 +186,7 @@ class Notifier:
     ) -> None:
         """A SUBSCRIBE inside a dialog (RFC 6665, sections 4.1.2.2 and 4.1.2.3)."""
         subscription = self._named(request)
-        if subscription is None or subscription.over or not _is_same_event(request, subscription.record):
+        if subscription is None or subscription.over or not _is_same_event(request, package, subscription):
             transaction.reply(481)
             return
         record = subscription.record
@@ -205,8 +203,8 @@ class Notifier:
             return
         flow, accept = _flow_of(request), request.accept_value or record.accept
         user_agent = request.user_agent or record.user_agent
-        profile = package.profile(accept, user_agent, datagram=flow.transport is Transport.UDP)
-        if profile is None:
+        form = package.form(accept, user_agent, datagram=flow.transport is Transport.UDP)
+        if form is None:
             transaction.reply(406)
             return
         record = record.refreshed(
@@ -217,7 +215,7 @@ class Notifier:
             user_agent=user_agent,
             expires_at=self.clock.seconds() + expires,
         )
-        subscription.refreshed(record, flow, profile)
+        subscription.refreshed(record, flow, form)
         self.store.dialogs.put(record)
         self._answer(transaction, subscription, expires, "refreshed")
 
@@ -362,18 +360,18 @@ class Notifier:
 
     def _restored(self, record: DialogRecord) -> Subscription | None:
         """The subscription of a stored dialog, not watching yet; None if its package is gone."""
-        package = self._packages.get(Event.parse(record.event).type.lower())
+        package = package_of(record.event, self._packages)
         if package is None:
             return None
         flow = Flow.from_text(record.flow)
         is_datagram = flow.transport is Transport.UDP
-        profile = package.profile(record.accept, record.user_agent, datagram=is_datagram)
-        if profile is None:
+        form = package.form(record.accept, record.user_agent, datagram=is_datagram)
+        if form is None:
             return None
         subscription = Subscription(
             self,
             package=package,
-            profile=profile,
+            form=form,
             record=record,
             # A connection did not survive; the watcher is found by the route of the dialog.
             flow=flow if is_datagram else None,
@@ -396,12 +394,13 @@ class Notifier:
             subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED))
 
 
-def _is_same_event(request: Request, record: DialogRecord) -> bool:
+def _is_same_event(request: Request, package: EventPackage, subscription: Subscription) -> bool:
     """Whether package and ``id`` are those of the subscription (RFC 6665, section 8.2.1)."""
-    if request.event_value == record.event:
+    held = subscription.record.event
+    if request.event_value == held:
         return True
-    asked, held = request.event, Event.parse(record.event)
-    return asked is not None and (asked.type.lower(), asked.id) == (held.type.lower(), held.id)
+    asked = request.event
+    return asked is not None and package is subscription.package and asked.id == Event.parse(held).id
 
 
 def _flow_of(request: Request) -> Flow:

@@ -2,28 +2,31 @@
 
 The notifier and the publication compositor serve any package through ``EventPackage`` and know none of them.  A
 package names itself, its default lifetime and the body types it takes in a PUBLISH; it begins watches at its back end,
-picks the form of body for a watcher, writes bodies, and checks published ones.
+picks the ``Form`` in which a watcher is told, and checks published bodies.
 
 Implements: RFC 6665 section 5.4 (event package definition); RFC 3856 section 6 (the presence package).
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.pidf import CONTENT_TYPE, well_formed
+from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.events.renderings import profile_for, render
 from sip2xmpp.presence.profiles import INTEROP, Profile
-from sip2xmpp.presence.watching import BackEnd, Notification, Watch, Watcher
-from sip2xmpp.sip.message import Request
+from sip2xmpp.presence.watching import BackEnd, StateWatcher, Told, Watch
+from sip2xmpp.sip.headers import Event
 from sip2xmpp.sip.uri import SipUri
 
 LONGEST_REMEMBERED = 512
 """Characters of Accept and User-Agent for which the choice of a profile is remembered; longer ones are read each time."""
+
+P = TypeVar("P")
 
 _TUPLE_ID = re.compile(rb"<(?:[A-Za-z0-9_.-]+:)?tuple\s[^>]{0,200}?\bid\s*=\s*[\"']([^\"'<]{1,200})")
 
@@ -36,8 +39,31 @@ class Body:
     octets: bytes
 
 
+class Form(Protocol):
+    """How the state of a package is told to a kind of watcher.  There is one object for all watchers alike.
+
+    With ``numbered``, what a watcher is sent depends on what it was sent before, or counts: ``body`` gets the number of
+    the NOTIFY in its subscription (one more each time, also over a restart, where it may skip some) and what the watcher
+    was told before, None if it has to learn everything: at first, and after each SUBSCRIBE.  Otherwise they are 0 and
+    None, and what was written is kept for the next watcher.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def numbered(self) -> bool: ...
+
+    def body(self, told: Told[Any], before: Told[Any] | None, entity: str, number: int) -> Body | None:
+        """What the watcher is sent; ``entity`` is the URI it subscribed to.  None when there is nothing to say."""
+
+
 class EventPackage(Protocol):
-    """One event package.  ``default_expires`` is in seconds; ``accepts`` are media types in lower case."""
+    """One event package.
+
+    ``name`` is its Event, in lower case, with a parameter that makes it a package of its own: ``dialog;sla``.
+    ``default_expires`` is in seconds.  ``accepts`` are the media types that may be published, in lower case; none where
+    PUBLISH is not taken.
+    """
 
     @property
     def name(self) -> str: ...
@@ -46,23 +72,44 @@ class EventPackage(Protocol):
     @property
     def accepts(self) -> tuple[str, ...]: ...
 
-    def watch(self, resource: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
+    def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         """Begin to watch; raises ``Refused`` as ``BackEnd.watch`` does."""
 
-    def profile(self, accept: str, user_agent: str, *, datagram: bool) -> Profile | None:
+    def form(self, accept: str, user_agent: str, *, datagram: bool) -> Form | None:
         """The form of body for this watcher; None when it accepts nothing that we can write.
 
         ``accept`` is all that Accept says, as one value, empty if it is absent.  With ``datagram`` it is reached by UDP, where a body should be small.
         """
-
-    def body(self, notification: Notification, entity: str, profile: Profile) -> Body | None:
-        """What the watcher is sent; ``entity`` is the URI it subscribed to.  None when there is nothing to say."""
 
     def check(self, body: bytes) -> None:
         """Raise ``BadDocument`` unless ``body`` may be published."""
 
     def device_of(self, body: bytes) -> str:
         """What in a published body tells which device it is from, stable over its restarts; empty if unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceForm:
+    """A presence document in one profile."""
+
+    profile: Profile
+    numbered: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        return self.profile.name
+
+    def body(
+        self,
+        told: Told[Presence],
+        before: Told[Presence] | None,  # noqa: ARG002
+        entity: str,
+        number: int,  # noqa: ARG002
+    ) -> Body | None:
+        if told.document is None:
+            return None
+        content_type, octets = render(told, entity, self.profile)
+        return Body(content_type=content_type, octets=octets)
 
 
 class PresencePackage:
@@ -86,25 +133,21 @@ class PresencePackage:
     ) -> None:
         self._back_end = back_end
         self._check = check
+        forms: dict[str, PresenceForm] = {}
 
-        def chosen(accept: str, user_agent: str, datagram: bool) -> Profile | None:
-            return profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
+        def chosen(accept: str, user_agent: str, datagram: bool) -> PresenceForm | None:
+            profile = profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
+            return None if profile is None else forms.setdefault(profile.name, PresenceForm(profile))
 
         self._choose = chosen
         self._remembered = lru_cache(maxsize=4096)(chosen)
 
-    def watch(self, resource: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
+    def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         return self._back_end.watch(resource, watcher, fetch=fetch)
 
-    def profile(self, accept: str, user_agent: str, *, datagram: bool) -> Profile | None:
+    def form(self, accept: str, user_agent: str, *, datagram: bool) -> PresenceForm | None:
         is_short = len(user_agent) + len(accept) <= LONGEST_REMEMBERED
         return (self._remembered if is_short else self._choose)(accept, user_agent, datagram)
-
-    def body(self, notification: Notification, entity: str, profile: Profile) -> Body | None:
-        if notification.document is None:
-            return None
-        content_type, octets = render(notification, entity, profile)
-        return Body(content_type=content_type, octets=octets)
 
     def check(self, body: bytes) -> None:
         self._check(body)
@@ -115,14 +158,29 @@ class PresencePackage:
         return "" if found is None else found[1].decode("utf-8", "replace")
 
 
-def package_of(request: Request, packages: Mapping[str, EventPackage]) -> EventPackage | None:
-    """The package, of those given by name, that a request's Event names."""
-    value = request.event_value
-    if value is None or value in packages:
-        return packages.get(value or "")
-    event = request.event
-    # COMPAT: old Linphone writes "Presence"; a NOTIFY has it back in its own spelling.
-    return packages.get(event.type.lower()) if event is not None else None
+def package_of(event: str | None, packages: Mapping[str, P]) -> P | None:
+    """The package, of those given by name, that the value of an Event header names.
+
+    The names of packages are compared without case (COMPAT: old Linphone writes "Presence"; a NOTIFY has it back in its own
+    spelling).  A parameter without a value may make a package of its own, as in ``dialog;sla``.
+    """
+    if event is None or event in packages:
+        return packages.get(event or "")
+    try:
+        parsed = Event.parse(event)
+    except BadMessage:
+        return None
+    kind = parsed.type.lower()
+    for name, value in parsed.params:
+        own = packages.get(f"{kind};{name.lower()}") if value is None else None
+        if own is not None:
+            return own
+    return packages.get(kind)
+
+
+def announced(packages: Iterable[str]) -> str:
+    """The value of Allow-Events: packages, but neither templates nor packages that are told apart by a parameter."""
+    return ", ".join(name for name in packages if ";" not in name and not name.endswith(".winfo"))
 
 
 @lru_cache(maxsize=4096)

@@ -44,7 +44,7 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadDocument, IntervalTooBrief, StorageFailed
 from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.events.package import LONGEST_REMEMBERED, EventPackage, package_of
+from sip2xmpp.events.package import LONGEST_REMEMBERED, EventPackage, announced, package_of
 from sip2xmpp.sip.message import STAR, Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
@@ -88,7 +88,7 @@ class Publications:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._packages = {package.name: package for package in packages}
+        self._packages = {package.name: package for package in packages if package.accepts}
         self._exists = exists
         self._limits = limits
         self._tells = tells
@@ -106,9 +106,9 @@ class Publications:
         if not self._exists(presentity):
             transaction.reply(404)
             return
-        package = package_of(request, self._packages)
+        package = package_of(request.event_value, self._packages)
         if package is None:
-            transaction.reply(489, headers=[("Allow-Events", ", ".join(self._packages))])
+            transaction.reply(489, headers=[("Allow-Events", announced(self._packages))])
             return
         old: Publication | None = None
         tag = request.headers.get("SIP-If-Match")

@@ -17,7 +17,7 @@ from sip2xmpp.presence.canonical import canonical, canonical_forms
 from sip2xmpp.presence.profiles import Profile, Syntax
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.stencils import filled
-from sip2xmpp.presence.watching import Notification
+from sip2xmpp.presence.watching import Told
 from sip2xmpp.presence.wording import reworded
 
 PIDF_TYPE: Final = "application/pidf+xml"
@@ -86,7 +86,7 @@ def profile_for(
     return chosen
 
 
-def render(notification: Notification, entity_uri: str, profile: Profile) -> tuple[str, bytes]:
+def render(notification: Told[Presence], entity_uri: str, profile: Profile) -> tuple[str, bytes]:
     """Content-Type and octets of the notification's document; empty octets when there is no document to show."""
     document = notification.document
     if document is None:

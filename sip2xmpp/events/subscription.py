@@ -31,7 +31,7 @@ Implements: RFC 6665 sections 4.1.3, 4.2.2 (notifier), 4.4.1; RFC 5057 section 5
 from dataclasses import replace
 from functools import lru_cache
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -40,9 +40,8 @@ from twisted.python.failure import Failure
 from sip2xmpp.address import Address
 from sip2xmpp.errors import Sip2XmppError, TransportFailed
 from sip2xmpp.events.outcomes import Outcome, outcome_of, retry_after
-from sip2xmpp.events.package import Body, EventPackage, entity_of
-from sip2xmpp.presence.profiles import Profile
-from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch
+from sip2xmpp.events.package import Body, EventPackage, Form, entity_of
+from sip2xmpp.presence.watching import Notification, Reason, Standing, Told, Watch
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import Dialog, Prepared, body_block
 from sip2xmpp.sip.flow import Flow, Transport
@@ -62,9 +61,9 @@ TIMED_OUT = Notification(standing=Standing.TERMINATED, reason=Reason.TIMEOUT)
 
 
 @lru_cache(maxsize=4096)
-def rendering_key(package: str, profile: str, entity: str) -> str:
+def rendering_key(package: str, form: str, entity: str) -> str:
     """Under which a notification keeps the written form for these; one string for all subscriptions that share it."""
-    return f"NOTIFY {package} {profile} {entity}"
+    return f"NOTIFY {package} {form} {entity}"
 
 
 class Owner(Protocol):
@@ -99,10 +98,10 @@ class Subscription:
         "_told",
         "fetch",
         "flow",
+        "form",
         "over",
         "owner",
         "package",
-        "profile",
         "record",
         "watch",
     )
@@ -114,7 +113,7 @@ class Subscription:
         owner: Owner,
         *,
         package: EventPackage,
-        profile: Profile,
+        form: Form,
         record: DialogRecord,
         flow: Flow | None,
         fetch: bool = False,
@@ -122,22 +121,22 @@ class Subscription:
     ) -> None:
         self.owner = owner
         self.package = package
-        self.profile = profile
+        self.form = form
         self.record = record
         self.flow = flow
         self.fetch = fetch
         self.watch: Watch | None = None
         self.over = False
         self._cseq = first_cseq
-        self._newest: Notification | None = None
-        self._told: Notification | None = None
+        self._newest: Told[Any] | None = None
+        self._told: Told[Any] | None = None
         self._owed = False
         self._ready = False
         self._busy = False
         self._paused_until = 0.0
         self._by_route = False
         self._failures = 0
-        self._ending: Notification | None = None
+        self._ending: Told[Any] | None = None
         self._prepared: Prepared | None = None
         self._rendering = self._rendering_key()
 
@@ -152,11 +151,11 @@ class Subscription:
         return self._newest is None and self._ending is None and not self.over
 
     def _rendering_key(self) -> str:
-        return rendering_key(self.package.name, self.profile.name, entity_of(self.record.local_uri))
+        return rendering_key(self.package.name, self.form.name, entity_of(self.record.local_uri))
 
     # Inputs
 
-    def notified(self, notification: Notification) -> None:
+    def notified(self, notification: Told[Any]) -> None:
         """The back end's newest truth."""
         if self.over:
             return
@@ -177,14 +176,14 @@ class Subscription:
         self._paused_until = 0.0
         self._proceed()
 
-    def refreshed(self, record: DialogRecord, flow: Flow | None, profile: Profile) -> None:
+    def refreshed(self, record: DialogRecord, flow: Flow | None, form: Form) -> None:
         """The watcher extended the subscription, and may be somewhere else or want another body now."""
         old, self.record = self.record, record
         if (record.remote_target, record.flow) != (old.remote_target, old.flow) or flow != self.flow:
             self.flow = flow
             self._prepared = None
-        if profile is not self.profile:
-            self.profile = profile
+        if form is not self.form:
+            self.form = form
             self._rendering = self._rendering_key()
         self._failures = 0
 
@@ -193,7 +192,7 @@ class Subscription:
         self._ready = False
         self.end(TIMED_OUT, with_state=True)
 
-    def end(self, final: Notification, *, with_state: bool = False) -> None:
+    def end(self, final: Told[Any], *, with_state: bool = False) -> None:
         """Tell the watcher that it is over, and why; ``with_state`` adds what is known, for one who asked for it."""
         if self.over:
             return
@@ -226,7 +225,7 @@ class Subscription:
         elif self._owed or self._is_news(self._newest):
             self._send(self._newest)
 
-    def _is_news(self, notification: Notification) -> bool:
+    def _is_news(self, notification: Told[Any]) -> bool:
         """Whether the watcher would see anything new: what is compared is what it is sent."""
         told = self._told
         if told is notification:
@@ -234,10 +233,14 @@ class Subscription:
         return (
             told is None
             or told.standing is not notification.standing
-            or self._content(told) != self._content(notification)
+            or (
+                told.document != notification.document
+                if self.form.numbered
+                else self._content(told) != self._content(notification)
+            )
         )
 
-    def _send(self, notification: Notification) -> None:
+    def _send(self, notification: Told[Any]) -> None:
         number = self._cseq + 1
         if number >= self.record.cseq_ceiling and not self.over:
             self._raise_ceiling()
@@ -249,14 +252,20 @@ class Subscription:
         prepared = self._prepared
         if prepared is None:
             prepared = self._prepared = self._dialog(number).prepare("NOTIFY", self._headers())
-        content = NO_BODY if self._newest is None else self._content(self._newest)
+        newest = self._newest
+        if newest is None:
+            content = NO_BODY
+        elif self.form.numbered:
+            content = _block(self._body(newest, number))
+        else:
+            content = self._content(newest)
         head, tail = prepared.render(number, self._state(notification), content)
         self._sending(notification, number)
         self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
 
-    def _send_by_route(self, notification: Notification, number: int) -> None:
+    def _send_by_route(self, notification: Told[Any], number: int) -> None:
         """The slow way: by the route set and target of the dialog, with whatever credentials the way asks for."""
-        body = self._body(self._newest)
+        body = self._body(self._newest, number)
         try:
             headers = [*self._headers(), ("Subscription-State", self._state(notification).decode("ascii"))]
         except TransportFailed as error:
@@ -274,14 +283,14 @@ class Subscription:
         answer = self.owner.agent.request(request)
         answer.addErrback(_as_outcome).addCallback(self._sent).addErrback(self._broken)
 
-    def _sending(self, notification: Notification, number: int) -> None:
+    def _sending(self, notification: Told[Any], number: int) -> None:
         """Everything is written, nothing can fail any more before ``_sent``."""
         self._cseq = number
         self._busy = True
         self._owed = False
         self._told = notification
 
-    def _state(self, notification: Notification) -> bytes:
+    def _state(self, notification: Told[Any]) -> bytes:
         """The Subscription-State header (RFC 6665, section 8.2.3)."""
         if notification.standing is not Standing.TERMINATED:
             left = max(ceil(self.record.expires_at - self.owner.clock.seconds()), 1)
@@ -291,21 +300,24 @@ class Subscription:
         retry = "" if notification.retry_after is None else f";retry-after={notification.retry_after}"
         return f"terminated{reason}{retry}".encode("ascii")
 
-    def _content(self, notification: Notification) -> bytes:
+    def _content(self, notification: Told[Any]) -> bytes:
         """Content-Type, Content-Length and body, written once for all watchers who get the same."""
         if notification.document is None:
             return NO_BODY
         content = notification.renderings.get(self._rendering)
         if content is None:
-            body = self._body(notification)
-            content = NO_BODY if body is None else body_block(body.content_type, body.octets)
-            notification.renderings[self._rendering] = content
+            content = notification.renderings[self._rendering] = _block(self._body(notification))
         return content
 
-    def _body(self, notification: Notification | None) -> Body | None:
+    def _body(self, notification: Told[Any] | None, number: int = 0) -> Body | None:
         if notification is None:
             return None
-        return self.package.body(notification, entity_of(self.record.local_uri), self.profile)
+        before = None
+        if not self.form.numbered:
+            number = 0
+        elif not self._owed and self._told is not None and self._told.document is not None:
+            before = self._told
+        return self.form.body(notification, before, entity_of(self.record.local_uri), number)
 
     def _headers(self) -> list[tuple[str, str]]:
         way = self.flow or Transport(self.record.flow.partition(" ")[0])
@@ -402,6 +414,10 @@ class Subscription:
     def _broken(self, failure: Failure) -> None:
         self._busy = False
         self.log.failure("NOTIFY to {watcher} failed", failure, watcher=self.record.watcher)
+
+
+def _block(body: Body | None) -> bytes:
+    return NO_BODY if body is None else body_block(body.content_type, body.octets)
 
 
 def _as_outcome(failure: Failure) -> Sip2XmppError:

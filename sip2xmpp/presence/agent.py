@@ -1,8 +1,9 @@
 """The presence agent: the back end of our own domains.
 
-The truth about a presentity is in the store: its live publications.  The agent keeps nothing but the watches, and
+The truth about a presentity is in the store: its live publications, and what the feeds (``presence.feeds``) make of
+other tables.  The agent keeps nothing but the watches, and
 what it composed for those presentities that somebody watches.  The store's change feed marks a watched presentity
-stale; on the next reactor turn its publications are composed once, and if the result differs from the last one a new
+stale; on the next reactor turn its sources are composed once, and if the result differs from the last one a new
 ``Notification`` is made.  All watchers who may see it get that same object, so each rendering is written once.  A
 watcher gets one of four views: the composed document, the offline document (politely blocked; also what everybody
 gets of whom nothing is known, the very same object, so that the two cannot be told apart), no document (the owner
@@ -17,7 +18,7 @@ Implements: RFC 3856 section 6; RFC 4479 section 3.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -27,6 +28,7 @@ from sip2xmpp.documents.presence import Basic, Presence
 from sip2xmpp.errors import BadDocument, NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.composition import Rank, Source, compose, settle
+from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch, Watcher
 from sip2xmpp.store.expiry import Deadlines
@@ -65,7 +67,7 @@ class _Presentity:
         self.queue: deque[_Watch] | None = None
         self.current: Notification | None = None
         self.offline: Notification | None = None
-        self.fingerprint: tuple[tuple[str, float, bytes], ...] | None = None
+        self.fingerprint: tuple[object, ...] | None = None
         self.documents: dict[bytes, Presence | None] = {}
         self.changes_at: float | None = None
         self.stale = False
@@ -102,8 +104,8 @@ class PresenceAgent:
     """Watches of the presentities of our own domains.
 
     ``decide(presentity, watcher)`` is the policy; ``exists(presentity)`` says whether we serve it; ``parse`` gives the
-    document of a publication and raises ``BadDocument`` for one that cannot be read (it is left out).  ``turn_size``
-    is how many watchers are notified in one reactor turn.
+    document of a publication and raises ``BadDocument`` for one that cannot be read (it is left out).  ``feeds`` are
+    asked beside the publications.  ``turn_size`` is how many watchers are notified in one reactor turn.
     """
 
     log = Logger()
@@ -116,6 +118,7 @@ class PresenceAgent:
         decide: Callable[[Address, Address], Handling],
         exists: Callable[[Address], bool],
         parse: Callable[[Publication], Presence],
+        feeds: Sequence[Feed] = (),
         turn_size: int = 100,
     ) -> None:
         self._publications = store.publications
@@ -123,6 +126,7 @@ class PresenceAgent:
         self._decide = decide
         self._exists = exists
         self._parse = parse
+        self._feeds = tuple(feeds)
         self._turn_size = turn_size
         self._presentities: dict[Address, _Presentity] = {}
         self._singles: deque[_Watch] = deque()
@@ -130,7 +134,10 @@ class PresenceAgent:
         self._fan_outs: deque[_Presentity] = deque()
         self._call: IDelayedCall | None = None
         self._windows = Deadlines(clock, self._window_passed)
+        self._listeners: list[Callable[[Address, Address], None]] = []
         store.publications.listen(self._publication_changed)
+        for feed in feeds:
+            feed.listen(self.changed)
 
     def __len__(self) -> int:
         """How many presentities are watched."""
@@ -149,7 +156,33 @@ class PresenceAgent:
         watch = _Watch(self, watched, watcher, handling)
         watched.watches[watch] = None
         self.queue(watch)
+        self._watch_changed(watch)
         return watch
+
+    def sources(self, presentity: Address) -> list[Source]:
+        """Everything that says something about ``presentity`` now, for those who may know all: its owner and operators."""
+        return self._sources_of(_Presentity(presentity), *self._heard(presentity))
+
+    def composed(self, presentity: Address) -> Presence:
+        """What those who may see ``presentity`` are shown now."""
+        return compose(presentity.sip_uri(), self.sources(presentity), self._clock.seconds())
+
+    def watches(self, presentity: Address) -> list[tuple[Address, Handling]]:
+        """Who watches ``presentity`` now, in order of arrival, and how each is handled; one who watches twice is there twice."""
+        watched = self._presentities.get(presentity)
+        return (
+            [] if watched is None else [(watch.watcher.address, watch.handling) for watch in watched.watches]
+        )
+
+    def listen(self, listener: Callable[[Address, Address], None]) -> None:
+        """Call ``listener(presentity, watcher)`` when a watch began, ended, or is handled otherwise than before."""
+        self._listeners.append(listener)
+
+    def changed(self, presentity: Address) -> None:
+        """A source of ``presentity`` came, went or changed."""
+        watched = self._presentities.get(presentity)
+        if watched is not None:
+            self._mark(watched)
 
     def rules_changed(self, presentity: Address, watcher: Address | None = None) -> None:
         """Decide again, at once, about the live watches of one watcher of ``presentity``, or of all of them."""
@@ -164,6 +197,7 @@ class PresenceAgent:
                 elif handling is not watch.handling:
                     watch.handling = handling
                     self.queue(watch)
+                    self._watch_changed(watch)
 
     def existence_changed(self, presentity: Address) -> None:
         """End the watches of ``presentity`` if it is no longer one of ours."""
@@ -180,7 +214,8 @@ class PresenceAgent:
     def forget(self, watch: _Watch) -> None:
         """Drop a watch, and with the last one everything held for its presentity."""
         watched = watch.presentity
-        watched.watches.pop(watch, None)
+        if watched.watches.pop(watch, watch) is None:
+            self._watch_changed(watch)
         if not watched.watches and self._presentities.get(watched.address) is watched:
             del self._presentities[watched.address]
 
@@ -188,6 +223,10 @@ class PresenceAgent:
         watch.end = notification
         self.forget(watch)
         self.queue(watch)
+
+    def _watch_changed(self, watch: _Watch) -> None:
+        for listener in self._listeners:
+            listener(watch.presentity.address, watch.watcher.address)
 
     def _publication_changed(self, change: Change[Publication]) -> None:
         watched = self._presentities.get(change.record.presentity)
@@ -282,20 +321,27 @@ class PresenceAgent:
                 watch.queued = True
                 watched.queue.append(watch)
 
+    def _heard(self, presentity: Address) -> tuple[list[Publication], list[Source]]:
+        """The live publications of presence, and what the feeds say beside them."""
+        live = [p for p in self._publications.select(str(presentity)) if p.package == PACKAGE]
+        return live, [source for feed in self._feeds for source in feed.sources(presentity, live)]
+
     def _compose(self, watched: _Presentity) -> Notification:
         """The current view of those who may see; the same object as before if the document is the same."""
-        live = [p for p in self._publications.select(str(watched.address)) if p.package == PACKAGE]
-        fingerprint = tuple([(p.source or p.key, p.published_at, p.document) for p in live])
+        live, fed = self._heard(watched.address)
+        fingerprint = (*[(p.source or p.key, p.published_at, p.document) for p in live], *fed)
         if watched.current is not None and fingerprint == watched.fingerprint:
             return watched.current
         watched.fingerprint = fingerprint
-        sources = self._sources(watched, live)
+        sources = self._sources_of(watched, live, fed)
         if not sources:
             watched.current = watched.offline or self._offline(watched)
             return watched.current
         before = watched.current
         known = before.document if before is not None else None
         document = settle(known, compose(watched.address.sip_uri(), sources, self._clock.seconds()))
+        if document.changes_at is not None:
+            self._look_again(watched, document.changes_at)
         if document.tuples and document.tuples[0].basic is Basic.CLOSED:
             offline = watched.offline or self._offline(watched)
             if document == offline.document:
@@ -305,8 +351,10 @@ class PresenceAgent:
             watched.current = before = Notification(standing=Standing.ACTIVE, document=document)
         return before
 
-    def _sources(self, watched: _Presentity, live: list[Publication]) -> list[Source]:
-        """The publications as values; where there are several, one that did not change is not read again."""
+    def _sources_of(
+        self, watched: _Presentity, live: Sequence[Publication], fed: Sequence[Source]
+    ) -> list[Source]:
+        """All sources; where there are several publications, one that did not change is not read again."""
         read = watched.documents
         watched.documents = {}
         sources = []
@@ -315,9 +363,7 @@ class PresenceAgent:
             document = read[octets] if octets in read else self._document(publication)
             if document is None:
                 continue
-            if document.changes_at is not None:
-                self._look_again(watched, document.changes_at)
-            elif len(live) > 1:
+            if document.changes_at is None and len(live) > 1:
                 watched.documents[octets] = document
             sources.append(
                 Source(
@@ -328,6 +374,7 @@ class PresenceAgent:
                     user_agent=publication.user_agent,
                 )
             )
+        sources.extend(fed)
         return sources
 
     def _document(self, publication: Publication) -> Presence | None:

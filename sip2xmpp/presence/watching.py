@@ -10,16 +10,20 @@ Jabber presentities, remote SIP presentities) returns a ``Watch``.  Rules of the
 - TERMINATED is the last notification of a watch; the back end has forgotten the watcher when it sends it.
 - ``stop`` may be called at any time, also after TERMINATED; nothing is notified after it.  Ending a watch never
   withdraws an authorization.
+- The seam is about presence; a back end of another kind of state (``presence.state_agent``) keeps the same rules with
+  ``Told`` of another document.
 - One notification object may be given to many watchers; ``renderings`` caches what was written from it, by profile and
   entity, so that a change to ten thousand watchers is written once.
 """
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Presence
+
+D_co = TypeVar("D_co", covariant=True)
 
 
 class Standing(Enum):
@@ -43,17 +47,23 @@ class Reason(Enum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Notification:
+class Told(Generic[D_co]):
     """What one watcher learns; treat as frozen, except for the cache.
 
     ``retry_after`` is seconds, only with TERMINATED.  ``document`` is None unless the standing is ACTIVE.
     """
 
     standing: Standing
-    document: Presence | None = None
+    document: D_co | None = None
     reason: Reason | None = None
     retry_after: int | None = None
     renderings: dict[str, bytes] = field(default_factory=dict)
+
+
+class Notification(Told[Presence]):
+    """What one watcher learns about presence."""
+
+    __slots__ = ()
 
 
 class Watcher(Protocol):
@@ -64,6 +74,17 @@ class Watcher(Protocol):
         """The proved identity of the watcher."""
 
     def notified(self, notification: Notification) -> None:
+        """Take the newest truth."""
+
+
+class StateWatcher(Protocol):
+    """Who wants to know, whatever kind of state it is."""
+
+    @property
+    def address(self) -> Address:
+        """The proved identity of the watcher."""
+
+    def notified(self, notification: Told[Any]) -> None:
         """Take the newest truth."""
 
 

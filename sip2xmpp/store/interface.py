@@ -19,12 +19,17 @@ from sip2xmpp.store.records import (
     Account,
     Authorization,
     Binding,
+    Card,
     DialogRecord,
     Publication,
+    Registrant,
     Secret,
     Spelling,
+    Statement,
     Thread,
     Verdict,
+    Virtual,
+    Waiting,
 )
 
 
@@ -101,6 +106,11 @@ class Store(Protocol):
     spellings: Table[Spelling]
     threads: Table[Thread]
     secrets: Table[Secret]
+    statements: Table[Statement]
+    virtuals: Table[Virtual]
+    waiting: Table[Waiting]
+    cards: Table[Card]
+    registrants: Table[Registrant]
 
     def after_commit(self, call: Told) -> None:
         """``call(None)`` once every change made so far survives the death of the process.

@@ -14,7 +14,7 @@ from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import connect, transaction
 from sip2xmpp.store.interface import R
 from sip2xmpp.store.opening import state_path
-from sip2xmpp.store.records import Account, Verdict
+from sip2xmpp.store.records import Account, Card, Statement, Verdict, Virtual, Waiting
 from sip2xmpp.store.schema import LAYOUTS, Layout, prepare, storable
 
 
@@ -61,6 +61,10 @@ class OfflineStore:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.accounts: OfflineTable[Account] = OfflineTable(connection, LAYOUTS["accounts"])
         self.verdicts: OfflineTable[Verdict] = OfflineTable(connection, LAYOUTS["verdicts"])
+        self.statements: OfflineTable[Statement] = OfflineTable(connection, LAYOUTS["statements"])
+        self.virtuals: OfflineTable[Virtual] = OfflineTable(connection, LAYOUTS["virtuals"])
+        self.waiting: OfflineTable[Waiting] = OfflineTable(connection, LAYOUTS["waiting"])
+        self.cards: OfflineTable[Card] = OfflineTable(connection, LAYOUTS["cards"])
 
 
 @contextmanager

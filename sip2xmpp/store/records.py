@@ -297,3 +297,112 @@ class Thread:
     @property
     def group(self) -> str:
         return f"{self.jabber} {self.sip}"
+
+
+@frozen_record
+class Statement:
+    """What a program, or the owner, states about a presentity without SIP: injected or permanent presence.
+
+    ``source`` names it among the statements about one presentity.  ``rank`` is a value of ``presence.hearing.Rank``,
+    ``document`` a PIDF document, ``told_by`` who said it.  ``changed_at`` is when its content last changed.
+    """
+
+    presentity: Address
+    source: str
+    rank: int
+    document: bytes
+    told_by: Common
+    changed_at: float
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.presentity} {self.source}"
+
+    @property
+    def group(self) -> str:
+        return str(self.presentity)
+
+
+@frozen_record
+class Virtual:
+    """An address of ours that has no account, but about which something was stated once: it stays known."""
+
+    address: Address
+    since: float
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return str(self.address)
+
+    @property
+    def group(self) -> str:
+        return self.address.domain
+
+
+@frozen_record
+class Waiting:
+    """A watcher about whom the owner has not decided, kept until then also when it is not subscribed any more."""
+
+    presentity: Address
+    watcher: Address
+    package: Common
+    asked_at: float
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.presentity} {self.package} {self.watcher}"
+
+    @property
+    def group(self) -> str:
+        return str(self.presentity)
+
+
+@frozen_record
+class Card:
+    """What is known about a person beside presence; an empty string says nothing.  ``picture`` is a whole image file."""
+
+    address: Address
+    full_name: str = ""
+    nickname: str = ""
+    url: str = ""
+    email: str = ""
+    phone: str = ""
+    organization: str = ""
+    title: str = ""
+    description: str = ""
+    picture: bytes = b""
+    picture_type: Common = ""
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return str(self.address)
+
+    @property
+    def group(self) -> str:
+        return self.address.domain
+
+
+@frozen_record
+class Registrant:
+    """A Jabber user who registered with one of our component domains (XEP-0100); ``sip`` is the SIP user that it proved to be.
+
+    Nobody, and so the empty string, for one who uses the gateway without a SIP account.
+    """
+
+    jid: str
+    domain: Common
+    sip: str
+    since: float
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.jid} {self.domain}"
+
+    @property
+    def group(self) -> str:
+        return self.jid

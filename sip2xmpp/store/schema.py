@@ -32,13 +32,18 @@ from sip2xmpp.store.records import (
     Account,
     Authorization,
     Binding,
+    Card,
     Common,
     DialogRecord,
     Publication,
+    Registrant,
     Secret,
     Spelling,
+    Statement,
     Thread,
     Verdict,
+    Virtual,
+    Waiting,
 )
 
 Migration = Callable[[sqlite3.Connection], None]
@@ -221,6 +226,11 @@ LAYOUTS: dict[str, Layout[Any]] = {
         Layout("spellings", Spelling),
         Layout("threads", Thread),
         Layout("secrets", Secret),
+        Layout("statements", Statement),
+        Layout("virtuals", Virtual),
+        Layout("waiting", Waiting),
+        Layout("cards", Card),
+        Layout("registrants", Registrant),
     )
 }
 

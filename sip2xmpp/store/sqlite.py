@@ -5,7 +5,7 @@ writes many rows by one statement, because each statement may have to wait for t
 busy.  What expired while the program was down is loaded as it is, so that its ``EXPIRED`` change is told to those who
 listen by then.
 
-The operator's command changes accounts and verdicts in the same file.  SQLite counts foreign commits
+The operator's command changes a few tables (``SHARED``) in the same file.  SQLite counts foreign commits
 (``data_version``); the writer thread looks once per second, and after one it re-reads those tables, and compares them
 with the live ones there, so that the reactor only sees the difference; it becomes changes of the feed.  A key that has
 a change of our own under way keeps it: ours will be the later write.
@@ -36,7 +36,7 @@ _log = Logger()
 LOOK_SECONDS = 1.0
 """How often foreign commits are looked for."""
 
-SHARED = ("accounts", "verdicts")
+SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards")
 """The tables that the operator's command writes."""
 
 ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)

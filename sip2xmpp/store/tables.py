@@ -26,12 +26,17 @@ from sip2xmpp.store.records import (
     Account,
     Authorization,
     Binding,
+    Card,
     DialogRecord,
     Publication,
+    Registrant,
     Secret,
     Spelling,
+    Statement,
     Thread,
     Verdict,
+    Virtual,
+    Waiting,
 )
 
 _log = Logger()
@@ -183,40 +188,31 @@ class LiveTable(Generic[R]):
 
 
 class Tables:
-    """The nine tables of a ``Store``; ``note_for`` gives each its note by name."""
+    """The tables of a ``Store``; ``note_for`` gives each its note by name."""
 
     def __init__(
         self, clock: IReactorTime, note_for: Callable[[str], Callable[..., None] | None] = lambda _: None
     ) -> None:
-        accounts = LiveTable[Account](clock, note_for("accounts"))
-        publications = LiveTable[Publication](clock, note_for("publications"))
-        dialogs = LiveTable[DialogRecord](clock, note_for("dialogs"))
-        authorizations = LiveTable[Authorization](clock, note_for("authorizations"))
-        bindings = LiveTable[Binding](clock, note_for("bindings"))
-        verdicts = LiveTable[Verdict](clock, note_for("verdicts"))
-        spellings = LiveTable[Spelling](clock, note_for("spellings"))
-        threads = LiveTable[Thread](clock, note_for("threads"))
-        secrets = LiveTable[Secret](clock, note_for("secrets"))
-        self.accounts: Table[Account] = accounts
-        self.publications: Table[Publication] = publications
-        self.dialogs: Table[DialogRecord] = dialogs
-        self.authorizations: Table[Authorization] = authorizations
-        self.bindings: Table[Binding] = bindings
-        self.verdicts: Table[Verdict] = verdicts
-        self.spellings: Table[Spelling] = spellings
-        self.threads: Table[Thread] = threads
-        self.secrets: Table[Secret] = secrets
-        self._live: dict[str, LiveTable[Any]] = {
-            "accounts": accounts,
-            "publications": publications,
-            "dialogs": dialogs,
-            "authorizations": authorizations,
-            "bindings": bindings,
-            "verdicts": verdicts,
-            "spellings": spellings,
-            "threads": threads,
-            "secrets": secrets,
-        }
+        self._live: dict[str, LiveTable[Any]] = {}
+
+        def table(name: str) -> LiveTable[Any]:
+            made = self._live[name] = LiveTable[Any](clock, note_for(name))
+            return made
+
+        self.accounts: Table[Account] = table("accounts")
+        self.publications: Table[Publication] = table("publications")
+        self.dialogs: Table[DialogRecord] = table("dialogs")
+        self.authorizations: Table[Authorization] = table("authorizations")
+        self.bindings: Table[Binding] = table("bindings")
+        self.verdicts: Table[Verdict] = table("verdicts")
+        self.spellings: Table[Spelling] = table("spellings")
+        self.threads: Table[Thread] = table("threads")
+        self.secrets: Table[Secret] = table("secrets")
+        self.statements: Table[Statement] = table("statements")
+        self.virtuals: Table[Virtual] = table("virtuals")
+        self.waiting: Table[Waiting] = table("waiting")
+        self.cards: Table[Card] = table("cards")
+        self.registrants: Table[Registrant] = table("registrants")
 
     def after_commit(self, call: Told) -> None:
         """As in ``Store``; each engine has its own."""

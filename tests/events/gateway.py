@@ -1,7 +1,7 @@
 """The SIP edge and the presence agent joined on the in-memory network, behind a door that believes every From."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -9,10 +9,11 @@ from twisted.internet.defer import Deferred, succeed
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import pidf
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
-from sip2xmpp.events.package import PresencePackage
+from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.publication import PublicationLimits, Publications
 from sip2xmpp.events.registrar import Registrar, RegistrationLimits
 from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.sip.agent import UserAgent
@@ -23,19 +24,11 @@ from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Verdict
+from sip2xmpp.store.schema import LAYOUTS
 from tests.events.phone import SERVER
 from tests.fakes import Network
 
-TABLES = (
-    "accounts",
-    "publications",
-    "dialogs",
-    "authorizations",
-    "bindings",
-    "verdicts",
-    "spellings",
-    "threads",
-)
+TABLES = tuple(LAYOUTS)
 
 
 class NoNames:
@@ -75,7 +68,10 @@ class Gateway:
         store: MemoryStore | None = None,
         transports: tuple[Transport, ...] = (Transport.UDP, Transport.TCP),
         credentials: Credentials | None = None,
+        feeds: Callable[[MemoryStore], Sequence[Feed]] = lambda _: (),
+        packages: Callable[["Gateway"], Sequence[EventPackage]] = lambda _: (),
     ) -> None:
+        """``packages`` makes more packages than presence, for a gateway that has everything else already."""
         self.network = network
         self.clock = network.clock
         clock: Any = self.clock
@@ -96,22 +92,23 @@ class Gateway:
             decide=self.policy.decide,
             exists=users,
             parse=lambda publication: pidf.read(publication.document, now=clock.seconds()),
+            feeds=feeds(self.store),
         )
         self.policy.listen(self.presence.rules_changed)
-        package = PresencePackage(back_end or self.presence)
+        served = [PresencePackage(back_end or self.presence), *packages(self)]
         self.notifier = Notifier(
             agent=self.agent,
             store=self.store,
             clock=clock,
             rng=rng,
-            packages=[package],
+            packages=served,
             limits=subscriptions or SubscriptionLimits(),
         )
         self.publications = Publications(
             store=self.store,
             clock=clock,
             rng=rng,
-            packages=[package],
+            packages=served,
             exists=users,
             limits=publications or PublicationLimits(),
         )

@@ -8,6 +8,7 @@ import pytest
 from sip2xmpp.store.expiry import SLICE
 from sip2xmpp.store.interface import Change, ChangeKind
 from sip2xmpp.store.records import Publication, publication_key
+from sip2xmpp.store.schema import LAYOUTS
 from tests.store.engines import ALICE, BOB, JULIET, START, Engine, dialog, publication, verdict
 
 PUT, REMOVED, EXPIRED = ChangeKind.PUT, ChangeKind.REMOVED, ChangeKind.EXPIRED
@@ -290,9 +291,6 @@ def test_a_closed_store_leaves_no_timer(engine):
     assert engine.clock.getDelayedCalls() == []
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["accounts", "publications", "dialogs", "authorizations", "bindings", "verdicts", "spellings", "threads"],
-)
+@pytest.mark.parametrize("kind", sorted(LAYOUTS))
 def test_every_kind_of_record_has_an_empty_table_at_first(engine, kind):
     assert len(getattr(engine.store, kind)) == 0

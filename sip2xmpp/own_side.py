@@ -1,0 +1,68 @@
+"""What knows about our own users, built and joined: the part of the composition root around the presence agent; see ``assembly``."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sip2xmpp.address import Address
+from sip2xmpp.config import Config
+from sip2xmpp.documents import pidf
+from sip2xmpp.events.package import EventPackage, PresencePackage
+from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.feeds import Feed
+from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.watching import BackEnd
+from sip2xmpp.settings import Authentication
+from sip2xmpp.store.interface import Store
+
+
+class Addresses:
+    """Who exists among our own users: whoever has an account or was stated something about, or anybody where nothing is proved."""
+
+    def __init__(self, config: Config, store: Store) -> None:
+        self.domains = frozenset(config.sip.domains)
+        self._open = config.sip.authentication is Authentication.NONE
+        self._accounts = store.accounts
+        self._virtuals = store.virtuals
+
+    def exists(self, address: Address) -> bool:
+        if address.domain not in self.domains or not address.local:
+            return False
+        if self._open:
+            return True
+        account = self._accounts.get(str(address))
+        if account is not None:
+            return not account.disabled
+        return self._virtuals.get(str(address)) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSide:
+    """What knows about our own users."""
+
+    addresses: Addresses
+    policy: Policy
+    presence: PresenceAgent
+
+
+def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
+    """The presence agent with all that it hears."""
+    addresses = Addresses(config, store)
+    policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
+    feeds: list[Feed] = []
+    presence = PresenceAgent(
+        store=store,
+        clock=reactor,
+        decide=policy.decide,
+        exists=addresses.exists,
+        parse=lambda publication: pidf.read(publication.document, now=reactor.seconds()),
+        feeds=feeds,
+    )
+    policy.listen(presence.rules_changed)
+    store.accounts.listen(lambda change: presence.existence_changed(change.record.address))
+    store.virtuals.listen(lambda change: presence.existence_changed(change.record.address))
+    return OwnSide(addresses=addresses, policy=policy, presence=presence)
+
+
+def event_packages(config: Config, view: BackEnd) -> list[EventPackage]:
+    """The packages that may be subscribed to; ``view`` is everything that SIP watchers may watch."""
+    return [PresencePackage(view, default=config.presence.profile, quirks=config.presence.quirks)]
