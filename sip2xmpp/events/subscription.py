@@ -309,14 +309,14 @@ class Subscription:
             content = notification.renderings[self._rendering] = _block(self._body(notification))
         return content
 
-    def _body(self, notification: Told[Any] | None, number: int = 0) -> Body | None:
+    def _body(self, notification: Told[Any] | None, cseq: int = 1) -> Body | None:
         if notification is None:
             return None
-        before = None
-        if not self.form.numbered:
-            number = 0
-        elif not self._owed and self._told is not None and self._told.document is not None:
-            before = self._told
+        before, number = None, 0
+        if self.form.numbered:
+            number = cseq - 1
+            if not self._owed and self._told is not None and self._told.document is not None:
+                before = self._told
         return self.form.body(notification, before, entity_of(self.record.local_uri), number)
 
     def _headers(self) -> list[tuple[str, str]]:
