@@ -38,6 +38,7 @@ from sip2xmpp.config import Config
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.documents.times import from_unix, write_time
 from sip2xmpp.errors import BadInput, Refused, Sip2XmppError
+from sip2xmpp.events.asked import PRESENCE
 from sip2xmpp.events.outgoing import News, Outgoing, backoff
 from sip2xmpp.presence.states import activities_of, newest_change, state_of
 from sip2xmpp.presence.texts import user_notes
@@ -228,7 +229,7 @@ class Subscription:
     address: Address
     view: View = field(init=False)
     done: bool = False
-    _outgoing: Outgoing | None = None
+    _outgoing: Outgoing[Presence] | None = None
     _seen: bool = False
     _failures: int = 0
     _call: IDelayedCall | None = None
@@ -250,6 +251,7 @@ class Subscription:
         )
         self._outgoing = Outgoing(
             owner=self,
+            package=PRESENCE,
             agent=client.agent,
             clock=client.clock,
             rng=client.rng,
@@ -273,7 +275,7 @@ class Subscription:
 
     # what the subscription tells its owner
 
-    def told(self, subscription: Outgoing, news: News) -> None:  # noqa: ARG002 - there is one
+    def told(self, subscription: Outgoing[Presence], news: News[Presence]) -> None:  # noqa: ARG002 - there is one
         """A NOTIFY came."""
         self._cancel()
         self._seen, self._failures = True, 0
@@ -285,7 +287,7 @@ class Subscription:
             view.changed_at = self.watching.client.clock.seconds()
             self.watching.changed(view)
 
-    def over(self, subscription: Outgoing, reason: Reason, retry_after: int) -> None:
+    def over(self, subscription: Outgoing[Presence], reason: Reason, retry_after: int) -> None:
         """It ended by itself: for good, or to be begun again."""
         self._cancel()
         self._outgoing = None
@@ -308,14 +310,14 @@ class Subscription:
             self.watching.changed(view)
             self._call = client.clock.callLater(delay, self._again)
 
-    def changed(self, subscription: Outgoing) -> None:
+    def changed(self, subscription: Outgoing[Presence]) -> None:
         """The dialog changed; when it is over without a word, we have left."""
         if subscription.phase.value == "over" and self._outgoing is subscription and self._call is None:
             self.watching.client.clock.callLater(0, self._left, subscription)
 
     # inside
 
-    def _left(self, subscription: Outgoing) -> None:
+    def _left(self, subscription: Outgoing[Presence]) -> None:
         if self._outgoing is subscription:
             self._outgoing = None
             self._finish()

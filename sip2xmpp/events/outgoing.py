@@ -1,4 +1,4 @@
-"""One subscription that we made: the subscriber's side of a notification dialog.
+"""One subscription that we made: the subscriber's side of a notification dialog, of any event package.
 
 The machine's states and what moves it (RFC 6665, section 4.1.2, with Timer N of section 4.1.2.4):
 
@@ -10,8 +10,9 @@ OVER         forgotten; every NOTIFY is answered 481.
 ===========  =====================================================================================================
 
 The dialog is made by the first NOTIFY, which may overtake the 2xx; NOTIFYs of other forks are answered 481, because one
-SUBSCRIBE for presence makes one dialog (RFC 3856, section 6.9).  An active NOTIFY without a body leaves the document as it
+SUBSCRIBE for presence, dialog or reg makes one dialog (RFC 3856, section 6.9).  An active NOTIFY without a body leaves the document as it
 was.  ``Owner.told`` gets what the watcher may know; ``Owner.over`` gets the end with its reason and the time to wait.
+Which package it is, and what a body means in it, is said by an ``AskedPackage``.
 
 Implements: RFC 6665 section 4.1; RFC 3856 section 6; RFC 8048 section 4 (which ends are transient).
 """
@@ -20,26 +21,25 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 from random import Random
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.bodies import is_presence_type, read_presence
-from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadDocument, BadMessage, Sip2XmppError
+from sip2xmpp.events.asked import AskedPackage, event_of
 from sip2xmpp.presence.watching import Reason
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import Dialog
+from sip2xmpp.sip.flow import Flow
 from sip2xmpp.sip.headers import SubscriptionState
 from sip2xmpp.sip.message import Request, Response
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
 
-EXPIRES = 3600
-"""Seconds asked for in the first SUBSCRIBE (RFC 3856, section 6.4)."""
+D = TypeVar("D")
 
 TIMER_N = 32.0
 """Seconds to wait for a NOTIFY: 64*T1."""
@@ -73,21 +73,21 @@ class Phase(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a NOTIFY said: whether the watcher is authorized, and the document if there was one."""
+class News(Generic[D]):
+    """What a NOTIFY said: whether the watcher is authorized, and the package's document if there was one."""
 
     active: bool
-    document: Presence | None
+    document: D | None
 
 
-class Owner(Protocol):
+class Owner(Protocol[D]):
     """Who holds the subscription."""
 
-    def told(self, subscription: "Outgoing", news: News) -> None: ...
+    def told(self, subscription: "Outgoing[D]", news: News[D]) -> None: ...
 
-    def over(self, subscription: "Outgoing", reason: Reason, retry_after: int) -> None: ...
+    def over(self, subscription: "Outgoing[D]", reason: Reason, retry_after: int) -> None: ...
 
-    def changed(self, subscription: "Outgoing") -> None:
+    def changed(self, subscription: "Outgoing[D]") -> None:
         """The dialog changed in a way that must survive a restart."""
 
 
@@ -96,15 +96,20 @@ def backoff(failures: int, rng: Random) -> int:
     return int(min(FIRST_RETRY * 2 ** min(failures, 20) * rng.uniform(0.75, 1.25), LONGEST_RETRY))
 
 
-class Outgoing:
-    """One SUBSCRIBE dialog of ``watcher`` to ``presentity``.  ``dialog`` given: resume a stored one."""
+class Outgoing(Generic[D]):
+    """One SUBSCRIBE dialog of ``watcher`` to ``presentity``.
+
+    ``established``: ``dialog`` is a stored one, to be resumed.  With ``flow`` every SUBSCRIBE goes over that and nowhere
+    else; it may be set anew when the peer comes back over another.  ``refused`` is the status that ended it, if one did.
+    """
 
     log = Logger()
 
     def __init__(
         self,
         *,
-        owner: Owner,
+        owner: Owner[D],
+        package: AskedPackage[D],
         agent: UserAgent,
         clock: IReactorTime,
         rng: Random,
@@ -112,10 +117,12 @@ class Outgoing:
         presentity: Address,
         dialog: Dialog,
         next_hop: SipUri | None = None,
+        flow: Flow | None = None,
         established: bool = False,
         fetch: bool = False,
     ) -> None:
         self._owner = owner
+        self.package = package
         self._agent = agent
         self._clock = clock
         self._rng = rng
@@ -123,10 +130,12 @@ class Outgoing:
         self.presentity = presentity
         self.dialog = dialog
         self._next_hop = next_hop
+        self.flow = flow
+        self.refused = 0
         self._fetch = fetch
-        self._asked_expires = 0 if fetch else EXPIRES
+        self._asked_expires = 0 if fetch else package.expires
         self.phase = Phase.LIVE if established else Phase.ASKING
-        self.expires_at = clock.seconds() + EXPIRES
+        self.expires_at = clock.seconds() + package.expires
         self._timer_n: IDelayedCall | None = None
         self._refresh: IDelayedCall | None = None
         self._asking = False
@@ -144,6 +153,11 @@ class Outgoing:
         elif self.phase is Phase.ASKING:
             self._finish()
 
+    def drop(self) -> None:
+        """Forget it without a word, as when the only way to the peer is gone."""
+        if self.phase is not Phase.OVER:
+            self._finish()
+
     def refresh(self) -> None:
         """Ask again now, as a watcher that came back may want; not while an answer is on its way."""
         if self.phase is Phase.LIVE and not self._asking:
@@ -153,8 +167,8 @@ class Outgoing:
 
     def _send(self, expires: int) -> None:
         headers = [
-            ("Event", "presence"),
-            ("Accept", "application/pidf+xml"),
+            ("Event", self.package.event),
+            ("Accept", self.package.accept),
             ("Expires", str(expires)),
         ]
         request = self.dialog.next_request("SUBSCRIBE", headers=headers)
@@ -171,7 +185,7 @@ class Outgoing:
 
     async def _converse(self, request: Request, expires: int) -> None:
         try:
-            response = await self._agent.request(request, next_hop=self._next_hop)
+            response = await self._agent.request(request, flow=self.flow, next_hop=self._next_hop)
         except Sip2XmppError as failure:
             self._asking = False
             self._failed(str(failure))
@@ -195,7 +209,7 @@ class Outgoing:
             self._start_timer_n()
 
     def _declined(self, response: Response) -> None:
-        status = response.status
+        status = self.refused = response.status
         if status == 423:
             minimum = _seconds(response.headers.get("Min-Expires"))
             if minimum > self._asked_expires and not self._fetch:
@@ -236,8 +250,11 @@ class Outgoing:
         if self.phase is Phase.OVER or (self.dialog.remote_tag and self.dialog.remote_tag != remote_tag):
             transaction.reply(481)
             return
-        if request.event is None or request.event.type.lower() != "presence":
-            transaction.reply(489, headers=[("Allow-Events", "presence")])
+        if not self.package.is_meant(event_of(request.event_value)):
+            transaction.reply(489, headers=[("Allow-Events", self.package.type)])
+            return
+        if len(request.body) > self.package.limit:
+            transaction.reply(413)
             return
         try:
             state = request.subscription_state
@@ -255,23 +272,23 @@ class Outgoing:
         else:
             self.dialog = Dialog.from_notify(request, local_cseq=self.dialog.local_cseq)
         if request.body and document is None:
-            transaction.reply(415, headers=[("Accept", "application/pidf+xml")])
+            transaction.reply(415, headers=[("Accept", self.package.accept)])
             return
         transaction.reply(200)
         self._owed = False
         self._cancel_timer_n()
         self._understood(state, document)
 
-    def _document(self, request: Request) -> Presence | None:
+    def _document(self, request: Request) -> D | None:
         if not request.body:
             return None
         kind = request.headers.get("Content-Type") or ""
-        if not is_presence_type(kind):
+        if not self.package.takes(kind):
             return None
         encoding = request.headers.get("Content-Encoding") or ""
-        return read_presence(kind, request.body, encoding=encoding, now=self._clock.seconds())
+        return self.package.read(kind, request.body, encoding, self._clock.seconds())
 
-    def _understood(self, state: SubscriptionState, document: Presence | None) -> None:
+    def _understood(self, state: SubscriptionState, document: D | None) -> None:
         if state.state == "terminated":
             reason = _reason(state.reason)
             if document is not None and self._fetch and reason not in _FINAL:

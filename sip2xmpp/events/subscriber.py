@@ -21,7 +21,9 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadAddress, NoSuchPresentity
-from sip2xmpp.events.outgoing import CSEQ_BLOCK, News, Outgoing, Phase, backoff
+from sip2xmpp.events.asked import PRESENCE
+from sip2xmpp.events.kept_dialogs import KeptDialogs, dialog_of
+from sip2xmpp.events.outgoing import News, Outgoing, Phase, backoff
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import Dialog
@@ -29,7 +31,6 @@ from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.interface import Store
-from sip2xmpp.store.records import DialogRecord
 
 ROLE = "subscriber"
 
@@ -62,7 +63,7 @@ class _Pair:
     owner: "RemotePresentities"
     watcher: Address
     presentity: Address
-    subscription: Outgoing | None = None
+    subscription: Outgoing[Presence] | None = None
     watches: list[_Watch] = field(default_factory=list)
     standing: Standing | None = None
     document: Presence | None = None
@@ -88,7 +89,7 @@ class RemotePresentities:
         next_hop_of: Callable[[str], SipUri | None],
     ) -> None:
         self._agent = agent
-        self._store = store
+        self._kept = KeptDialogs(store, ROLE)
         self._clock = clock
         self._rng = rng
         self._uri_of = uri_of
@@ -145,7 +146,7 @@ class RemotePresentities:
         subscription.notify_received(transaction, request)
         return True
 
-    def told(self, subscription: Outgoing, news: News) -> None:
+    def told(self, subscription: Outgoing[Presence], news: News[Presence]) -> None:
         """A NOTIFY said something; without a document the last one stands."""
         pair = self._dialogs[subscription.dialog.call_id]
         self._failures.pop(pair.key, None)
@@ -159,7 +160,7 @@ class RemotePresentities:
             if not watch.stopped:
                 watch.watcher.notified(notification)
 
-    def over(self, subscription: Outgoing, reason: Reason, retry_after: int) -> None:
+    def over(self, subscription: Outgoing[Presence], reason: Reason, retry_after: int) -> None:
         """The subscription ended by itself."""
         pair = self._dialogs.pop(subscription.dialog.call_id)
         pair.subscription = None
@@ -173,23 +174,14 @@ class RemotePresentities:
                 watch.stopped = True
                 watch.watcher.notified(notification)
 
-    def changed(self, subscription: Outgoing) -> None:
+    def changed(self, subscription: Outgoing[Presence]) -> None:
         """Keep the stored dialog true: there from the first NOTIFY on, gone with the subscription."""
-        dialog = subscription.dialog
-        key = dialog.local_tag
+        self._kept.keep(subscription)
         if subscription.phase is Phase.OVER:
-            self._store.dialogs.remove(key)
-            pair = self._dialogs.get(dialog.call_id)
+            call_id = subscription.dialog.call_id
+            pair = self._dialogs.get(call_id)
             if pair is not None and not pair.watches:
-                del self._dialogs[dialog.call_id]
-            return
-        if not dialog.remote_tag:
-            return
-        held = self._store.dialogs.get(key)
-        ceiling = held.cseq_ceiling if held is not None else 0
-        if dialog.local_cseq >= ceiling:
-            ceiling = dialog.local_cseq + CSEQ_BLOCK
-        self._store.dialogs.put(_record(subscription, ceiling))
+                del self._dialogs[call_id]
 
     # Inside
 
@@ -221,6 +213,7 @@ class RemotePresentities:
             )
         pair.subscription = Outgoing(
             owner=self,
+            package=PRESENCE,
             agent=self._agent,
             clock=self._clock,
             rng=self._rng,
@@ -236,45 +229,12 @@ class RemotePresentities:
 
     def _stored_dialog(self, pair: _Pair) -> Dialog | None:
         """The dialog of an earlier life of this process, if the remote side may still have it."""
-        for record in self._store.dialogs.select(str(pair.presentity)):
-            if record.role == ROLE and record.watcher == pair.watcher and record.call_id not in self._dialogs:
-                return Dialog(
-                    call_id=record.call_id,
-                    local_tag=record.local_tag,
-                    remote_tag=record.remote_tag,
-                    local_uri=record.local_uri,
-                    remote_uri=record.remote_uri,
-                    remote_target=record.remote_target,
-                    route_set=record.route_set,
-                    local_cseq=record.cseq_ceiling,
-                    remote_cseq=record.remote_cseq,
-                )
+        for record in self._kept.of(str(pair.presentity)):
+            if record.watcher == pair.watcher and record.call_id not in self._dialogs:
+                return dialog_of(record)
         return None
 
     def _tell(self, watch: _Watch) -> None:
         pair = watch.pair
         if not watch.stopped and pair.standing is not None:
             watch.watcher.notified(Notification(standing=pair.standing, document=pair.document))
-
-
-def _record(subscription: Outgoing, ceiling: int) -> DialogRecord:
-    dialog = subscription.dialog
-    return DialogRecord(
-        role=ROLE,
-        call_id=dialog.call_id,
-        local_tag=dialog.local_tag,
-        remote_tag=dialog.remote_tag,
-        watcher=subscription.watcher,
-        presentity=subscription.presentity,
-        event="presence",
-        local_uri=dialog.local_uri,
-        remote_uri=dialog.remote_uri,
-        remote_target=dialog.remote_target,
-        route_set=tuple(dialog.route_set),
-        cseq_ceiling=ceiling,
-        remote_cseq=dialog.remote_cseq,
-        flow="",
-        accept="",
-        user_agent="",
-        expires_at=subscription.expires_at,
-    )

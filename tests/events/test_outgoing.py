@@ -2,16 +2,20 @@
 
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
+from sip2xmpp.errors import BadDocument
+from sip2xmpp.events.asked import PRESENCE, AskedPackage, asked_package
 from sip2xmpp.events.outgoing import SHORTEST_LIFETIME, TIMER_N, News, Outgoing, Phase
 from sip2xmpp.presence.watching import Reason
 from sip2xmpp.sip.dialog import Dialog
+from sip2xmpp.sip.flow import UDP, Flow, HostPort
 from sip2xmpp.sip.uri import SipUri
-from tests.events.elsewhere import OPEN, Elsewhere, Subscriber
+from tests.events.elsewhere import OPEN, US, Elsewhere, Subscriber
 from tests.events.gateway import Method
 from tests.fakes import Network
 
@@ -20,22 +24,23 @@ from tests.fakes import Network
 class Owner:
     """Writes down what it is told, and the phase at every change."""
 
-    news: list[News] = field(default_factory=list)
+    news: list[News[Any]] = field(default_factory=list)
     ends: list[tuple[Reason, int]] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
 
-    def told(self, subscription: Outgoing, news: News) -> None:
+    def told(self, subscription: Outgoing[Any], news: News[Any]) -> None:
         self.news.append(news)
 
-    def over(self, subscription: Outgoing, reason: Reason, retry_after: int) -> None:
+    def over(self, subscription: Outgoing[Any], reason: Reason, retry_after: int) -> None:
         self.ends.append((reason, retry_after))
 
-    def changed(self, subscription: Outgoing) -> None:
+    def changed(self, subscription: Outgoing[Any]) -> None:
         self.phases.append(subscription.phase)
 
 
 class Scene:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, package: AskedPackage = PRESENCE) -> None:
+        self.package = package
         self.network = Network(clock)
         self.us = Subscriber(self.network)
         self.them = Elsewhere(self.network)
@@ -51,6 +56,7 @@ class Scene:
         )  # fmt: skip
         return Outgoing(
             owner=self.owner,
+            package=self.package,
             agent=self.us.agent,
             clock=self.network.clock,
             rng=random.Random(1),
@@ -166,3 +172,87 @@ def test_the_contact_of_a_notify_is_the_next_target(scene: Scene) -> None:
     assert scene.outgoing.dialog.remote_target == "sip:192.0.2.9:5060"
     scene.network.drive(95)
     assert scene.them.last.uri == "sip:192.0.2.9:5060"
+
+
+# other packages
+
+
+def shared_line() -> AskedPackage[bytes]:
+    """A package told apart from ``dialog`` by its parameter, whose documents are octets."""
+
+    def read(octets: bytes) -> bytes:
+        if octets == b"bad":
+            raise BadDocument("bad")
+        return octets
+
+    return asked_package("dialog;sla", "application/dialog-info+xml", read, expires=600, limit=100)
+
+
+@pytest.fixture
+def line(clock: Clock) -> Scene:
+    scene = Scene(clock, shared_line())
+    scene.begin()
+    return scene
+
+
+def said(scene: Scene, body: bytes, event: str = "dialog;sla", **more: Any) -> int:
+    return scene.them.notify(
+        "active", body, event=event, content_type="application/dialog-info+xml", **more
+    ).status
+
+
+def test_a_package_says_its_event_its_bodies_and_its_lifetime(line: Scene) -> None:
+    assert line.them.last.event_value == "dialog;sla"
+    assert line.them.last.accept == ["application/dialog-info+xml"]
+    assert line.them.expires == [600]
+
+
+def test_a_package_reads_its_own_documents(line: Scene) -> None:
+    assert said(line, b"one") == 200
+    assert line.owner.news == [News(active=True, document=b"one")]
+
+
+@pytest.mark.parametrize("event", ["dialog;sla", "Dialog;SLA", "dialog; sla", "DIALOG;sla;id=7"])
+def test_the_event_of_a_notify_is_compared_without_case(line: Scene, event: str) -> None:
+    assert said(line, b"one", event) == 200
+
+
+@pytest.mark.parametrize("event", ["dialog", "dialog;ma", "presence", "presence;sla", "", "@"])
+def test_a_notify_of_another_package_is_refused_and_says_nothing(line: Scene, event: str) -> None:
+    assert said(line, b"one", event) in (400, 489)
+    assert line.owner.news == [] and line.outgoing.phase is Phase.ASKING
+
+
+def test_a_body_is_bounded_before_and_after_it_is_inflated(line: Scene) -> None:
+    assert said(line, b"x" * 101) == 413
+    assert said(line, b"x" * 100) == 200
+    assert said(line, b"bad") == 400
+    assert [news.document for news in line.owner.news] == [b"x" * 100]
+
+
+def test_a_body_of_another_type_is_refused(line: Scene) -> None:
+    answer = line.them.notify("active", b"one", event="dialog;sla", content_type="text/plain")
+    assert answer.status == 415 and answer.headers.get("Accept") == "application/dialog-info+xml"
+
+
+def test_a_flow_is_the_only_way(scene: Scene) -> None:
+    flow = Flow(transport=UDP, local=US, peer=HostPort("192.0.2.9", 5060))
+    scene.outgoing = scene.made(flow=flow)
+    scene.outgoing.dialog.remote_target = "sip:bob@10.0.0.1:9"
+    scene.begin()
+    assert scene.them.last.uri == "sip:bob@10.0.0.1:9"
+
+
+def test_what_is_dropped_says_nothing_and_leaves_no_timer(scene: Scene) -> None:
+    scene.begin()
+    scene.them.notify("active", OPEN)
+    scene.outgoing.drop()
+    scene.outgoing.drop()
+    scene.network.drive(4000)
+    assert scene.them.expires == [3600] and scene.owner.ends == []
+
+
+def test_the_status_that_ended_it_is_known(scene: Scene) -> None:
+    scene.them.refusals = [(489, [])]
+    scene.begin()
+    assert scene.outgoing.refused == 489 and scene.owner.ends == [(Reason.REJECTED, 0)]

@@ -8,7 +8,8 @@ from twisted.logger import LogLevel, globalLogPublisher
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadAddress, NoSuchPresentity
-from sip2xmpp.events.outgoing import EXPIRES, LONGEST_RETRY, TIMER_N, backoff
+from sip2xmpp.events.asked import PRESENCE
+from sip2xmpp.events.outgoing import LONGEST_RETRY, TIMER_N, backoff
 from sip2xmpp.presence.watching import Reason, Watch
 from sip2xmpp.sip.authentication import DigestClient
 from tests.bridge.scene import Looker
@@ -74,7 +75,7 @@ def test_the_first_subscribe_is_as_rfc_8048_has_it(us: Subscriber, them: Elsewhe
     assert request.uri == "sip:bob@example.com" and request.to.uri == "sip:bob@example.com"
     assert request.to.tag is None and request.from_.uri == "sip:romeo@jabber.example" and request.from_.tag
     assert request.cseq.number == 1 and request.event_value == "presence"
-    assert request.accept == ["application/pidf+xml"] and request.expires == EXPIRES
+    assert request.accept == ["application/pidf+xml"] and request.expires == PRESENCE.expires
     assert request.headers.get("Max-Forwards") == "70"
     assert str(request.contacts[0].uri).startswith("sip:192.0.2.1")
     assert looker.brief() == [], "a 2xx says nothing of presence"
