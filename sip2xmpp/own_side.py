@@ -6,10 +6,12 @@ from typing import Any
 from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
+from sip2xmpp.events.message_summary import MessageSummaryPackage
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.watcher_info import DAY, WaitingLimits, WatcherInfo
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
 from sip2xmpp.store.interface import Store
@@ -37,11 +39,13 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSide:
-    """What knows about our own users."""
+    """What knows about our own users; ``packages`` are those of other state than presence."""
 
     addresses: Addresses
     policy: Policy
     presence: PresenceAgent
+    packages: list[EventPackage]
+    watchers: WatcherInfo
 
 
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
@@ -57,10 +61,20 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         parse=lambda publication: pidf.read(publication.document, now=reactor.seconds()),
         feeds=feeds,
     )
+    mailboxes = MessageSummaryPackage(store=store, clock=reactor, exists=addresses.exists)
+    store.accounts.listen(lambda change: mailboxes.existence_changed(change.record.address))
     policy.listen(presence.rules_changed)
     store.accounts.listen(lambda change: presence.existence_changed(change.record.address))
     store.virtuals.listen(lambda change: presence.existence_changed(change.record.address))
-    return OwnSide(addresses=addresses, policy=policy, presence=presence)
+    watchers = WatcherInfo(
+        store=store,
+        agent=presence,
+        policy=policy,
+        exists=addresses.exists,
+        clock=reactor,
+        limits=WaitingLimits(kept=config.limits.waiting * DAY),
+    )
+    return OwnSide(addresses=addresses, policy=policy, presence=presence, watchers=watchers)
 
 
 def event_packages(config: Config, view: BackEnd) -> list[EventPackage]:

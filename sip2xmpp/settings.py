@@ -177,7 +177,7 @@ class LogConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsConfig:
-    """``[limits]``: lifetimes in seconds, sizes in octets."""
+    """``[limits]``: lifetimes in seconds, sizes in octets; ``waiting`` in days."""
 
     min_expires: int = key(whole(1, 86_400), 60)
     default_expires: int = key(whole(1, 86_400), 3_600)
@@ -186,6 +186,8 @@ class LimitsConfig:
     connections: int = key(whole(1, 1_000_000), 10_000)
     publications: int = key(whole(1, 1_000), 20)
     subscriptions: int = key(whole(1, 1_000_000), 1_000)
+    waiting: int = key(whole(1, 365), 30)
+    picture: int = key(whole(1_024, 262_144), 65_536)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
