@@ -173,7 +173,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             to_own_user=registered.deliver,
             servers=_servers(config),
         )
-    packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP))
+    packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own)
     limits, tells = config.limits, config.log.level is LogLevel.debug
     notifier = Notifier(
         agent=agent,

@@ -74,9 +74,14 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         clock=reactor,
         limits=WaitingLimits(kept=config.limits.waiting * DAY),
     )
-    return OwnSide(addresses=addresses, policy=policy, presence=presence, watchers=watchers)
+    return OwnSide(
+        addresses=addresses, policy=policy, presence=presence, packages=[mailboxes], watchers=watchers
+    )
 
 
-def event_packages(config: Config, view: BackEnd) -> list[EventPackage]:
+def event_packages(config: Config, view: BackEnd, own: OwnSide) -> list[EventPackage]:
     """The packages that may be subscribed to; ``view`` is everything that SIP watchers may watch."""
-    return [PresencePackage(view, default=config.presence.profile, quirks=config.presence.quirks)]
+    return [
+        PresencePackage(view, default=config.presence.profile, quirks=config.presence.quirks),
+        *own.packages,
+    ]
