@@ -200,7 +200,12 @@ class Authorization:
 
 @frozen_record
 class Binding:
-    """A registered contact of an address of record (RFC 3261, section 10).  ``params`` are its header parameters."""
+    """A registered contact of an address of record (RFC 3261, section 10).  ``params`` are its header parameters.
+
+    ``reg_id`` is 0 unless it is one of several flows of its device (RFC 5626).  ``event`` is what happened to it last, in the
+    words of RFC 3680.  ``source`` are the marks by which the device is known again when it publishes.  ``direct``: the device
+    itself is at the other end of ``flow``.  ``gruu``: it knows what a GRUU is.
+    """
 
     aor: Address
     contact: str
@@ -215,10 +220,16 @@ class Binding:
     reg_id: int
     registered_at: float
     expires_at: float
+    display: str = ""
+    event: Common = "registered"
+    source: str = ""
+    direct: bool = False
+    gruu: bool = False
 
     @property
     def key(self) -> str:
-        return f"{self.aor} {self.contact}"
+        key = f"{self.aor} {self.contact}"
+        return f"{key} {self.instance} {self.reg_id}" if self.reg_id else key
 
     @property
     def group(self) -> str:
@@ -304,7 +315,8 @@ class Statement:
     """What a program, or the owner, states about a presentity without SIP: injected or permanent presence.
 
     ``source`` names it among the statements about one presentity.  ``rank`` is a value of ``presence.hearing.Rank``,
-    ``document`` a PIDF document, ``told_by`` who said it.  ``changed_at`` is when its content last changed.
+    ``document`` a PIDF document, ``told_by`` who said it.  ``changed_at`` is when its content last changed, and
+    ``begins_at`` when it begins to hold.
     """
 
     presentity: Address
@@ -314,6 +326,7 @@ class Statement:
     told_by: Common
     changed_at: float
     expires_at: float | None = None
+    begins_at: float = 0.0
 
     @property
     def key(self) -> str:
