@@ -39,7 +39,7 @@ TYPES: Final = frozenset({"auth", "cancel", "continue", "modify", "wait"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StanzaError:
-    """One error: ``condition`` and ``type`` of RFC 6120; ``uri`` is the new address of gone and redirect."""
+    """One error: ``condition`` and ``type`` of RFC 6120; ``uri`` is the new address of gone and redirect, ``own`` an application-specific condition as XML."""
 
     condition: str
     type: str
@@ -47,9 +47,12 @@ class StanzaError:
     language: str = ""
     uri: str = ""
     by: str = ""
+    own: str = ""
 
 
-def stanza_error(condition: str, text: str = "", *, type_: str | None = None, uri: str = "") -> StanzaError:
+def stanza_error(
+    condition: str, text: str = "", *, type_: str | None = None, uri: str = "", own: str = ""
+) -> StanzaError:
     """Return an error with the default type of its condition, in English."""
     return StanzaError(
         condition=condition,
@@ -57,12 +60,13 @@ def stanza_error(condition: str, text: str = "", *, type_: str | None = None, ur
         text=text,
         language="en" if text else "",
         uri=uri,
+        own=own,
     )
 
 
 class StanzaRefused(Refused):
     """Raised by a listener: answer this stanza with ``error``."""
 
-    def __init__(self, condition: str, text: str = "", *, type_: str | None = None) -> None:
+    def __init__(self, condition: str, text: str = "", *, type_: str | None = None, own: str = "") -> None:
         super().__init__(text or condition)
-        self.error = stanza_error(condition, text, type_=type_)
+        self.error = stanza_error(condition, text, type_=type_, own=own)

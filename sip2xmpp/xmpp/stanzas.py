@@ -141,7 +141,7 @@ def error_element(error: StanzaError) -> str:
         if error.text
         else ""
     )
-    return f"<error type='{error.type}'{by}>{condition}{text}</error>"
+    return f"<error type='{error.type}'{by}>{condition}{text}{error.own}</error>"
 
 
 def delay_element(when: datetime, by: str = "") -> str:
