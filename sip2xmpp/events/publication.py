@@ -32,26 +32,21 @@ Implements: RFC 3903 sections 4, 6 (processing), 11.3 (489); RFC 3261 section 8.
 """
 
 import random
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from zlib import crc32
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadDocument, IntervalTooBrief, StorageFailed
+from sip2xmpp.events.devices import marks_of
 from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.events.package import LONGEST_REMEMBERED, EventPackage, announced, package_of
+from sip2xmpp.events.package import EventPackage, announced, package_of
 from sip2xmpp.sip.message import STAR, Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Publication, publication_key
-
-_PLAIN_VIA = re.compile(r" ?SIP/2\.0/[A-Z]+ ([a-z0-9.-]+)(?::([1-9][0-9]*))?;[^,]*\Z")
-"""A line with one Via, host and port as they are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,32 +277,6 @@ def _is_accepted(request: Request, package: EventPackage) -> bool:
 
 def source_of(request: Request, package: EventPackage) -> str:
     """The marks by which the publishing device may be known again, blank separated."""
-    marks = []
     contacts = request.contacts if "Contact" in request.headers.first else ()
-    if contacts is not STAR and contacts and (instance := contacts[0].param("+sip.instance")):
-        marks.append(f"instance={_hash(instance)}")
-    host, port = _own_hop(request)
-    user_agent = request.user_agent
-    agent = _agent_hash(user_agent) if len(user_agent) <= LONGEST_REMEMBERED else _hash(user_agent)
-    marks.append(f"socket={host}:{port}:{agent}")
-    device = package.device_of(request.body)
-    if device:
-        marks.append(f"document={_hash(device)}:{host}:{agent}")
-    return " ".join(marks)
-
-
-def _own_hop(request: Request) -> tuple[str, str]:
-    """Host and port (empty if none is written) of the hop that the device itself wrote; a proxy in between does not change it."""
-    if request.headers.are_single:
-        found = _PLAIN_VIA.match(request.headers.first["Via"])
-        if found is not None:
-            return found[1], found[2] or ""
-    hop = request.vias[-1]
-    return hop.host, str(hop.port or "")
-
-
-def _hash(text: str) -> str:
-    return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
-
-
-_agent_hash = lru_cache(maxsize=1024)(_hash)
+    instance = contacts[0].param("+sip.instance") if contacts is not STAR and contacts else None
+    return marks_of(request, instance, package.device_of(request.body))

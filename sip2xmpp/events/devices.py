@@ -1,0 +1,53 @@
+"""By what a device is known again: marks in its requests, stable over its restarts.
+
+A device that publishes and registers, or publishes again after it has forgotten what it published, is the same device if the
+two requests share a mark.  Marks are blank separated and hold hashes, so that they are short and say nothing about anybody.
+
+Implements: RFC 5626 section 4.1 (instance ids).
+"""
+
+import re
+from functools import lru_cache
+from zlib import crc32
+
+from sip2xmpp.sip.message import Request
+
+LONGEST_REMEMBERED = 512
+"""Characters of a User-Agent whose hash is remembered."""
+
+_PLAIN_VIA = re.compile(r" ?SIP/2\.0/[A-Z]+ ([a-z0-9.-]+)(?::([1-9][0-9]*))?;[^,]*\Z")
+"""A line with one Via, host and port as they are compared."""
+
+
+def marks_of(request: Request, instance: str | None = None, document: str = "") -> str:
+    """The marks of the device that sent ``request``: its instance id, its socket, and a name from what it publishes.
+
+    The latter two count together with the User-Agent and the host that the device says it is.
+    """
+    marks = []
+    if instance:
+        marks.append(f"instance={_hash(instance)}")
+    host, port = _own_hop(request)
+    user_agent = request.user_agent
+    agent = _agent_hash(user_agent) if len(user_agent) <= LONGEST_REMEMBERED else _hash(user_agent)
+    marks.append(f"socket={host}:{port}:{agent}")
+    if document:
+        marks.append(f"document={_hash(document)}:{host}:{agent}")
+    return " ".join(marks)
+
+
+def _own_hop(request: Request) -> tuple[str, str]:
+    """Host and port (empty if none is written) of the hop that the device itself wrote; a proxy in between does not change it."""
+    if request.headers.are_single:
+        found = _PLAIN_VIA.match(request.headers.first["Via"])
+        if found is not None:
+            return found[1], found[2] or ""
+    hop = request.vias[-1]
+    return hop.host, str(hop.port or "")
+
+
+def _hash(text: str) -> str:
+    return f"{crc32(text.encode('utf-8', 'surrogateescape')):08x}"
+
+
+_agent_hash = lru_cache(maxsize=1024)(_hash)
