@@ -194,6 +194,7 @@ class Outgoing(Generic[D]):
         if self.phase is Phase.OVER:
             return
         if 200 <= response.status < 300:
+            self.refused = 0
             self._accepted(response, expires)
         elif self.phase is Phase.LEAVING:
             self._finish()
