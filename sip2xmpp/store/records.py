@@ -403,7 +403,8 @@ class Card:
 class Registrant:
     """A Jabber user who registered with one of our component domains (XEP-0100); ``sip`` is the SIP user that it proved to be.
 
-    Nobody, and so the empty string, for one who uses the gateway without a SIP account.
+    Nobody, and so the empty string, for one who uses the gateway without a SIP account.  ``proof`` is a print of the hash of
+    the password that proved it, ``added`` what the gateway added to the roster.
     """
 
     jid: str
@@ -411,6 +412,8 @@ class Registrant:
     sip: str
     since: float
     expires_at: float | None = None
+    proof: str = ""
+    added: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
