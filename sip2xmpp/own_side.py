@@ -8,9 +8,11 @@ from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
 from sip2xmpp.events.message_summary import MessageSummaryPackage
 from sip2xmpp.events.package import EventPackage, PresencePackage
+from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.statements import StatementLimits, Statements
 from sip2xmpp.presence.watcher_info import DAY, WaitingLimits, WatcherInfo
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
@@ -46,13 +48,20 @@ class OwnSide:
     presence: PresenceAgent
     packages: list[EventPackage]
     watchers: WatcherInfo
+    statements: Statements
 
 
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     """The presence agent with all that it hears."""
     addresses = Addresses(config, store)
     policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
-    feeds: list[Feed] = []
+    statements = Statements(
+        store=store,
+        clock=reactor,
+        domains=addresses.domains,
+        limits=StatementLimits(document=config.limits.body),
+    )
+    feeds: list[Feed] = [statements]
     presence = PresenceAgent(
         store=store,
         clock=reactor,
@@ -74,9 +83,24 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         clock=reactor,
         limits=WaitingLimits(kept=config.limits.waiting * DAY),
     )
-    return OwnSide(
-        addresses=addresses, policy=policy, presence=presence, packages=[mailboxes], watchers=watchers
+    watcher_information = WatcherInformation(
+        watchers, exists=addresses.exists, uri_of=lambda address: _uri_of(store, address), clock=reactor
     )
+    store.accounts.listen(lambda change: watcher_information.existence_changed(change.record.address))
+    return OwnSide(
+        addresses=addresses,
+        policy=policy,
+        presence=presence,
+        packages=[mailboxes, watcher_information],
+        watchers=watchers,
+        statements=statements,
+    )
+
+
+def _uri_of(store: Store, address: Address) -> str:
+    """The ``sip:`` URI of an address, in the spelling that was first seen."""
+    spelling = store.spellings.get(str(address))
+    return address.sip_uri(None if spelling is None else spelling.user)
 
 
 def event_packages(config: Config, view: BackEnd, own: OwnSide) -> list[EventPackage]:

@@ -22,44 +22,34 @@ Implements: RFC 3857 section 4.7.1 (the state machine of a watcher).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from hashlib import sha256
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.watcherinfo import Event, Status
 from sip2xmpp.presence.agent import PACKAGE, PresenceAgent
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Authorization, Kind, Side, Waiting
 
+__all__ = [
+    "DAY",
+    "PACKAGE",
+    "Event",
+    "Status",
+    "WaitingLimits",
+    "WatcherInfo",
+    "WatcherRow",
+    "row_id",
+    "waiting_key",
+]
+
 DAY = 86_400.0
 LOGGED_IN_A_ROW = 20
 """So many who ask are named in the log before only their number is told, for ``LOG_INTERVAL`` seconds."""
 LOG_INTERVAL = 60.0
-
-
-class Status(Enum):
-    """Where a watcher stands."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    WAITING = "waiting"
-    TERMINATED = "terminated"
-
-
-class Event(Enum):
-    """What brought a watcher where it stands."""
-
-    SUBSCRIBE = "subscribe"
-    APPROVED = "approved"
-    DEACTIVATED = "deactivated"
-    PROBATION = "probation"
-    REJECTED = "rejected"
-    TIMEOUT = "timeout"
-    GIVEUP = "giveup"
-    NORESOURCE = "noresource"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
