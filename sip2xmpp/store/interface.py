@@ -21,6 +21,7 @@ from sip2xmpp.store.records import (
     Binding,
     Card,
     DialogRecord,
+    Observation,
     Publication,
     Registrant,
     Secret,
@@ -111,6 +112,7 @@ class Store(Protocol):
     waiting: Table[Waiting]
     cards: Table[Card]
     registrants: Table[Registrant]
+    observations: Table[Observation]
 
     def after_commit(self, call: Told) -> None:
         """``call(None)`` once every change made so far survives the death of the process.

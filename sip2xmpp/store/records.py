@@ -204,7 +204,8 @@ class Binding:
 
     ``reg_id`` is 0 unless it is one of several flows of its device (RFC 5626).  ``event`` is what happened to it last, in the
     words of RFC 3680.  ``source`` are the marks by which the device is known again when it publishes.  ``direct``: the device
-    itself is at the other end of ``flow``.  ``gruu``: it knows what a GRUU is.
+    itself is at the other end of ``flow``.  ``gruu``: it knows what a GRUU is.  ``registrar`` is empty for who registered
+    here, and else the URI of the registrar that told us of it: it is where requests for this contact go.
     """
 
     aor: Address
@@ -225,6 +226,7 @@ class Binding:
     source: str = ""
     direct: bool = False
     gruu: bool = False
+    registrar: Common = ""
 
     @property
     def key(self) -> str:
@@ -331,6 +333,31 @@ class Statement:
     @property
     def key(self) -> str:
         return f"{self.presentity} {self.source}"
+
+    @property
+    def group(self) -> str:
+        return str(self.presentity)
+
+
+@frozen_record
+class Observation:
+    """What a registered phone said when it was asked, until the phone or its subscription is gone.
+
+    ``binding`` is the key of its binding; ``document`` is one of ``package``, PIDF for presence.  ``changed_at`` is when its
+    content last changed.
+    """
+
+    presentity: Address
+    package: Common
+    binding: str
+    user_agent: Common
+    document: bytes
+    changed_at: float
+    expires_at: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.package} {self.binding}"
 
     @property
     def group(self) -> str:

@@ -35,6 +35,7 @@ from sip2xmpp.store.records import (
     Card,
     Common,
     DialogRecord,
+    Observation,
     Publication,
     Registrant,
     Secret,
@@ -231,6 +232,7 @@ LAYOUTS: dict[str, Layout[Any]] = {
         Layout("waiting", Waiting),
         Layout("cards", Card),
         Layout("registrants", Registrant),
+        Layout("observations", Observation),
     )
 }
 

@@ -28,6 +28,7 @@ from sip2xmpp.store.records import (
     Binding,
     Card,
     DialogRecord,
+    Observation,
     Publication,
     Registrant,
     Secret,
@@ -213,6 +214,7 @@ class Tables:
         self.waiting: Table[Waiting] = table("waiting")
         self.cards: Table[Card] = table("cards")
         self.registrants: Table[Registrant] = table("registrants")
+        self.observations: Table[Observation] = table("observations")
 
     def after_commit(self, call: Told) -> None:
         """As in ``Store``; each engine has its own."""
