@@ -23,10 +23,10 @@ from sip2xmpp.events.gate import Gate
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
 from sip2xmpp.events.publication import PublicationLimits, Publications
 from sip2xmpp.events.registered import RegisteredUsers
-from sip2xmpp.events.registrar import Registrar, RegistrationLimits
+from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.keys import host_port
-from sip2xmpp.own_side import event_packages, own_side
+from sip2xmpp.own_side import OwnSide, event_packages, own_side
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
@@ -125,7 +125,11 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         clock=reactor,
     )
     transports = Transports(
-        reactor, tls=_tls(config), connections=config.limits.connections, permits=_permits(config)
+        reactor,
+        tls=_tls(config),
+        connections=config.limits.connections,
+        idle=config.limits.max_expires + 60.0,
+        permits=_permits(config),
     )
     agent = UserAgent(
         transports=transports,
@@ -208,17 +212,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             ),
             tells=tells,
         ),
-        registrations=Registrar(
-            store=store,
-            clock=reactor,
-            exists=addresses.exists,
-            address_of_uri=addressing.address_of_uri,
-            limits=RegistrationLimits(
-                default_expires=limits.default_expires,
-                min_expires=limits.min_expires,
-                max_expires=limits.max_expires,
-            ),
-        ),
+        registrations=_registrar(config, store, reactor, own, addressing, agent, transports),
         notifications=remote,
         messages=side.messages if side is not None else registered,
         proxy=proxy,
@@ -228,7 +222,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             *dict.fromkeys(media for package in packages for media in package.accepts),
             *(ACCEPTED.split(", ") if side is not None else ()),
         ],
-        supported=["path"],
+        supported=["path", "outbound", "gruu"],
         allow_events=notifier.allow_events.split(", "),
     )
     agent.look_first(gate)
@@ -243,6 +237,42 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         pace=pace,
         xmpp=side,
     )
+
+
+def _registrar(
+    config: Config,
+    store: Store,
+    reactor: Any,
+    own: OwnSide,
+    addressing: Addressing,
+    agent: UserAgent,
+    transports: Transports,
+) -> Registrar:
+    """The registrar, told of every connection that ends."""
+    limits, rules = config.limits, config.registrar
+    registrar = Registrar(
+        store=store,
+        clock=reactor,
+        exists=own.addresses.exists,
+        address_of_uri=addressing.address_of_uri,
+        limits=RegistrationLimits(
+            default_expires=limits.default_expires,
+            min_expires=limits.min_expires,
+            max_expires=limits.max_expires,
+            contacts=rules.contacts,
+            one_per_instance=rules.one_per_instance,
+        ),
+        flows=FlowRules(
+            bound=rules.lost_connection == "unregister",
+            grace=rules.restart_grace,
+            timer=rules.flow_timer,
+            gruu=rules.gruu,
+        ),
+        limit_silence=transports.limit_silence,
+    )
+    agent.tell_lost(registrar.lost)
+    registrar.restore()
+    return registrar
 
 
 def _next_hop(directory: Directory, domain: str) -> SipUri | None:

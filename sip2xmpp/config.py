@@ -27,6 +27,7 @@ from sip2xmpp.settings import (
     LimitsConfig,
     LogConfig,
     PresenceConfig,
+    RegistrarConfig,
     SipConfig,
     XmppConfig,
 )
@@ -45,6 +46,7 @@ _TABLES: Mapping[str, type] = {
     "sip": SipConfig,
     "xmpp": XmppConfig,
     "presence": PresenceConfig,
+    "registrar": RegistrarConfig,
     "dns": DnsConfig,
     "http": HttpConfig,
     "log": LogConfig,

@@ -16,6 +16,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+from sip2xmpp.address import address_from_jid
 from sip2xmpp.errors import BadAddress, BadMessage
 from sip2xmpp.preparation import fold_domain
 from sip2xmpp.sip.flow import HostPort, Transport
@@ -142,6 +143,13 @@ def whole(least: int, most: int) -> Check[int]:
     return check
 
 
+def switch(value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Wrong(f"true or false is expected, not {_named(value)}")
+    return value
+
+
 def number(least: float, most: float) -> Check[float]:
     """A number between two bounds, both allowed."""
 
@@ -224,6 +232,17 @@ def sip_uri(value: object) -> str:
         return str(SipUri.parse(text(value)))
     except BadMessage as error:
         raise Wrong(f'"{value}" is not a sip: URI: {error}') from None
+
+
+def jid(value: object) -> str:
+    """The bare JID of a user."""
+    try:
+        address, resource = address_from_jid(text(value))
+    except BadAddress as error:
+        raise Wrong(f'"{value}" is not a JID: {error}') from None
+    if not address.local or resource:
+        raise Wrong(f'"{value}" is not the bare JID of a user, as in admin@jabber.example')
+    return address.jid()
 
 
 def optional(check: Check[T]) -> Check[T | None]:

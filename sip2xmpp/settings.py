@@ -13,6 +13,8 @@ from typing import Any
 
 from twisted.logger import LogLevel
 
+from sip2xmpp.address import Address
+from sip2xmpp.errors import BadAddress
 from sip2xmpp.events.renderings import QUIRKS
 from sip2xmpp.keys import (
     Listener,
@@ -21,6 +23,7 @@ from sip2xmpp.keys import (
     choice,
     domain,
     host_port,
+    jid,
     key,
     listener,
     many,
@@ -30,6 +33,7 @@ from sip2xmpp.keys import (
     one_of,
     optional,
     sip_uri,
+    switch,
     table,
     text,
     whole,
@@ -74,6 +78,13 @@ def _state(value: object) -> str:
 
 def _path(value: object) -> Path | None:
     return Path(text(value)) if value != "" else None
+
+
+def _identity(value: object) -> Address:
+    try:
+        return Address.parse(text(value))
+    except BadAddress as error:
+        raise Wrong(f'"{value}" is not an address: {error}') from None
 
 
 def _leg(value: object) -> str:
@@ -137,6 +148,7 @@ class XmppConfig:
     gateway_domain: str | None = key(optional(domain), None)
     allowed_domains: tuple[str, ...] = key(many(domain), ())
     message_type: MessageType = key(choice(MessageType), MessageType.CHAT)
+    operators: tuple[str, ...] = key(many(jid), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +159,21 @@ class PresenceConfig:
     profile: Profile = key(one_of({"interop": INTEROP, "rfc": RFC}), INTEROP)
     quirks: tuple[str, ...] = key(many(one_of({name: name for name in QUIRKS})), ())
     domains: Mapping[str, Handling] = key(mapping(domain, one_of(_HANDLINGS)), NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrarConfig:
+    """``[registrar]``: ``debounce``, ``restart_grace`` and ``flow_timer`` are seconds."""
+
+    presence: bool = key(switch, True)
+    debounce: float = key(number(0.0, 60.0), 0.0)
+    lost_connection: str = key(one_of({"unregister": "unregister", "keep": "keep"}), "unregister")
+    restart_grace: int = key(whole(0, 86_400), 150)
+    flow_timer: int = key(whole(0, 3_600), 0)
+    one_per_instance: bool = key(switch, True)
+    gruu: bool = key(switch, True)
+    contacts: int = key(whole(1, 1_000), 20)
+    watchers: tuple[Address, ...] = key(many(_identity), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +224,7 @@ class Config:
     gateway: GatewayConfig
     sip: SipConfig
     presence: PresenceConfig
+    registrar: RegistrarConfig
     dns: DnsConfig
     log: LogConfig
     limits: LimitsConfig

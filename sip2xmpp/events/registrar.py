@@ -1,13 +1,19 @@
-"""The registrar: REGISTER requests of our users.
+"""The registrar: REGISTER requests of our users, and the end of bindings that nobody ends.
 
 Many clients subscribe and publish only after they have registered.  Bindings are rows of the store; one REGISTER is
-one change, worked out completely before anything is written, and answered when it is durable.  ``changes_of`` is that
-working out, a pure function over the bindings there are.
+one change, worked out completely (``events.bindings``) before anything is written, and answered when it is durable.
 
-Implements: RFC 3261 section 10.3; RFC 3327 (Path); RFC 5626 section 6 (one binding an instance and reg-id).
+A binding ends by REGISTER, by time, by an operator, or with the connection that it was made over: who was reached only
+by that cannot be reached any more.  Whatever ends it, the row says why and is removed, and everybody else learns of it
+from the store: there is no way to lose a binding that presence does not hear of.  No connection survives a restart of this
+process, but phones come back within a while, so after one such bindings are shortened to ``grace`` seconds and not ended:
+longer than the 120 seconds in which a phone must look after its connection, and 30 more in which it opens another.
+
+Implements: RFC 3261 section 10.3; RFC 3327 section 5.3 (Path); RFC 5626 sections 6 and 4.4 (flows end, Flow-Timer);
+RFC 5627 section 5.1 (public GRUU).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from email.utils import formatdate
 from math import ceil
@@ -17,46 +23,49 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import BadAddress, BadMessage, IntervalTooBrief, Refused, TooMany
-from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.sip.grammar import format_params
-from sip2xmpp.sip.headers import NameAddr, seconds
-from sip2xmpp.sip.message import STAR, Request
+from sip2xmpp.documents.reginfo import ContactEvent
+from sip2xmpp.errors import BadAddress, IntervalTooBrief, TooMany
+from sip2xmpp.events.bindings import (
+    Changes,
+    FirstHopLacksOutbound,
+    OutOfOrder,
+    RegistrationLimits,
+    changes_of,
+)
+from sip2xmpp.events.lifetimes import too_brief
+from sip2xmpp.sip.flow import UDP, Flow, Transport
+from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
-from sip2xmpp.sip.uri import SipUri, equivalent
-from sip2xmpp.store.interface import Store
+from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Binding
 
+__all__ = ["FlowRules", "Registrar", "RegistrationLimits"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrationLimits:
-    """Lifetimes in seconds, and how many contacts one address of record may have."""
-
-    default_expires: int = 3600
-    min_expires: int = 60
-    max_expires: int = 7200
-    contacts: int = 20
-
+PATIENCE = 15.0
+"""Seconds that a keep-alive may be late (RFC 5626, section 4.4: the server waits longer than it says)."""
 
 DEFAULT_LIMITS = RegistrationLimits()
 
 
-class OutOfOrder(Refused):
-    """A REGISTER that was overtaken by a later one of the same client."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What one REGISTER does: bindings that go or are replaced, bindings that come."""
+class FlowRules:
+    """What becomes of a binding whose connection ends.
 
-    gone: tuple[Binding, ...] = ()
-    new: tuple[Binding, ...] = ()
+    ``bound``: it ends with it.  ``grace``: seconds that it stays after a restart of this process.  ``timer``: seconds within
+    which a client has to send a keep-alive on its connection, 0 if none is asked for.  ``gruu``: GRUUs are given out.
+    """
+
+    bound: bool = True
+    grace: float = 150.0
+    timer: int = 0
+    gruu: bool = True
 
 
 class Registrar:
     """Bindings of our users.  Requests arrive proved: ``sender`` is who the credentials belong to.
 
-    ``exists(aor)`` says whether we serve an address; ``address_of_uri`` undoes encapsulation.
+    ``exists(aor)`` says whether we serve an address; ``address_of_uri`` undoes encapsulation; ``limit_silence(flow,
+    seconds)`` has a connection closed when nothing comes over it for so long.
     """
 
     log = Logger()
@@ -69,12 +78,19 @@ class Registrar:
         exists: Callable[[Address], bool],
         address_of_uri: Callable[[str], Address],
         limits: RegistrationLimits = DEFAULT_LIMITS,
+        flows: FlowRules | None = None,
+        limit_silence: Callable[[Flow, float], None] = lambda *_: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._exists = exists
         self._address_of_uri = address_of_uri
         self._limits = limits
+        self._flows = flows or FlowRules()
+        self._limit_silence = limit_silence
+        self._over: dict[int, dict[str, None]] = {}
+        self._connections: dict[str, int] = {}
+        store.bindings.listen(self._changed)
 
     def register_received(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
         """Answer a REGISTER of ``sender`` in the order of RFC 3261, section 10.3."""
@@ -90,6 +106,47 @@ class Registrar:
         else:
             self._register(transaction, request, aor)
 
+    def restore(self) -> None:
+        """Give the bindings of an earlier run whose connections are gone a while; to be called once, before requests are served."""
+        if not self._flows.bound:
+            return
+        end = self._clock.seconds() + self._flows.grace
+        for binding in list(self._store.bindings.all()):
+            if not _depends_on_connection(binding) or binding.expires_at <= end:
+                continue
+            if self._flows.grace > 0:
+                self._store.bindings.put(replace(binding, expires_at=end, event=ContactEvent.SHORTENED.value))
+            else:
+                self.end(binding)
+
+    def lost(self, flow: Flow) -> None:
+        """A connection is gone, and with it whoever could be reached only over it."""
+        for key in tuple(self._over.get(flow.connection or 0, ())):
+            binding = self._store.bindings.get(key)
+            if binding is not None and self._flows.bound:
+                self.log.debug("{aor} has lost its connection from {peer}", aor=binding.aor, peer=flow.peer)
+                self.end(binding)
+
+    def end(self, binding: Binding, event: ContactEvent = ContactEvent.DEACTIVATED) -> None:
+        """End a binding of which its client says nothing; the ``event`` tells it what to do about it."""
+        self._store.bindings.put(replace(binding, event=event.value))
+
+    def _changed(self, change: Change[Binding]) -> None:
+        binding = change.record
+        if change.kind is not ChangeKind.PUT:
+            self._forget_connection(binding.key)
+        elif not ContactEvent(binding.event).keeps:
+            # by ourselves, or by the operator's command
+            self._store.bindings.remove(binding.key)
+
+    def _forget_connection(self, key: str) -> None:
+        number = self._connections.pop(key, None)
+        if number is not None:
+            keys = self._over[number]
+            del keys[key]
+            if not keys:
+                del self._over[number]
+
     def _register(self, transaction: ServerTransaction, request: Request, aor: Address) -> None:
         live = self._store.bindings.select(str(aor))
         try:
@@ -100,140 +157,88 @@ class Registrar:
             transaction.reply(403, str(many))
         except OutOfOrder as late:
             transaction.reply(500, str(late))
+        except FirstHopLacksOutbound as lacks:
+            transaction.reply(439, str(lacks))
         else:
             self._make(transaction, request, aor, changes)
 
     def _make(self, transaction: ServerTransaction, request: Request, aor: Address, changes: Changes) -> None:
         table = self._store.bindings
         kept = {binding.key for binding in changes.new}
+        ties = {binding.key: self._connections.get(binding.key) for binding in changes.gone}
+        for binding in changes.new:
+            table.put(binding)
+            if binding.direct and request.flow is not None:
+                self._tie(binding.key, request.flow.connection)
         for binding in changes.gone:
             if binding.key not in kept:
                 table.remove(binding.key)
-        for binding in changes.new:
-            table.put(binding)
         if not (changes.gone or changes.new):
-            self._accept(transaction, request, aor)
+            self._accept(transaction, request, aor, changes)
             return
         self._store.committed().addCallbacks(
-            lambda _: self._accept(transaction, request, aor),
-            lambda failure: self._not_stored(transaction, changes, failure),
+            lambda _: self._accept(transaction, request, aor, changes),
+            lambda failure: self._not_stored(transaction, changes, ties, failure),
         ).addErrback(lambda failure: self.log.failure("a REGISTER was not answered", failure))
 
-    def _accept(self, transaction: ServerTransaction, request: Request, aor: Address) -> None:
+    def _tie(self, key: str, connection: int | None) -> None:
+        """Remember over which connection the device of a binding is reached; None: over none, or any."""
+        self._forget_connection(key)
+        if connection is not None:
+            self._connections[key] = connection
+            self._over.setdefault(connection, {})[key] = None
+
+    def _accept(
+        self, transaction: ServerTransaction, request: Request, aor: Address, changes: Changes
+    ) -> None:
         now = self._clock.seconds()
+        supported = {option.lower() for option in request.supported}
+        with_gruu = self._flows.gruu and "gruu" in supported
         headers = [
-            ("Contact", f"<{binding.contact}>{binding.params};expires={ceil(binding.expires_at - now)}")
+            (
+                "Contact",
+                f"<{binding.contact}>{binding.params};expires={ceil(binding.expires_at - now)}"
+                + (f';pub-gruu="{public_gruu(binding)}"' if with_gruu and binding.instance else ""),
+            )
             for binding in self._store.bindings.select(str(aor))
         ]
-        if "path" in (option.lower() for option in request.supported):
+        if "path" in supported:
             headers += [("Path", hop) for hop in request.headers.all("Path")]
+        if changes.outbound:
+            headers.append(("Require", "outbound"))
+            headers += self._flow_timer(request.flow, changes)
+        headers.append(("Supported", "path, outbound, gruu"))
         headers.append(("Date", formatdate(now, usegmt=True)))
         transaction.reply(200, headers=headers)
 
-    def _not_stored(self, transaction: ServerTransaction, changes: Changes, failure: Failure) -> None:
+    def _flow_timer(self, flow: Flow | None, changes: Changes) -> list[tuple[str, str]]:
+        """Have the client say that it is alive, and believe that it is not if it does not."""
+        timer = self._flows.timer
+        if not timer or flow is None or flow.transport is UDP or not any(b.direct for b in changes.new):
+            return []
+        self._limit_silence(flow, timer + PATIENCE)
+        return [("Flow-Timer", str(timer))]
+
+    def _not_stored(
+        self,
+        transaction: ServerTransaction,
+        changes: Changes,
+        ties: Mapping[str, int | None],
+        failure: Failure,
+    ) -> None:
         self.log.failure("a registration could not be stored", failure)
         for binding in changes.new:
             self._store.bindings.remove(binding.key)
         for binding in changes.gone:
             self._store.bindings.put(binding)
+            self._tie(binding.key, ties[binding.key])
         transaction.reply(500)
 
 
-def changes_of(
-    request: Request, aor: Address, live: Sequence[Binding], now: float, limits: RegistrationLimits
-) -> Changes:
-    """What ``request`` does to the ``live`` bindings of ``aor``: all of it or, when this raises, nothing.
-
-    Raises ``BadMessage``, ``IntervalTooBrief``, ``OutOfOrder`` or ``TooMany``.
-    """
-    contacts = request.contacts
-    if contacts is STAR:
-        if request.expires != 0:
-            raise BadMessage("Contact: * is for Expires: 0 only")
-        for binding in live:
-            _check_order(request, binding)
-        return Changes(gone=tuple(live))
-    if len(contacts) > limits.contacts + len(live):
-        raise TooMany("Too Many Contacts")
-    gone: dict[str, Binding] = {}
-    new: list[Binding] = []
-    for contact in contacts:
-        expires = _lifetime(request, contact, limits)
-        olds = [old for old in live if old.key not in gone and _is_same(old, contact)]
-        for old in olds:
-            _check_order(request, old)
-            gone[old.key] = old
-        if expires:
-            since = olds[0].registered_at if olds else now
-            new.append(_binding(request, aor, contact, registered_at=since, expires_at=now + expires))
-    if len(live) - len(gone) + len(new) > limits.contacts and len(new) > len(gone):
-        raise TooMany("Too Many Contacts")
-    return Changes(gone=tuple(gone.values()), new=tuple(new))
+def public_gruu(binding: Binding) -> str:
+    """The URI that reaches the device of ``binding``, as long as it is registered anywhere, and no other."""
+    return binding.aor.sip_uri(gr=binding.instance.strip("<>"))
 
 
-def _lifetime(request: Request, contact: NameAddr, limits: RegistrationLimits) -> int:
-    """Seconds granted to one contact; 0 removes it."""
-    asked = seconds(contact.param("expires"))
-    return granted(
-        request.expires if asked is None else asked,
-        default=limits.default_expires,
-        least=limits.min_expires,
-        most=limits.max_expires,
-    )
-
-
-def _check_order(request: Request, binding: Binding) -> None:
-    """A client's requests count up; one that does not was overtaken (RFC 3261, section 10.3, step 7)."""
-    if request.call_id == binding.call_id and request.cseq.number <= binding.cseq:
-        raise OutOfOrder("CSeq out of order")
-
-
-def _is_same(binding: Binding, contact: NameAddr) -> bool:
-    """Whether ``contact`` is the one of ``binding``: the same device, or an equivalent URI.
-
-    A device that comes back after a restart with another port has the same instance id; without this rule its
-    ghost would stay until it expires.
-    """
-    instance = contact.param("+sip.instance")
-    if instance and binding.instance:
-        return instance == binding.instance and _reg_id(contact) == binding.reg_id
-    if contact.uri == binding.contact:
-        return True
-    try:
-        return equivalent(SipUri.parse(contact.uri), SipUri.parse(binding.contact))
-    except BadMessage:
-        return False
-
-
-def _reg_id(contact: NameAddr) -> int:
-    return seconds(contact.param("reg-id")) or 0
-
-
-def _binding(
-    request: Request, aor: Address, contact: NameAddr, *, registered_at: float, expires_at: float
-) -> Binding:
-    stated = replace(contact, params=tuple(p for p in contact.params if p[0].lower() != "expires"))
-    return Binding(
-        aor=aor,
-        contact=contact.uri,
-        params=format_params(stated.params),
-        q=_q(contact),
-        call_id=request.call_id,
-        cseq=request.cseq.number,
-        path=tuple(request.headers.all("Path")),
-        flow=request.flow.to_text() if request.flow is not None else "",
-        user_agent=request.user_agent,
-        instance=contact.param("+sip.instance") or "",
-        reg_id=_reg_id(contact),
-        registered_at=registered_at,
-        expires_at=expires_at,
-    )
-
-
-def _q(contact: NameAddr) -> float:
-    """The preference, 0.0 to 1.0; 1.0 where none is stated, or nonsense."""
-    try:
-        q = float(contact.param("q") or 1.0)
-    except ValueError:
-        return 1.0
-    return q if 0.0 <= q <= 1.0 else 1.0
+def _depends_on_connection(binding: Binding) -> bool:
+    return binding.direct and binding.flow.partition(" ")[0] in (Transport.TCP.value, Transport.TLS.value)

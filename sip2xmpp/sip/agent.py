@@ -91,6 +91,7 @@ class UserAgent:
         self.wheel = TimerWheel(clock)
         self._users: dict[str, MethodUser] = {}
         self._first_look: FirstLook | None = None
+        self._mourners: list[Callable[[Flow], None]] = []
         self._announced: dict[str, list[str]] = {"Accept": [], "Supported": [], "Allow-Events": []}
         self._clients = ClientTransactions(transports, self.wheel, timers, rng)
         self._servers = ServerTransactions(transports, self.wheel, timers, rng, unanswered_limit, server_name)
@@ -121,6 +122,10 @@ class UserAgent:
     def look_first(self, first_look: FirstLook) -> None:
         """Let ``first_look`` see every new request but ACK, CANCEL and INVITE before anything is decided about it."""
         self._first_look = first_look
+
+    def tell_lost(self, lost: Callable[[Flow], None]) -> None:
+        """Call ``lost`` with the flow of each stream that has ended."""
+        self._mourners.append(lost)
 
     def announce(
         self,
@@ -179,6 +184,8 @@ class UserAgent:
     def lost(self, flow: Flow) -> None:
         """A stream has ended."""
         self._clients.lost(flow)
+        for lost in self._mourners:
+            lost(flow)
 
     def _request_received(self, request: Request, flow: Flow) -> None:
         method = request.method

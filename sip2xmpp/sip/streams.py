@@ -25,7 +25,7 @@ from sip2xmpp.errors import BadMessage, ConfigError, TransportFailed
 from sip2xmpp.sip.counters import Counters
 from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
 from sip2xmpp.sip.layer import TransportUser
-from sip2xmpp.sip.tcp import CONNECT, Connection
+from sip2xmpp.sip.tcp import CONNECT, IDLE, Connection
 from sip2xmpp.sip.timers import TimerWheel
 from sip2xmpp.sip.tls import Tls
 
@@ -52,7 +52,8 @@ Way = tuple[Transport, HostPort, str]
 class Streams:
     """The connections; ``tls`` is what TLS needs, or None where it is not spoken.
 
-    ``stirred`` is called when a peer sends more than is taken from it at once.
+    ``stirred`` is called when a peer sends more than is taken from it at once; ``idle`` are the seconds of silence after which a
+    connection is closed.
     """
 
     log = Logger()
@@ -65,9 +66,11 @@ class Streams:
         tls: Tls | None,
         *,
         limit: int = LIMIT,
+        idle: float = IDLE,
         stirred: Callable[[], None] = lambda: None,
     ) -> None:
         self.stirred = stirred
+        self.idle = idle
         self._reactor = reactor
         self._user = user
         self._counters = counters
@@ -137,6 +140,12 @@ class Streams:
             self._opening[way] = [answer]
             self._connect(way)
         return answer
+
+    def limit_silence(self, flow: Flow, seconds: float) -> None:
+        """Close the connection of ``flow`` when nothing comes or goes over it for so long."""
+        connection = self._connections.get(flow.connection or 0)
+        if connection is not None:
+            connection.limit_silence(seconds)
 
     def close(self) -> "Deferred[None]":
         """Stop accepting and close every connection; fires when all are closed."""

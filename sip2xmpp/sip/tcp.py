@@ -29,8 +29,8 @@ CONNECT: Final = 5.0
 """Seconds in which a connection that we open must be up, and as long again for its TLS handshake."""
 FIRST_WORD: Final = 15.0
 """Seconds in which a new connection must have brought a whole message, TLS handshake included."""
-IDLE: Final = 3_660.0
-"""Seconds of silence before a connection is closed: longer than a registration, which may need it to the end."""
+IDLE: Final = 7_260.0
+"""Seconds of silence before a connection is closed, if nobody says otherwise: longer than a registration, which may need it to the end."""
 CHOKED: Final = 32.0
 """Seconds that a peer may leave its octets unread."""
 PLENTY: Final = 16_384
@@ -45,6 +45,7 @@ class ConnectionOwner(Protocol):
     """What a connection tells, and to whom."""
 
     wheel: TimerWheel
+    idle: float
 
     def opened(self, connection: "Connection") -> None:
         """It is ready to carry messages."""
@@ -86,6 +87,8 @@ class Connection(StreamProtocol):
         self._unsent = 0
         self._closing = False
         self._greeted = way is not None
+        self._promised: float | None = None
+        self._heard = 0.0
         self._why = ""
         self.number = number
         self.way = way
@@ -128,6 +131,12 @@ class Connection(StreamProtocol):
         self._tcp.unregisterProducer()
         self._tcp.loseConnection()
 
+    def limit_silence(self, seconds: float) -> None:
+        """The peer has promised to send something more often than this: without a word for so long it is gone."""
+        if self.is_usable:
+            self._promised = seconds
+            self._restart_timer(seconds)
+
     def abort(self, why: str) -> None:
         """Close now."""
         self._abort(why)
@@ -154,7 +163,7 @@ class Connection(StreamProtocol):
         self._open()
 
     def dataReceived(self, data: bytes) -> None:
-        self.last_used = self._owner.wheel.now()
+        self.last_used = self._heard = self._owner.wheel.now()
         flow = self.flow
         if flow is None or self._closing:
             return
@@ -232,10 +241,15 @@ class Connection(StreamProtocol):
             self._abort("nothing was said")
         elif self._closing:
             self._abort("the peer does not hang up")
-        elif now - self.last_used >= IDLE:
+        elif self._promised is not None and now - self._heard >= self._promised:
+            self._abort("the peer no longer says that it is there")
+        elif now - self.last_used >= self._owner.idle:
             self.close()
         else:
-            self._restart_timer(self.last_used + IDLE - now)
+            ends = self.last_used + self._owner.idle
+            if self._promised is not None:
+                ends = min(ends, self._heard + self._promised)
+            self._restart_timer(ends - now)
 
     def _abort(self, why: str) -> None:
         self._closing = True

@@ -18,6 +18,7 @@ from sip2xmpp.sip.flow import UDP, Flow, HostPort, Target, Transport
 from sip2xmpp.sip.layer import TransportLayer, TransportUser
 from sip2xmpp.sip.overload import Overload
 from sip2xmpp.sip.streams import LIMIT, Streams
+from sip2xmpp.sip.tcp import IDLE
 from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.udp import UdpPort, bound_socket, local_address_toward
 
@@ -28,7 +29,7 @@ ANYWHERE: Final = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # noqa: S104 - 
 
 
 class Transports:
-    """The sockets of this process, with at most so many ``connections``.
+    """The sockets of this process, with at most so many ``connections``, each closed after ``idle`` seconds of silence.
 
     ``tls`` is what TLS needs, if it is spoken.  ``reactor`` is a real one.
     """
@@ -41,6 +42,7 @@ class Transports:
         counters: Counters | None = None,
         overload: Overload | None = None,
         connections: int = LIMIT,
+        idle: float = IDLE,
         permits: Callable[[Target], bool] | None = None,
     ) -> None:
         self.counters = counters or Counters()
@@ -51,7 +53,7 @@ class Transports:
         self._udp: dict[HostPort, UdpPort] = {}
         self._ports: list[UdpPort] = []
         self._streams = Streams(
-            reactor, self, self.counters, tls, limit=connections, stirred=self.overload.stir
+            reactor, self, self.counters, tls, limit=connections, idle=idle, stirred=self.overload.stir
         )
 
     def attach(self, user: TransportUser) -> None:
@@ -85,6 +87,10 @@ class Transports:
                 except TransportFailed as error:
                     return fail(error)
         return fail(TransportFailed(f"no UDP socket can reach {target.host}"))
+
+    def limit_silence(self, flow: Flow, seconds: float) -> None:
+        """Close the connection of ``flow`` when nothing comes over it for so long; a socket of datagrams has none."""
+        self._streams.limit_silence(flow, seconds)
 
     def sent_by(self, flow: Flow) -> HostPort:
         if flow.transport is UDP:

@@ -11,7 +11,7 @@ from sip2xmpp.documents import pidf
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.publication import PublicationLimits, Publications
-from sip2xmpp.events.registrar import Registrar, RegistrationLimits
+from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Handling, Policy
@@ -65,6 +65,7 @@ class Gateway:
         subscriptions: SubscriptionLimits | None = None,
         publications: PublicationLimits | None = None,
         registrations: RegistrationLimits | None = None,
+        flows: FlowRules | None = None,
         store: MemoryStore | None = None,
         transports: tuple[Transport, ...] = (Transport.UDP, Transport.TCP),
         credentials: Credentials | None = None,
@@ -118,7 +119,10 @@ class Gateway:
             exists=users,
             address_of_uri=address_from_sip,
             limits=registrations or RegistrationLimits(),
+            flows=flows,
         )
+        self.agent.tell_lost(self.registrar.lost)
+        self.registrar.restore()
         self.agent.serve("SUBSCRIBE", Method(self._subscribe))
         self.agent.serve("PUBLISH", Method(self._publish))
         self.agent.serve("REGISTER", Method(self._register))

@@ -36,13 +36,14 @@ class Desk:
         headers: str = "",
         cseq: int | None = None,
         to: str = f"<{ALICE}>",
+        via: str = "",
     ) -> Exchange:
         self.cseq = self.cseq + 1 if cseq is None else cseq
         lines = "".join(f"Contact: {contact}\r\n" for contact in contacts)
         if expires is not None:
             lines += f"Expires: {expires}\r\n"
         exchange = self.phone.request(
-            "REGISTER", DOMAIN, to=to, call_id=self.call_id, cseq=self.cseq, headers=lines + headers
+            "REGISTER", DOMAIN, to=to, call_id=self.call_id, cseq=self.cseq, headers=lines + headers, via=via
         )
         self.network.drive(0.2)
         return exchange
@@ -201,13 +202,72 @@ def test_a_device_that_comes_back_with_another_port_leaves_no_ghost(
     assert again.contacts == ["sip:a@192.0.2.10:2222"] and INSTANCE in exchange.responses[0]["Contact"]
 
 
+OUTBOUND = "Supported: path, outbound\r\n"
+
+
 def test_two_flows_of_one_device_are_two_bindings(desk: Desk) -> None:
-    desk.register(
+    for number in (1, 2):
+        contact = f"<sip:a@192.0.2.10:1111>;{INSTANCE};reg-id={number}"
+        exchange = desk.register(contact, expires=600, headers=OUTBOUND)
+        assert exchange.status == 200 and exchange.responses[0]["Require"] == "outbound"
+    assert [binding.reg_id for binding in desk.bindings] == [1, 2]
+    desk.register(f"<sip:a@192.0.2.10:3333>;{INSTANCE};reg-id=2", expires=600, headers=OUTBOUND)
+    assert desk.contacts == ["sip:a@192.0.2.10:1111", "sip:a@192.0.2.10:3333"]
+
+
+def test_a_flow_number_means_nothing_without_outbound_or_without_a_device(desk: Desk) -> None:
+    assert "Require" not in desk.register(f"<sip:a@192.0.2.10>;{INSTANCE};reg-id=1", expires=600).responses[0]
+    exchange = desk.register("<sip:b@192.0.2.10>;reg-id=1", expires=600, headers=OUTBOUND)
+    assert "Require" not in exchange.responses[0]
+    assert [binding.reg_id for binding in desk.bindings] == [0, 0]
+
+
+def test_several_flows_in_one_request_are_400(desk: Desk) -> None:
+    exchange = desk.register(
         f"<sip:a@192.0.2.10:1111>;{INSTANCE};reg-id=1",
         f"<sip:a@192.0.2.10:2222>;{INSTANCE};reg-id=2",
         expires=600,
+        headers=OUTBOUND,
     )
-    assert [binding.reg_id for binding in desk.bindings] == [1, 2]
+    assert exchange.status == 400 and desk.bindings == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("", 439), ("Path: <sip:p.example.org;lr>\r\n", 439), ("Path: <sip:p.example.org;lr;ob>\r\n", 200)],
+)
+def test_outbound_needs_a_first_hop_that_speaks_it(desk: Desk, path: str, status: int) -> None:
+    exchange = desk.register(
+        f"<sip:a@192.0.2.10>;{INSTANCE};reg-id=1",
+        expires=600,
+        headers=OUTBOUND + path,
+        via="Via: SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bKclient\r\n",
+    )
+    assert exchange.status == status
+
+
+def test_a_device_that_asks_for_it_gets_a_uri_of_its_own(desk: Desk) -> None:
+    told = desk.register(
+        f'<sip:a@192.0.2.10>;{INSTANCE};pub-gruu="sip:mallory@example.net"',
+        expires=600,
+        headers="Supported: gruu\r\n",
+    ).responses[0]
+    gruu = "sip:alice@sip.example.org;gr=urn:uuid:00000000-0000-1000-8000-000A95A0E128"
+    assert f'pub-gruu="{gruu}"' in told["Contact"] and "mallory" not in told["Contact"]
+    assert (
+        "pub-gruu" not in desk.register(f"<sip:a@192.0.2.10>;{INSTANCE}", expires=600).responses[0]["Contact"]
+    )
+
+
+def test_without_the_policy_a_device_may_have_several_contacts(network: Network) -> None:
+    desk = Desk(network, Gateway(network, registrations=RegistrationLimits(one_per_instance=False)))
+    desk.register(f"<sip:a@192.0.2.10:1111>;{INSTANCE}", expires=600)
+    desk.register(f"<sip:a@192.0.2.10:2222>;{INSTANCE}", expires=600)
+    assert len(desk.contacts) == 2
+
+
+def test_a_contact_that_is_too_long_is_refused(desk: Desk) -> None:
+    assert desk.register(f"<sip:{'a' * 3000}@192.0.2.10>", expires=600).status == 403
 
 
 def test_the_path_is_kept_and_told_to_who_understands_it(desk: Desk) -> None:

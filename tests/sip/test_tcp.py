@@ -31,6 +31,8 @@ class Wire(StringTransport):
 
 
 class Owner:
+    idle = IDLE
+
     def __init__(self, clock: Clock) -> None:
         self.wheel = TimerWheel(clock)
         self.events: list[Any] = []
@@ -106,6 +108,21 @@ def test_a_silent_connection_is_closed_in_the_end_and_a_used_one_later(
         connection.write(b"x")
     clock.advance(CHOKED + 1)
     assert wire.aborted, "the peer does not hang up either"
+
+
+def test_a_peer_that_promised_to_say_something_is_gone_when_it_does_not(
+    connection: Connection, wire: Wire, clock: Clock
+) -> None:
+    connection.dataReceived(MESSAGE)
+    connection.limit_silence(135.0)
+    for _ in range(4):
+        clock.advance(100)
+        connection.dataReceived(b"\r\n\r\n")
+    clock.advance(100)
+    connection.write(b"what we say does not count")
+    assert not wire.aborted
+    clock.advance(36)
+    assert wire.aborted
 
 
 def test_a_peer_that_does_not_read_is_not_read_from(connection: Connection, wire: Wire, clock: Clock) -> None:
