@@ -5,7 +5,7 @@ direction.  The chart decides whether an incoming subscription stanza is acted u
 the Jabber user watches, and ``XmppPresentities``'s where a SIP user does.
 
 Refused here: senders of domains that the operator does not serve, and stanzas in the name of our own component domains, which
-would be a loop.  The component's own address has no presence to share.
+would be a loop.  What is said to a component's own address is for ``GatewayContact``.
 
 Implements: RFC 6121 section 3 and appendix A; RFC 7247 section 3 (loops); RFC 8048 section 8 (one realm of trust).
 """
@@ -16,6 +16,7 @@ from functools import lru_cache
 from sip2xmpp.address import CACHE_SIZE, CACHED_LENGTH, Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.authorization import Chart, Subscription, chart_of, inbound
+from sip2xmpp.bridge.gateway_contact import GatewayContact
 from sip2xmpp.bridge.outbox import domain_of
 from sip2xmpp.bridge.presentities import XmppPresentities
 from sip2xmpp.bridge.watchers import JabberWatchers
@@ -63,7 +64,9 @@ class Contacts:
         addressing: Addressing,
         watchers: JabberWatchers,
         presentities: XmppPresentities,
+        gateway: GatewayContact | None = None,
     ) -> None:
+        self._gateway = gateway
         self._store = store
         self._realm = realm
         self._addressing = addressing
@@ -76,11 +79,17 @@ class Contacts:
         """A request while one is pending, or after an approval, is a reminder: it is acted upon again, not ignored."""
         watcher, contact = self._realm.admit(sender), self._contact(recipient)
         if not contact.local:
-            raise StanzaRefused("service-unavailable", "Subscribe to people, not to the gateway")
+            if self._gateway is None:
+                raise StanzaRefused("service-unavailable", "Subscribe to people, not to the gateway")
+            self._gateway.subscribe(watcher.jid(), contact.domain)
+            return
         self._watchers.subscribe_received(bare(sender), bare(recipient), watcher, contact)
 
     def unsubscribe(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
-        self._realm.admit(sender)
+        jabber, sip = self._realm.admit(sender), self._contact(recipient)
+        if self._gateway is not None and not sip.local:
+            self._gateway.unsubscribe(jabber.jid(), sip.domain)
+            return
         if inbound(self._chart(sender, recipient), Subscription.UNSUBSCRIBE).delivers:
             self._watchers.unsubscribe_received(bare(sender), bare(recipient))
 
@@ -90,28 +99,39 @@ class Contacts:
             self._presentities.subscribed_received(bare(recipient), bare(sender))
 
     def unsubscribed(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
-        self._realm.admit(sender)
+        jabber, sip = self._realm.admit(sender), self._contact(recipient)
+        if self._gateway is not None and not sip.local:
+            self._gateway.unsubscribed(jabber.jid(), sip.domain)
+            return
         if inbound(self._chart(sender, recipient), Subscription.UNSUBSCRIBED).delivers:
             self._presentities.unsubscribed_received(bare(recipient), bare(sender))
 
     def probe(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
-        self._realm.admit(sender)
-        if self._contact(recipient).local:
+        watcher, contact = self._realm.admit(sender), self._contact(recipient)
+        if contact.local:
             self._watchers.probe_received(bare(sender), bare(recipient), sender, stanza_id)
+        elif self._gateway is not None:
+            self._gateway.probe(sender, watcher.jid(), contact.domain, stanza_id)
 
     def available(self, sender: str, recipient: str, availability: Availability) -> None:
-        self._realm.admit(sender)
+        jabber = self._realm.admit(sender)
         contact, _, resource = sender.partition("/")
         watcher = bare(recipient)
-        if self._contact(watcher).local:
+        sip = self._contact(watcher)
+        if sip.local:
             self._presentities.available_received(watcher, contact, resource, availability)
+        elif self._gateway is not None:
+            self._gateway.available(jabber.jid(), resource, sip.domain)
 
     def unavailable(self, sender: str, recipient: str, availability: Availability) -> None:
-        self._realm.admit(sender)
+        jabber = self._realm.admit(sender)
         contact, _, resource = sender.partition("/")
         watcher = bare(recipient)
-        if self._contact(watcher).local:
+        sip = self._contact(watcher)
+        if sip.local:
             self._presentities.unavailable_received(watcher, contact, resource, availability)
+        elif self._gateway is not None:
+            self._gateway.unavailable(jabber.jid(), resource, sip.domain)
 
     def error(self, sender: str, recipient: str, error: StanzaError, *, stanza_id: str | None) -> None:
         self._presentities.error_received(bare(recipient), bare(sender), error.condition)
@@ -126,6 +146,8 @@ class Contacts:
         """A component stream is up: whatever its server knew of us is void."""
         self._presentities.link_up(domain)
         self._watchers.link_up(domain)
+        if self._gateway is not None:
+            self._gateway.link_up(domain)
 
     def link_down(self, domain: str, why: str) -> None:
         """What SIP watchers were shown stands: the XMPP server was lost, not its users."""

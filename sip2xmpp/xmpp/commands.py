@@ -19,8 +19,10 @@ from typing import Any, Final, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.words.xish.domish import Element
 
+from sip2xmpp.errors import BadInput, Refused, StorageFailed
 from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.forms import Answer, BadForm, Form, Values, read_answer
 from sip2xmpp.xmpp.reading import children
@@ -52,7 +54,8 @@ class Outcome:
 class Stage:
     """One form of a command.  ``go_on`` takes the answer to a further stage, ``finish`` to the end; one of them is there.
 
-    ``note`` is shown with the form, as an error if ``failed``.
+    ``note`` is shown with the form, as an error if ``failed``.  A step that raises ``BadInput`` or ``Refused`` has the stage
+    it came from shown again with that text; one that raises ``StanzaRefused`` or anything else ends the dialogue.
     """
 
     form: Form
@@ -211,10 +214,7 @@ class Commands:
         if isinstance(reached, Outcome):
             self._end(session)
             return _outcome(session, reached)
-        if reached.failed and session.stages:
-            # the same stage once more, with what is wrong
-            session.stages[-1] = reached
-        elif len(session.stages) < MOST_STAGES:
+        if len(session.stages) < MOST_STAGES:
             session.stages.append(reached)
         else:
             self._end(session)
@@ -222,10 +222,22 @@ class Commands:
         self._touch(session)
         return _stage(session)
 
-    def _broken(self, session: _Session, failure: Any) -> Any:
-        """A step failed: its dialogue is over, whether it refused or broke."""
-        self._end(session)
-        return failure
+    def _broken(self, session: _Session, failure: Failure) -> str | Failure:
+        session.busy = False
+        fault = failure.value
+        if isinstance(fault, StorageFailed):
+            self._end(session)
+            return _outcome(session, Outcome(note="It could not be stored: try again later", failed=True))
+        if (
+            isinstance(fault, StanzaRefused)
+            or not isinstance(fault, BadInput | Refused)
+            or not session.stages
+        ):
+            self._end(session)
+            return failure
+        session.stages[-1] = replace(session.stages[-1], note=str(fault), failed=True)
+        self._touch(session)
+        return _stage(session)
 
     def _known(self, number: str, who: str, asked: str, command: Command) -> _Session:
         self._forget_old()

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from sip2xmpp.errors import StorageFailed, TooMany
 from sip2xmpp.xmpp.commands import (
     MOST_SESSIONS,
     MOST_SESSIONS_OF_ONE,
@@ -60,12 +61,9 @@ class Greet:
         if whom == "broken":
             raise ValueError("broken")
         if whom == "taken":
-            return Stage(
-                form=(await self.begin("")).form,  # type: ignore[union-attr, arg-type]
-                go_on=self.whom,
-                note="somebody else is",
-                failed=True,
-            )
+            raise TooMany("somebody else is")
+        if whom == "unsafe":
+            raise StorageFailed("the disk is full")
         if self.door is not None:
             await self.door
 
@@ -246,10 +244,18 @@ def test_a_wrong_answer_is_shown_again_with_all_that_is_wrong(rig: Rig) -> None:
     assert rig.run("complete", session, {"tone": ["Hi"]}).get("status") == "completed"
 
 
-def test_a_stage_that_is_wrong_in_itself_does_not_count_twice(rig: Rig) -> None:
+def test_a_step_may_find_something_wrong_itself(rig: Rig) -> None:
     session = rig.begin()
     again = rig.run("next", session, {"whom": ["taken"]})
     assert note(again) == ("error", "somebody else is") and "prev" not in actions(again)[1]
+    assert again.findtext(f"{X}x/{X}field/{X}value") == "taken"
+    assert rig.run("next", session, {"whom": ["world"]}).findtext(f"{X}x/{X}title") == "How?"
+
+
+def test_what_could_not_be_stored_is_told_at_the_end(rig: Rig) -> None:
+    last = rig.run("next", rig.begin(), {"whom": ["unsafe"]})
+    assert last.get("status") == "completed" and note(last)[0] == "error"
+    assert len(rig.commands) == 0
 
 
 def test_errors_are_those_of_the_specification(rig: Rig) -> None:

@@ -1,0 +1,240 @@
+"""Jabber users who registered with the gateway, and which SIP user each of them proved to be.
+
+A registration is a stored record of a JID and one of our component domains.  Whoever gives the password of a SIP account
+may act for it by commands: the password is compared with the account's digest hash, and neither kept nor logged.  Attempts
+are few for each JID and for each account, and a name that is unknown is refused in the same words as a wrong password.
+The registration holds a print of the hash: when the password is changed, or the account is disabled or gone, it is one
+without a SIP account.
+
+Nothing else depends on a registration: contacts are added and seen without one.
+
+Implements: XEP-0077 section 3; XEP-0100 sections 4.1 to 4.3 and 6.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Collection
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.words.xish.domish import Element
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.attempts import Attempts
+from sip2xmpp.digest import Algorithm, ha1
+from sip2xmpp.errors import BadAddress
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Account, Registrant
+from sip2xmpp.xmpp import namespaces as ns
+from sip2xmpp.xmpp.iq import Question
+from sip2xmpp.xmpp.registration import (
+    PROMPT_QUERY,
+    Wanted,
+    prompted,
+    read_prompt,
+    read_registration,
+    registration_query,
+)
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
+
+MOST_REGISTRANTS: Final = 100_000
+MOST_OF_ONE: Final = 10
+"""Registrations in all, and at different domains of ours of one JID."""
+
+FAILURES: Final = 5
+FAILURE_SECONDS: Final = 600.0
+"""So many wrong passwords within so many seconds, from one JID or for one account, and no more are looked at."""
+
+CHANGES: Final = 20
+CHANGE_SECONDS: Final = 600.0
+"""So often one JID may register and unregister."""
+
+
+class Registrants:
+    """The registrations.  ``admit`` gives the bare JID of a sender, or refuses; ``domains`` are those of our SIP users.
+
+    ``joined`` and ``left`` are told of a registration that was stored and of one that was removed.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        addressing: Addressing,
+        clock: IReactorTime,
+        admit: Callable[[str], str],
+        domains: Collection[str],
+        is_jabber: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """``is_jabber`` says of a domain that it is known to speak XMPP."""
+        self._store = store
+        self._addressing = addressing
+        self._clock = clock
+        self._admit = admit
+        self._domains = frozenset(domains)
+        self._is_jabber = is_jabber
+        self._failures = Attempts(clock, most=FAILURES, seconds=FAILURE_SECONDS)
+        self._changes = Attempts(clock, most=CHANGES, seconds=CHANGE_SECONDS)
+        self.joined: Callable[[Registrant], object] = _nobody
+        self.left: Callable[[Registrant], object] = _nobody
+
+    def questions(self) -> dict[tuple[str, str, str], Question]:
+        """What is answered here."""
+        return {
+            ("get", ns.REGISTER, "query"): self._registration_asked,
+            ("set", ns.REGISTER, "query"): self._registration_set,
+            ("get", ns.GATEWAY, "query"): self._prompt_asked,
+            ("set", ns.GATEWAY, "query"): self._prompt_answered,
+        }
+
+    def get(self, jid: str, domain: str) -> Registrant | None:
+        """The registration of a bare JID at a component domain."""
+        return self._store.registrants.get(f"{jid} {domain}")
+
+    def is_known(self, jid: str) -> bool:
+        """Whether this bare JID is registered anywhere here."""
+        return bool(self._store.registrants.select(jid))
+
+    def sip_of(self, jid: str) -> Address | None:
+        """The SIP user that this bare JID proved to be, wherever it registered."""
+        for held in self._store.registrants.select(jid):
+            account = self._store.accounts.get(held.sip) if held.sip else None
+            if account is not None and not account.disabled and held.proof == _print(account):
+                return account.address
+        return None
+
+    # The form
+
+    def _registration_asked(self, iq: Element, _: Element) -> str:
+        held = self.get(self._admit(iq.attributes["from"]), _domain(iq))
+        return registration_query(None if held is None else held.sip)
+
+    def _registration_set(self, iq: Element, query: Element) -> Deferred[str]:
+        jid, domain = self._admit(iq.attributes["from"]), _domain(iq)
+        wanted = read_registration(query)
+        if not self._changes.take(jid):
+            raise StanzaRefused("resource-constraint", "Too many changes: try again later")
+        return self._remove(jid, domain) if wanted is None else self._register(jid, domain, wanted)
+
+    def _register(self, jid: str, domain: str, wanted: Wanted) -> Deferred[str]:
+        before = self.get(jid, domain)
+        account = self._proved(jid, domain, wanted, before)
+        if before is None and (
+            len(self._store.registrants) >= MOST_REGISTRANTS
+            or len(self._store.registrants.select(jid)) >= MOST_OF_ONE
+        ):
+            raise StanzaRefused("resource-constraint", "There is no room for another registration")
+        made = Registrant(
+            jid=jid,
+            domain=domain,
+            sip=str(account.address) if account is not None else "",
+            proof=_print(account) if account is not None else "",
+            since=self._clock.seconds() if before is None else before.since,
+            added=() if before is None else before.added,
+        )
+        self._store.registrants.put(made)
+        self.log.info(
+            "{jid} registers with {domain} as {sip}", jid=jid, domain=domain, sip=made.sip or "nobody"
+        )
+        return self._store.committed().addCallback(lambda _: self._then(self.joined, made))
+
+    def _remove(self, jid: str, domain: str) -> Deferred[str]:
+        held = self.get(jid, domain)
+        if held is None:
+            raise StanzaRefused("registration-required", "You are not registered here")
+        self._store.registrants.remove(held.key)
+        self.log.info("{jid} is no longer registered with {domain}", jid=jid, domain=domain)
+        return self._store.committed().addCallback(lambda _: self._then(self.left, held))
+
+    def _then(self, tell: Callable[[Registrant], object], record: Registrant) -> str:
+        """Tell of it after the answer, which is empty."""
+        self._clock.callLater(0, tell, record)
+        return ""
+
+    def _proved(self, jid: str, domain: str, wanted: Wanted, before: Registrant | None) -> Account | None:
+        """The account that the password is that of; None if none was named."""
+        if not wanted.user:
+            if wanted.password:
+                raise StanzaRefused("not-acceptable", "A password needs a SIP address")
+            return None
+        address = self._named(wanted.user, domain)
+        if not wanted.password:
+            if before is not None and before.sip == str(address) and self.sip_of(jid) == address:
+                return self._store.accounts.get(before.sip)
+            raise StanzaRefused("not-acceptable", "A SIP address needs its password")
+        if not (self._failures.possible(jid) and self._failures.possible(address)):
+            raise StanzaRefused("resource-constraint", "Too many wrong passwords: try again later")
+        account = self._store.accounts.get(str(address))
+        given = ha1(Algorithm.SHA256, address.local, address.domain, wanted.password)
+        held = account.ha1_sha256 if account is not None and not account.disabled else ""
+        if account is None or not hmac.compare_digest(given.encode(), held.encode()):
+            self._failures.count(jid)
+            self._failures.count(address)
+            self.log.info("{jid} gave a wrong password for {address}", jid=jid, address=address)
+            raise StanzaRefused("not-authorized", "No such account, or a wrong password")
+        return account
+
+    def _named(self, user: str, domain: str) -> Address:
+        """The SIP user that somebody means, who may leave out the domain where it is clear."""
+        written = user.removeprefix("sip:")
+        if "@" not in written:
+            home = domain if domain in self._domains else next(iter(self._domains), "")
+            if domain not in self._domains and len(self._domains) != 1:
+                raise StanzaRefused("not-acceptable", "Give the whole SIP address, as in bob@sip.example.org")
+            written = f"{written}@{home}"
+        try:
+            address = self._addressing.address_of_uri(f"sip:{written}", remember=False)
+        except BadAddress as fault:
+            raise StanzaRefused("not-acceptable", str(fault)) from None
+        if address.domain not in self._domains:
+            raise StanzaRefused("not-acceptable", "That is not a SIP address of this gateway")
+        return address
+
+    # The prompt
+
+    def _prompt_asked(self, iq: Element, _: Element) -> str:
+        self._admit(iq.attributes["from"])
+        _domain(iq)
+        return PROMPT_QUERY
+
+    def _prompt_answered(self, iq: Element, query: Element) -> str:
+        self._admit(iq.attributes["from"])
+        _domain(iq)
+        written = read_prompt(query)
+        scheme, colon, rest = written.partition(":")
+        if colon and scheme.lower() not in ("sip", "pres", "im") and "@" not in scheme:
+            raise StanzaRefused("not-acceptable", "A SIP address is needed, as in bob@example.com")
+        bare = rest if colon and "@" not in scheme else written
+        try:
+            address = self._addressing.address_of_uri(f"sip:{bare}", remember=False)
+            if not address.local:
+                raise StanzaRefused(
+                    "not-acceptable", "An address has a user and a domain, as in bob@example.com"
+                )
+            if self._is_jabber(address.domain):
+                raise StanzaRefused("not-acceptable", f"{address.domain} speaks XMPP: add the address itself")
+            return prompted(self._addressing.jid_of(address))
+        except BadAddress as fault:
+            raise StanzaRefused("jid-malformed", str(fault)) from None
+
+
+def _domain(iq: Element) -> str:
+    """The component domain that was asked; a contact is not registered with."""
+    asked: str = iq.attributes["to"]
+    if "@" in asked or "/" in asked:
+        raise StanzaRefused("service-unavailable")
+    return asked
+
+
+def _print(account: Account) -> str:
+    """What tells whether the password is still the one that was proved."""
+    return hashlib.sha256(f"registrant:{account.ha1_sha256}".encode()).hexdigest()[:32]
+
+
+def _nobody(_: Registrant) -> None:
+    pass
