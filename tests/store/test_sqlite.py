@@ -422,7 +422,7 @@ def test_closing_tries_once_more_what_failed_before(tmp_path):
 
 
 def test_a_damaged_file_is_a_fault_of_the_setting_and_leaves_no_timer(sqlite):
-    for number in range(300):
+    for number in range(1000):
         sqlite.store.dialogs.put(dialog(number))
     sqlite.close()
     path = Path(sqlite.url.removeprefix("sqlite:"))
