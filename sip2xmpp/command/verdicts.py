@@ -1,19 +1,25 @@
 """``sip2xmpp allow``, ``confirm``, ``block``, ``polite-block``, ``forget``, ``watchers``: who may see one of our users.
 
 Works on the state file, with the gateway running or stopped; a running gateway acts on a decision within a second:
-subscriptions that are in force become active, pending or terminated accordingly.
+subscriptions that are in force become active, pending or terminated accordingly, and who waits for one waits no more.
+
+``watchers`` lists whom the file knows: SIP users by their subscriptions, Jabber users by their authorizations, those who
+asked while nothing was decided, and those about whom something was.  Who needs a decision comes first.
 """
 
 import argparse
 import json
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, any_address, configuration, own_address
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.store.offline import offline
-from sip2xmpp.store.records import Verdict
+from sip2xmpp.presence.watcher_info import PACKAGE, Status, waiting_key
+from sip2xmpp.store.offline import OfflineStore, offline
+from sip2xmpp.store.records import Side, Verdict
 
 _HELP = {
     Handling.ALLOW: "let a watcher see a presentity",
@@ -33,7 +39,7 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_pair(parser)
     parser.set_defaults(run=forget)
     parser = subparsers.add_parser(
-        "watchers", help="list what was decided about the watchers of a presentity"
+        "watchers", help="list who watches a presentity or waits to, and what was decided"
     )
     parser.add_argument("presentity", metavar="PRESENTITY")
     parser.add_argument("--json", action="store_true", help="print a JSON array")
@@ -51,6 +57,8 @@ def decide(arguments: argparse.Namespace, handling: Handling) -> int:
     )
     with offline(config.gateway.state) as store:
         store.verdicts.put(verdict)
+        if handling is not Handling.CONFIRM:
+            store.waiting.remove(waiting_key(verdict.presentity, verdict.watcher))
     print(f"{verdict.presentity}: {handling.value} {verdict.watcher}")
     return OK
 
@@ -66,21 +74,84 @@ def forget(arguments: argparse.Namespace) -> int:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """List the decisions of one presentity, oldest first."""
+    """List the watchers of one presentity."""
     config = configuration(arguments)
     presentity = own_address(arguments.presentity, config)
-    now = time.time()
+    default = config.presence.domains.get(presentity.domain, config.presence.default)
     with offline(config.gateway.state) as store:
-        verdicts = [
-            v for v in store.verdicts.select(str(presentity)) if v.expires_at is None or v.expires_at > now
-        ]
-    rows = [(str(v.watcher), v.handling, _moment(v.decided_at)) for v in verdicts]
+        known = _known(store, presentity, default, time.time())
     if arguments.json:
-        names = ("watcher", "handling", "decided_at")
-        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
-    for watcher, handling, decided_at in () if arguments.json else rows:
-        print(f"{handling:12} {decided_at} {watcher}")
+        print(json.dumps([one.as_json() for one in known], indent=2))
+    elif known:
+        width = max(len(str(one.watcher)) for one in known)
+        for one in known:
+            print(f"{one.status or '-':8} {one.watcher!s:{width}} {one.told}")
+    else:
+        print("nobody watches or waits")
     return OK
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """What the file says about one watcher; ``status`` is empty for one who neither watches nor waits."""
+
+    watcher: Address
+    handling: str
+    decided_at: float | None = None
+    asked_at: float | None = None
+    status: str = ""
+
+    @property
+    def told(self) -> str:
+        """The row after status and address."""
+        decided = "by default" if self.decided_at is None else f"decided {_moment(self.decided_at)}"
+        asked = "" if self.asked_at is None else f", asked {_moment(self.asked_at)}"
+        return f"{self.handling} ({decided}{asked})"
+
+    def as_json(self) -> dict[str, str | None]:
+        """Moments are UTC, and null where there are none; so is the status of one who neither watches nor waits."""
+        return {
+            "watcher": str(self.watcher),
+            "status": self.status or None,
+            "handling": self.handling,
+            "decided_at": None if self.decided_at is None else _moment(self.decided_at),
+            "asked_at": None if self.asked_at is None else _moment(self.asked_at),
+        }
+
+
+def _known(store: OfflineStore, presentity: Address, default: Handling, now: float) -> list[_Known]:
+    """Everybody of whom the file knows, the undecided first."""
+    known: dict[Address, _Known] = {}
+
+    def of(watcher: Address) -> _Known:
+        return known.setdefault(watcher, _Known(watcher=watcher, handling=default.value))
+
+    for verdict in store.verdicts.select(str(presentity)):
+        if verdict.expires_at is None or verdict.expires_at > now:
+            of(verdict.watcher).handling = verdict.handling
+            of(verdict.watcher).decided_at = verdict.decided_at
+    for note in store.waiting.select(str(presentity)):
+        if note.package == PACKAGE and (note.expires_at is None or note.expires_at > now):
+            of(note.watcher).asked_at = note.asked_at
+            of(note.watcher).status = Status.WAITING.value
+    live = {
+        dialog.watcher
+        for dialog in store.dialogs.all()
+        if dialog.presentity == presentity
+        and dialog.role == "notifier"
+        and dialog.event.partition(";")[0].strip().lower() == PACKAGE
+        and dialog.expires_at > now
+    } | {
+        authorization.watcher
+        for authorization in store.authorizations.all()
+        if authorization.contact == presentity and authorization.side is Side.JABBER_WATCHES
+    }
+    for watcher in sorted(live - {presentity}):
+        one = of(watcher)
+        undecided = one.handling == Handling.CONFIRM.value
+        one.status = (Status.PENDING if undecided else Status.ACTIVE).value
+    order = (Status.PENDING.value, Status.WAITING.value, Status.ACTIVE.value, "")
+    return sorted(known.values(), key=lambda one: order.index(one.status))
 
 
 def _add_pair(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,16 @@ from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import connect, transaction
 from sip2xmpp.store.interface import R
 from sip2xmpp.store.opening import state_path
-from sip2xmpp.store.records import Account, Card, Statement, Verdict, Virtual, Waiting
+from sip2xmpp.store.records import (
+    Account,
+    Authorization,
+    Card,
+    DialogRecord,
+    Statement,
+    Verdict,
+    Virtual,
+    Waiting,
+)
 from sip2xmpp.store.schema import LAYOUTS, Layout, prepare, storable
 
 
@@ -65,6 +74,9 @@ class OfflineStore:
         self.virtuals: OfflineTable[Virtual] = OfflineTable(connection, LAYOUTS["virtuals"])
         self.waiting: OfflineTable[Waiting] = OfflineTable(connection, LAYOUTS["waiting"])
         self.cards: OfflineTable[Card] = OfflineTable(connection, LAYOUTS["cards"])
+        # Only to be read: a running gateway does not look for changes of these.
+        self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
+        self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
 
 
 @contextmanager

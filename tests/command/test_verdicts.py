@@ -3,10 +3,14 @@ import time
 
 import pytest
 
+from sip2xmpp.address import Address
 from sip2xmpp.store.offline import offline
-from sip2xmpp.store.records import Verdict
+from sip2xmpp.store.records import Authorization, DialogRecord, Kind, Side, Verdict, Waiting
 from tests.command.conftest import Operator
 from tests.store.engines import ALICE, BOB, JULIET
+
+ROMEO = Address("romeo", "jabber.example")
+FRIEND = Address("friend", "jabber.example")
 
 
 def verdicts(operator: Operator) -> list[Verdict]:
@@ -57,9 +61,90 @@ def test_the_decisions_of_one_presentity_are_listed_in_their_order(operator):
                 )
             )
     assert operator("watchers", str(BOB))[1].splitlines() == [
-        "polite-block 2027-01-15T08:00:00Z juliet@jabber.example",
-        "allow        2027-01-15T08:00:00Z alice@sip.example.org",
+        "-        juliet@jabber.example polite-block (decided 2027-01-15T08:00:00Z)",
+        "-        alice@sip.example.org allow (decided 2027-01-15T08:00:00Z)",
     ]
     assert json.loads(operator("watchers", str(ALICE), "--json")[1]) == [
-        {"watcher": "juliet@jabber.example", "handling": "block", "decided_at": "2027-01-15T08:00:00Z"}
+        {
+            "watcher": "juliet@jabber.example",
+            "status": None,
+            "handling": "block",
+            "decided_at": "2027-01-15T08:00:00Z",
+            "asked_at": None,
+        }
     ]
+
+
+def test_nobody_watches(operator):
+    assert operator("watchers", str(BOB)) == (0, "nobody watches or waits\n", "")
+    assert operator("watchers", str(BOB), "--json") == (0, "[]\n", "")
+
+
+def test_who_watches_and_who_waits_is_listed_the_undecided_first(operator):
+    wait(operator, BOB, JULIET)
+    with offline(operator.url) as store:
+        store.waiting.put(
+            Waiting(presentity=BOB, watcher=ROMEO, package="presence", asked_at=1.0, expires_at=2.0)
+        )
+        store.dialogs.put(dialog(BOB, ALICE, "Presence;id=7", 2e10))
+        store.dialogs.put(dialog(BOB, ROMEO, "presence", 5.0))
+        store.dialogs.put(dialog(BOB, BOB, "presence", 2e10))
+        store.dialogs.put(dialog(BOB, FRIEND, "dialog", 2e10))
+        store.authorizations.put(
+            Authorization(
+                side=Side.JABBER_WATCHES,
+                watcher=FRIEND,
+                contact=BOB,
+                watcher_jid=str(FRIEND),
+                contact_jid=str(BOB),
+                state=Kind.AUTHORIZED,
+            )
+        )
+    operator("allow", str(BOB), str(FRIEND))
+    told = json.loads(operator("watchers", str(BOB), "--json")[1])
+    assert [(one["watcher"], one["status"], one["handling"]) for one in told] == [
+        (str(ALICE), "pending", "confirm"),
+        (str(JULIET), "waiting", "confirm"),
+        (str(FRIEND), "active", "allow"),
+    ]
+    assert operator("watchers", str(BOB))[1].splitlines()[1] == (
+        "waiting  juliet@jabber.example confirm (by default, asked 2027-01-15T08:00:00Z)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("handling", "left"), [("allow", 0), ("block", 0), ("polite-block", 0), ("confirm", 1)]
+)
+def test_who_waits_waits_no_more_when_it_is_decided(operator, handling, left):
+    wait(operator, BOB, JULIET)
+    operator(handling, str(BOB), str(JULIET))
+    with offline(operator.url) as store:
+        assert len(store.waiting.all()) == left
+
+
+def wait(operator: Operator, presentity: Address, watcher: Address) -> None:
+    note = Waiting(presentity=presentity, watcher=watcher, package="presence", asked_at=1_800_000_000.0)
+    with offline(operator.url) as store:
+        store.waiting.put(note)
+
+
+def dialog(presentity: Address, watcher: Address, event: str, expires_at: float) -> DialogRecord:
+    return DialogRecord(
+        role="notifier",
+        call_id="c",
+        local_tag=f"{watcher} {event}",
+        remote_tag="r",
+        watcher=watcher,
+        presentity=presentity,
+        event=event,
+        local_uri="",
+        remote_uri="",
+        remote_target="",
+        route_set=(),
+        cseq_ceiling=1,
+        remote_cseq=1,
+        flow="",
+        accept="",
+        user_agent="",
+        expires_at=expires_at,
+    )
