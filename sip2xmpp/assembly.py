@@ -212,7 +212,9 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             ),
             tells=tells,
         ),
-        registrations=_registrar(config, store, reactor, own, addressing, agent, transports),
+        registrations=_registrar(
+            config, store, reactor, own=own, addressing=addressing, agent=agent, transports=transports
+        ),
         notifications=remote,
         messages=side.messages if side is not None else registered,
         proxy=proxy,
@@ -243,6 +245,7 @@ def _registrar(
     config: Config,
     store: Store,
     reactor: Any,
+    *,
     own: OwnSide,
     addressing: Addressing,
     agent: UserAgent,

@@ -12,6 +12,7 @@ from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.statements import StatementLimits, Statements
 from sip2xmpp.presence.watcher_info import DAY, WaitingLimits, WatcherInfo
 from sip2xmpp.presence.watching import BackEnd
@@ -62,6 +63,9 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         limits=StatementLimits(document=config.limits.body),
     )
     feeds: list[Feed] = [statements]
+    if config.registrar.presence:
+        rules = config.registrar
+        feeds.append(Registrations(store, reactor, debounce=rules.debounce, gruu=rules.gruu))
     presence = PresenceAgent(
         store=store,
         clock=reactor,
