@@ -220,6 +220,9 @@ def _contradictions(config: Config) -> Iterator[Fault]:
     for name in config.presence.domains:
         if name not in sip.domains:
             yield Fault(joined("presence.domains", name), "is not in sip.domains")
+    for name in config.registrar.follow:
+        if name not in sip.domains:
+            yield Fault(joined("registrar.follow", name), "is not in sip.domains")
     gateway_domain = xmpp.gateway_domain if xmpp else None
     for name in config.dns.domains:
         if name in sip.domains or name == gateway_domain:

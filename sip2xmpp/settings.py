@@ -163,7 +163,7 @@ class PresenceConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrarConfig:
-    """``[registrar]``: ``debounce``, ``restart_grace`` and ``flow_timer`` are seconds."""
+    """``[registrar]``: ``debounce``, ``restart_grace`` and ``flow_timer`` are seconds.  ``follow`` names other registrars."""
 
     presence: bool = key(switch, True)
     debounce: float = key(number(0.0, 60.0), 0.0)
@@ -174,6 +174,10 @@ class RegistrarConfig:
     gruu: bool = key(switch, True)
     contacts: int = key(whole(1, 1_000), 20)
     watchers: tuple[Address, ...] = key(many(_identity), ())
+    ask_contacts: bool = key(switch, False)
+    ask_dialogs: bool = key(switch, False)
+    ask_as: str | None = key(optional(sip_uri), None)
+    follow: Mapping[str, str] = key(mapping(domain, sip_uri), NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
