@@ -6,7 +6,8 @@ newest among equals; the document then says it in every way ``state_of`` knows, 
 same one again.
 
 Where RFC 4479 leaves the policy open: a plain ``open`` says nothing about the person and so never replaces "away" from
-another device; a call replaces what is milder than busy; a device that says closed hides what registrations and calls say.
+another device; a call replaces what is milder than busy; a device that says closed hides what registrations and calls say;
+what is permanent is heard where no device speaks, and before an idle keyboard is; what overrides is heard before all.
 
 Implements: RFC 4479 section 3 (the merged view); RFC 3863 section 4.1.2 (unique tuple ids); RFC 3903 section 4.
 """
@@ -22,6 +23,7 @@ from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, P
 from sip2xmpp.presence.canonical import newer_attributes, offline_document, person_id, says_something
 from sip2xmpp.presence.hearing import MANUAL, Heard, Rank, Source, hear
 from sip2xmpp.presence.matching import Service, merge
+from sip2xmpp.presence.precedence import STATED, in_precedence, priority_of, with_one_priority
 from sip2xmpp.presence.profiles import EXTENDED
 from sip2xmpp.presence.states import (
     AVAILABLE,
@@ -60,7 +62,13 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
     living = [source for source in sources if source.expires_at is None or source.expires_at > now]
     if not living:
         return offline_document(entity)
-    services, heard = merge([hear(source) for source in living], entity)
+    heard = [hear(source) for source in living]
+    stated = any(source.rank in STATED for source in living)
+    if stated:
+        heard = in_precedence(heard)
+    services, heard = merge(heard, entity)
+    if stated:
+        heard.sort(key=lambda one: (one.source.rank != Rank.PERMANENT, one.source.rank == Rank.OVERRIDE))
     if any(one.state is State.OFFLINE and one.source.rank in MANUAL for one in heard):
         heard = [one for one in heard if one.source.rank not in (Rank.REGISTERED, Rank.DIALOG)]
         services = [one for one in services if one.owner.source.rank not in (Rank.REGISTERED, Rank.DIALOG)]
@@ -97,18 +105,23 @@ def settle(previous: Presence | None, current: Presence) -> Presence:
 
 def _spokesman(heard: list[Heard]) -> tuple[Heard | None, State]:
     """Who speaks for the person, and what is said; nobody and ONLINE when devices are merely reachable."""
+    if heard and heard[-1].source.rank == Rank.OVERRIDE:
+        return heard[-1], heard[-1].state
     heard = _with_one_resource(heard)
-    manual = _newest([one for one in heard if one.speaks and one.source.rank in MANUAL])
+    manual = _newest(with_one_priority([one for one in heard if one.speaks and one.source.rank in MANUAL]))
     call = _newest([one for one in heard if one.speaks and one.source.rank == Rank.DIALOG])
     if call is not None and (manual is None or manual.state in _MILDER_THAN_A_CALL):
         return call, call.state
     if manual is not None:
         return manual, manual.state
-    idle = _newest([one for one in heard if one.idle])
+    other = _newest([one for one in heard if one.speaks and one.source.rank == Rank.REGISTERED])
+    default = other or _newest([one for one in heard if one.speaks])
+    idle = (
+        _newest([one for one in heard if one.idle]) if default is None or default.state in AVAILABLE else None
+    )
     if idle is not None and not any(is_in_use(one.source.document) for one in heard):
         return idle, State.AWAY
-    other = _newest([one for one in heard if one.speaks])
-    return (other, other.state) if other is not None else (None, State.ONLINE)
+    return (default, default.state) if default is not None else (None, State.ONLINE)
 
 
 def _newest(heard: Sequence[Heard]) -> Heard | None:
@@ -129,17 +142,13 @@ def _with_one_resource(heard: list[Heard]) -> list[Heard]:
     resources = [one for one in heard if one.source.rank == Rank.RESOURCE]
     if len(resources) < 2:
         return heard
-    best = max(resources, key=lambda one: (_priority(one), _RESOURCE_ORDER.index(one.state), one.age_order))
+    best = max(resources, key=lambda one: (priority_of(one), _RESOURCE_ORDER.index(one.state), one.age_order))
     return [one for one in heard if one.source.rank != Rank.RESOURCE or one is best]
-
-
-def _priority(one: Heard) -> float:
-    return max((service.priority for service in one.tuples if service.priority is not None), default=-1.0)
 
 
 def _notes(heard: Sequence[Heard], spokesman: Heard | None) -> tuple[tuple[Note, ...], datetime | None]:
     """The text of the spokesman, else the newest there is; and when it, or the newest source, changed."""
-    order = _newest_first(heard)
+    order = heard[::-1]
     if spokesman is not None:
         order = [spokesman, *(one for one in order if one is not spokesman and one.is_open)]
     for one in order:
@@ -147,12 +156,6 @@ def _notes(heard: Sequence[Heard], spokesman: Heard | None) -> tuple[tuple[Note,
         if notes:
             return notes, one.changed_at
     return (), order[0].changed_at if order else None
-
-
-def _newest_first(heard: Sequence[Heard]) -> list[Heard]:
-    if len(heard) < 2:
-        return list(heard)
-    return sorted(heard, key=lambda one: one.age_order, reverse=True)
 
 
 def _tuples(services: list[Service], state: State, notes: tuple[Note, ...]) -> tuple[Tuple, ...]:

@@ -28,9 +28,9 @@ from sip2xmpp.presence.states import (
 class Rank(IntEnum):
     """The kinds of sources; the higher replaces the lower in what is known of one device.
 
-    PERMANENT: hard state (XCAP pidf-manipulation).  REGISTERED: a binding at the registrar.  DIALOG: a call, as told by
-    dialog-info.  OBSERVED: a phone's own answer to our SUBSCRIBE.  RESOURCE: an XMPP resource.  PUBLISHED: a PUBLISH.
-    INJECTED: the operator or a program.
+    PERMANENT: what holds while no device says anything about the person (also XCAP pidf-manipulation).  REGISTERED: a
+    binding at the registrar.  DIALOG: a call, as told by dialog-info.  OBSERVED: a phone's own answer to our SUBSCRIBE.
+    RESOURCE: an XMPP resource.  PUBLISHED: a PUBLISH.  INJECTED: the operator or a program.  OVERRIDE: what wins always.
     """
 
     PERMANENT = 0
@@ -40,10 +40,14 @@ class Rank(IntEnum):
     RESOURCE = 35
     PUBLISHED = 40
     INJECTED = 50
+    OVERRIDE = 60
 
 
-MANUAL = frozenset((Rank.OBSERVED, Rank.RESOURCE, Rank.PUBLISHED, Rank.INJECTED))
-"""Sources in which a human, or the human's client, says something on purpose."""
+CLIENTS = frozenset((Rank.OBSERVED, Rank.RESOURCE, Rank.PUBLISHED))
+"""Sources in which the human's own clients say something on purpose."""
+
+MANUAL = CLIENTS | {Rank.INJECTED}
+"""Sources in which somebody says something on purpose that holds now."""
 
 
 @frozen_value
@@ -52,7 +56,7 @@ class Source:
 
     ``id`` is unique among the sources of a presentity and stable for the life of the source; ``rank`` is a ``Rank``.
     ``published_at`` (Unix time) is when its content last *changed*; a refresh does not move it.  ``user_agent`` is the
-    publisher's.  A source past ``expires_at`` is not heard.
+    publisher's.  A source past ``expires_at`` is not heard.  ``by_owner``: a statement that the presentity made itself.
     """
 
     id: str
@@ -61,6 +65,7 @@ class Source:
     document: Presence
     user_agent: str = ""
     expires_at: float | None = None
+    by_owner: bool = False
 
 
 @frozen_value

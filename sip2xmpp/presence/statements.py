@@ -1,0 +1,247 @@
+"""Statements: what programs, operators and owners say about a presentity without being a SIP client of it.
+
+A statement is a presence document under the name of its source, with a rank, an optional begin and an optional end.  It is
+a row of the store; ``Statements`` is the feed that lets the presence agent hear it, and the operations by which everybody
+makes one: the HTTP API, commands of Jabber users, XCAP.  The command line writes the same rows into the state file, by
+``statement``; the change feed tells of them all alike.
+
+Ranks that are stated: ``Rank.INJECTED`` for what a program knows now, ``Rank.PERMANENT`` for what holds while no device
+says anything about the person, ``Rank.OVERRIDE`` for what wins over everything.
+
+An address of ours that has no account becomes known by its first statement (``store.virtuals``) and stays so: when the last
+statement ends it is offline, and who watches it keeps watching.  ``forget`` is the end of such an address.
+
+Who may state what about whom is for the caller to check.  What is stored is bounded here.
+
+Implements: RFC 4827 section 3 (hard state as one more source, named ``pidf-manipulation``).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents import pidf
+from sip2xmpp.documents.presence import frozen_value
+from sip2xmpp.errors import BadDocument, BadInput, NoSuchPresentity, TooMany
+from sip2xmpp.presence.hearing import Rank, Source
+from sip2xmpp.store.expiry import Deadlines
+from sip2xmpp.store.interface import Change, ChangeKind, Store
+from sip2xmpp.store.records import Publication, Statement, Virtual
+
+HARD_STATE: Final = "pidf-manipulation"
+"""The source name of the document that a user keeps by XCAP (RFC 4827)."""
+
+STATED_RANKS: Final = (Rank.PERMANENT, Rank.INJECTED, Rank.OVERRIDE)
+"""The ranks a statement may have."""
+
+SOURCE_LIMIT: Final = 64
+"""Characters of the name of a source."""
+
+
+@frozen_value
+class StatementLimits:
+    """How much is kept.  ``per_teller``: what one program, user or command has stated in all; ``document`` in octets."""
+
+    per_presentity: int = 20
+    per_teller: int = 10_000
+    virtuals: int = 100_000
+    document: int = 65_535
+
+
+@frozen_value
+class Saying:
+    """What is to be stated: see ``Statements.state``."""
+
+    presentity: Address
+    source: str
+    document: bytes
+    rank: int = Rank.INJECTED
+    told_by: str
+    begins_at: float = 0.0
+    expires_at: float | None = None
+
+
+class Statements:
+    """The feed of ``store.statements``, and the way to change them.
+
+    ``domains`` are ours.  ``state``, ``withdraw`` and ``forget`` take effect at once and raise at once; what they return
+    fires when the change survives the death of the process, or fails with ``StorageFailed``.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: IReactorTime,
+        domains: Collection[str],
+        limits: StatementLimits | None = None,
+    ) -> None:
+        self._store = store
+        self._statements = store.statements
+        self._clock = clock
+        self._domains = frozenset(domains)
+        self.limits = limits or StatementLimits()
+        self._tellers = Counter(statement.told_by for statement in store.statements.all())
+        self._read: dict[str, Source] = {}
+        self._begins = Deadlines(clock, self._begun)
+        self._changed: Callable[[Address], None] = _nobody
+        now = clock.seconds()
+        for statement in store.statements.all():
+            if statement.begins_at > now:
+                self._begins.add(statement.key, statement.begins_at)
+        store.statements.listen(self._statement_changed)
+
+    # As a feed.
+
+    def sources(self, presentity: Address, published: Sequence[Publication]) -> Sequence[Source]:  # noqa: ARG002
+        """What is stated of ``presentity`` and holds now."""
+        now = self._clock.seconds()
+        found = []
+        for statement in self._statements.select(str(presentity)):
+            if statement.begins_at <= now:
+                source = self._read.get(statement.key) or self._source(statement, now)
+                if source is not None:
+                    found.append(source)
+        return found
+
+    def listen(self, changed: Callable[[Address], None]) -> None:
+        """See ``Feed``; there is one listener."""
+        self._changed = changed
+
+    # For those who state something.
+
+    def state(self, saying: Saying) -> Deferred[Statement]:
+        """State it, in the place of what this source said before.
+
+        ``told_by`` names who does: ``str(presentity)`` for the owner, whose word is never taken for somebody else's.
+
+        ``document`` is PIDF, such as ``telling.document_of`` makes and ``pidf.write`` writes.  Times are Unix times;
+        without ``expires_at`` it holds until it is withdrawn.  What is stated again unchanged is only prolonged.
+
+        Raises ``NoSuchPresentity`` (not a domain of ours), ``BadInput`` (a name, a rank or times that make no sense),
+        ``BadDocument`` (cannot be read, or too large) and ``TooMany``.
+        """
+        store, now = self._store, self._clock.seconds()
+        presentity = saying.presentity
+        if presentity.domain not in self._domains or not presentity.local:
+            raise NoSuchPresentity(f"{presentity.domain} is not a domain of ours")
+        before = self._statements.get(f"{presentity} {saying.source}")
+        made = statement(saying, before, now, self.limits)
+        if before is None:
+            self._check_room(presentity, saying.told_by)
+        self._make_known(presentity, now)
+        if made != before:
+            store.statements.put(made)
+        return store.committed().addCallback(lambda _: made)
+
+    def withdraw(self, presentity: Address, source: str) -> Deferred[bool]:
+        """Take back what this source said; fires with whether there was something to take back."""
+        key = f"{presentity} {source}"
+        known = self._statements.get(key) is not None
+        self._statements.remove(key)
+        return self._store.committed().addCallback(lambda _: known)
+
+    def forget(self, presentity: Address) -> Deferred[None]:
+        """Take back everything, and let an address without account be unknown again: its watchers learn that it is gone."""
+        for held in self.of(presentity):
+            self._statements.remove(held.key)
+        self._store.virtuals.remove(str(presentity))
+        return self._store.committed()
+
+    def of(self, presentity: Address) -> tuple[Statement, ...]:
+        """Every statement about ``presentity``, also those that are still to begin."""
+        return self._statements.select(str(presentity))
+
+    def _check_room(self, presentity: Address, teller: str) -> None:
+        limits = self.limits
+        if len(self.of(presentity)) >= limits.per_presentity:
+            raise TooMany(f"{limits.per_presentity} sources say something about {presentity} already")
+        if self._tellers[teller] >= limits.per_teller:
+            raise TooMany(f"{teller} has made {limits.per_teller} statements already")
+
+    def _make_known(self, presentity: Address, now: float) -> None:
+        store, key = self._store, str(presentity)
+        if store.accounts.get(key) is not None or store.virtuals.get(key) is not None:
+            return
+        if len(store.virtuals) >= self.limits.virtuals:
+            raise TooMany(f"{self.limits.virtuals} addresses without account are known already")
+        store.virtuals.put(Virtual(address=presentity, since=now))
+
+    def _source(self, held: Statement, now: float) -> Source | None:
+        try:
+            document = pidf.read(held.document, now=now)
+        except BadDocument:
+            self.log.failure("a statement about {presentity} cannot be read", presentity=held.presentity)
+            return None
+        source = Source(
+            id=f"statement {held.source}",
+            rank=held.rank,
+            published_at=held.changed_at,
+            document=document,
+            by_owner=held.told_by == str(held.presentity),
+        )
+        if document.changes_at is None:
+            self._read[held.key] = source
+        return source
+
+    def _statement_changed(self, change: Change[Statement]) -> None:
+        held, before = change.record, change.previous
+        if change.kind is not ChangeKind.PUT:
+            before, gone = held, True
+        else:
+            gone = False
+        self._read.pop(held.key, None)
+        if before is not None:
+            self._tellers[before.told_by] -= 1
+            if not self._tellers[before.told_by]:
+                del self._tellers[before.told_by]
+            self._begins.discard(held.key, before.begins_at)
+        if not gone:
+            self._tellers[held.told_by] += 1
+            if held.begins_at > self._clock.seconds():
+                self._begins.add(held.key, held.begins_at)
+        self._changed(held.presentity)
+
+    def _begun(self, key: str) -> None:
+        held = self._statements.get(key)
+        if held is not None:
+            self._changed(held.presentity)
+
+
+def statement(saying: Saying, before: Statement | None, now: float, limits: StatementLimits) -> Statement:
+    """The row of a saying in the place of ``before``; raises as ``Statements.state`` does."""
+    source = saying.source
+    if not source or len(source) > SOURCE_LIMIT or not source.isprintable() or " " in source:
+        raise BadInput(f"a source has a name of 1 to {SOURCE_LIMIT} characters without blanks")
+    if saying.rank not in STATED_RANKS:
+        raise BadInput("a statement is permanent, injected or wins over everything")
+    if saying.expires_at is not None and saying.expires_at <= max(now, saying.begins_at):
+        raise BadInput("it would end before it begins")
+    if len(saying.document) > limits.document:
+        raise BadDocument(f"a document has {limits.document} octets at most")
+    pidf.read(saying.document)
+    made = Statement(
+        presentity=saying.presentity,
+        source=source,
+        rank=int(saying.rank),
+        document=saying.document,
+        told_by=saying.told_by,
+        changed_at=now,
+        expires_at=saying.expires_at,
+        begins_at=saying.begins_at,
+    )
+    if before is not None and (before.document, before.rank) == (made.document, made.rank):
+        return replace(made, changed_at=before.changed_at)
+    return made
+
+
+def _nobody(_: Address) -> None:
+    pass
