@@ -25,6 +25,7 @@ from sip2xmpp.store.records import (
     Publication,
     Registrant,
     Secret,
+    Seizure,
     Spelling,
     Statement,
     Thread,
@@ -110,6 +111,7 @@ class Store(Protocol):
     statements: Table[Statement]
     virtuals: Table[Virtual]
     waiting: Table[Waiting]
+    seizures: Table[Seizure]
     cards: Table[Card]
     registrants: Table[Registrant]
     observations: Table[Observation]

@@ -32,6 +32,7 @@ from sip2xmpp.store.records import (
     Publication,
     Registrant,
     Secret,
+    Seizure,
     Spelling,
     Statement,
     Thread,
@@ -212,6 +213,7 @@ class Tables:
         self.statements: Table[Statement] = table("statements")
         self.virtuals: Table[Virtual] = table("virtuals")
         self.waiting: Table[Waiting] = table("waiting")
+        self.seizures: Table[Seizure] = table("seizures")
         self.cards: Table[Card] = table("cards")
         self.registrants: Table[Registrant] = table("registrants")
         self.observations: Table[Observation] = table("observations")
