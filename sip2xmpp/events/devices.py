@@ -36,6 +36,11 @@ def marks_of(request: Request, instance: str | None = None, document: str = "") 
     return " ".join(marks)
 
 
+def without_socket(marks: str) -> str:
+    """The marks but that of the socket, where several devices, or one for several things, use the same."""
+    return " ".join([mark for mark in marks.split() if not mark.startswith("socket=")])
+
+
 def _own_hop(request: Request) -> tuple[str, str]:
     """Host and port (empty if none is written) of the hop that the device itself wrote; a proxy in between does not change it."""
     if request.headers.are_single:

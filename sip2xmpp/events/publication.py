@@ -34,13 +34,14 @@ Implements: RFC 3903 sections 4, 6 (processing), 11.3 (489); RFC 3261 section 8.
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadDocument, IntervalTooBrief, StorageFailed
-from sip2xmpp.events.devices import marks_of
+from sip2xmpp.events.devices import marks_of, without_socket
 from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage, announced, package_of
 from sip2xmpp.sip.message import STAR, Request
@@ -60,6 +61,17 @@ class PublicationLimits:
 
 
 DEFAULT_LIMITS = PublicationLimits()
+
+
+@runtime_checkable
+class Merging(Protocol):
+    """A package of which one device may have several publications, and may publish only what changed."""
+
+    def merged(self, body: bytes, before: bytes | None) -> bytes:
+        """The whole document when ``body``, which was checked, is published where ``before`` was; raises ``BadDocument``."""
+
+    def speaks_for_socket(self, body: bytes) -> bool:
+        """Whether a first publication of ``body`` takes the place of one that came from the same socket."""
 
 
 class Publications:
@@ -84,6 +96,9 @@ class Publications:
         self._store = store
         self._clock = clock
         self._packages = {package.name: package for package in packages if package.accepts}
+        self._merging = {
+            name: package for name, package in self._packages.items() if isinstance(package, Merging)
+        }
         self._exists = exists
         self._limits = limits
         self._tells = tells
@@ -176,21 +191,29 @@ class Publications:
         address or another spelling there.  The Request-URI counts.
         """
         request, now = transaction.request, self._clock.seconds()
-        last = old
+        last, body, merging = old, request.body, self._merging.get(package.name)
+        if merging is not None:
+            try:
+                body = merging.merged(body, old.document if old is not None else None)
+            except BadDocument as bad:
+                transaction.reply(400, str(bad))
+                return
         if old is not None:
             gone, source = [old], old.source
         else:
             source = source_of(request, package)
+            if merging is not None and not merging.speaks_for_socket(body):
+                source = without_socket(source)
             last, gone = self._replaced(presentity, package, source)
         # COMPAT: Linphone repeats the whole document to refresh it.  The state is as old as it was.
-        is_same = last is not None and last.document == request.body
+        is_same = last is not None and last.document == body
         published = Publication(
             presentity=presentity,
             package=package.name,
             etag=self._next_tag(last),
             source=source,
             content_type=package.accepts[0],
-            document=last.document if is_same and last is not None else request.body,
+            document=last.document if is_same and last is not None else body,
             user_agent=request.user_agent,
             published_at=last.published_at if is_same and last is not None else now,
             expires_at=now + expires,

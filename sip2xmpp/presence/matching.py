@@ -2,7 +2,8 @@
 
 Two tuples of different sources are the same when they run on the same device (``deviceID``), or have the same contact
 and that is more than the address of record all devices share.  The higher rank and then the newer source wins; the other
-one only adds what describes the device, never a state.
+one only adds what describes the device, never a state.  A call has no address of its own: it is one more way to reach somebody
+only where there is no other.
 
 Implements: RFC 4479 sections 3.3 and 3.4 (device identity); RFC 5627 (GRUU as instance).
 """
@@ -11,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sip2xmpp.documents.identifiers import fresh_id
-from sip2xmpp.documents.presence import Tuple, frozen_value
+from sip2xmpp.documents.presence import Basic, Tuple, frozen_value
 from sip2xmpp.documents.uris import address_of_record, parameter
-from sip2xmpp.presence.hearing import Heard
+from sip2xmpp.presence.hearing import Heard, Rank
 
 
 @frozen_value
@@ -56,7 +57,17 @@ def merge(heard: Sequence[Heard], entity: str) -> tuple[list[Service], list[Hear
             same_kind = all(newer.source.rank == one.source.rank for newer in taken_by)
             replaced.update([one.source.id] if same_kind else [])
     listened = sorted((one for one in heard if one.source.id not in replaced), key=lambda one: one.age_order)
-    return _with_unique_ids([service for one in listened for service in kept[one.source.id]]), listened
+    return _with_unique_ids(
+        _without_calls([service for one in listened for service in kept[one.source.id]])
+    ), listened
+
+
+def _without_calls(services: list[Service]) -> list[Service]:
+    """The services but those of calls, unless nothing else is open."""
+    others = [service for service in services if service.owner.source.rank != Rank.DIALOG]
+    if len(others) < len(services) and any(service.tuple.basic is Basic.OPEN for service in others):
+        return others
+    return services
 
 
 def _things(service: Tuple, entity: str) -> list[tuple[str, str]]:

@@ -1,0 +1,247 @@
+"""Whoever watches calls: one back end for our own users, whose calls are known, and for anybody else who has presence.
+
+A *lamp* is a key of a desk phone that watches somebody by package ``dialog``.  It shows calls where any are known, and otherwise
+is lit or dark by presence: a Jabber contact that is on the phone or does not want to be disturbed is shown in a call.  So each
+watch has two halves.  One is about the calls of a user of ours (``StateAgent``), the other watches presence through the seam
+with the watcher's own identity, so that a Jabber contact is asked by its own server.  Both are subject to the decision of the
+same owner; whoever may see neither is told neither, and who is politely blocked sees a dark lamp.
+
+An allowed watcher learns how many calls there are, how far each is and which way it went.  With whom, and the identifiers
+with which one may join or pick up a call, are for the owner, and for others only if the operator wants that.
+
+Implements: RFC 4235 sections 3.2 (parameters), 3.6 and 3.9 (authorization and privacy).
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import field, replace
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents.dialog_info import RENDERING, Call, CallState, Party
+from sip2xmpp.documents.identifiers import digest_id
+from sip2xmpp.documents.presence import Presence, frozen_value
+from sip2xmpp.errors import Refused
+from sip2xmpp.presence.calls import Calls
+from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.state_agent import StateAgent
+from sip2xmpp.presence.states import State, state_of
+from sip2xmpp.presence.watching import BackEnd, Standing, StateWatcher, Told, Watch
+
+LIT: Final = frozenset((State.ON_THE_PHONE, State.DND, State.BUSY))
+"""The states of presence that light a lamp, unless the operator says otherwise."""
+
+
+@frozen_value
+class Wanted:
+    """What a watcher asked for: every call, or the one dialog with this Call-ID and these tags.
+
+    ``sessions``: with session descriptions.
+    """
+
+    call_id: str = ""
+    tags: tuple[str, ...] = ()
+    sessions: bool = False
+
+    def covers(self, call: Call) -> bool:
+        """Which tag is whose depends on the side one is on, so either order will do."""
+        if not self.call_id:
+            return True
+        own = [call.local_tag, call.remote_tag]
+        for tag in self.tags:
+            if tag not in own:
+                return False
+            own.remove(tag)
+        return call.call_id == self.call_id
+
+
+EVERYTHING: Final = Wanted()
+
+
+@frozen_value
+class Shown:
+    """What one watcher sees: calls that are live, and how those that are over ended, which alone is no news.
+
+    ``lamp`` is the id of the call that stands for no call at all, or for what presence says.
+    """
+
+    lamp: str
+    calls: tuple[Call, ...] = ()
+    ended: tuple[Call, ...] = field(default=(), compare=False)
+
+
+def revealed(call: Call, resource: Address, *, details: bool, sessions: bool) -> Call:
+    """What may be told of a call; how long it has lasted is left out, because that is wrong as soon as it is told."""
+    if details:
+        return replace(
+            call,
+            duration=None,
+            local=_party(call.local, sessions=sessions),
+            remote=_party(call.remote, sessions=sessions),
+        )
+    local = None
+    if call.is_held:
+        uri = resource.sip_uri()
+        local = Party(identity=uri, target=uri, params=((RENDERING, "no"),))
+    return Call(id=call.id, state=call.state, direction=call.direction, local=local)
+
+
+def _party(party: Party | None, *, sessions: bool) -> Party | None:
+    if party is None or sessions or not party.session:
+        return party
+    return replace(party, session="", session_type="")
+
+
+class _Half:
+    """One of the two watches behind a lamp, as the watcher that its back end knows."""
+
+    def __init__(self, address: Address, notified: Callable[[Told[Any]], None]) -> None:
+        self.address = address
+        self.notified = notified
+
+
+class _Lamp:
+    """One watcher of somebody's calls."""
+
+    def __init__(self, owner: "Lamps", resource: Address, watcher: StateWatcher, wanted: Wanted) -> None:
+        self._owner = owner
+        self._resource = resource
+        self._watcher = watcher
+        self._wanted = wanted
+        self._calls: Told[tuple[Call, ...]] | None = None
+        self._presence: Told[Presence] | None = None
+        self._watches: list[Watch] = []
+        self._told: Told[Shown] | None = None
+        self._settling = False
+        self._stopped = False
+
+    def begin(self, *, fetch: bool) -> None:
+        """Begin both watches; raises what either raises."""
+        owner, address = self._owner, self._watcher.address
+        try:
+            self._watches.append(
+                owner.presence.watch(self._resource, _Half(address, self._presence_told), fetch=fetch)
+            )
+            if owner.is_own(self._resource):
+                self._watches.append(
+                    owner.calls.watch(self._resource, _Half(address, self._calls_told), fetch=fetch)
+                )
+            else:
+                self._calls = Told(standing=Standing.ACTIVE, document=())
+        except Refused:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        self._stopped = True
+        for watch in self._watches:
+            watch.stop()
+
+    def refresh(self) -> None:
+        self._told = None
+        for watch in self._watches:
+            watch.refresh()
+
+    def _calls_told(self, told: Told[tuple[Call, ...]]) -> None:
+        before, self._calls = self._calls, told
+        # Until presence was asked again it may still say that one is on the phone, which was this call.
+        if _is_in_a_call(before) and not _is_in_a_call(told):
+            self._settling = True
+            self._watches[0].refresh()
+        self._tell()
+
+    def _presence_told(self, told: Told[Presence]) -> None:
+        self._presence = told
+        self._settling = False
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell the watcher what both halves say together, unless it knows."""
+        if self._stopped:
+            return
+        calls, presence, told = self._calls, self._presence, self._told
+        end = next(
+            (half for half in (calls, presence) if half is not None and half.standing is Standing.TERMINATED), None
+        )  # fmt: skip
+        if end is not None:
+            self.stop()
+            self._watcher.notified(
+                Told(standing=Standing.TERMINATED, reason=end.reason, retry_after=end.retry_after)
+            )
+            return
+        if calls is None or presence is None or self._settling:
+            return
+        if Standing.PENDING in (calls.standing, presence.standing):
+            now: Told[Shown] = Told(standing=Standing.PENDING)
+        else:
+            now = Told(
+                standing=Standing.ACTIVE, document=self._shown(calls.document or (), presence.document)
+            )
+        if told is None or told.standing is not now.standing or told.document != now.document:
+            self._told = now
+            self._watcher.notified(now)
+
+    def _shown(self, calls: tuple[Call, ...], presence: Presence | None) -> Shown:
+        owner, wanted = self._owner, self._wanted
+        details = owner.details or self._watcher.address == self._resource
+        visible = [
+            revealed(call, self._resource, details=details, sessions=wanted.sessions)
+            for call in calls
+            if wanted.covers(call)
+        ]
+        lamp = digest_id(f"lamp {self._resource}")
+        live = tuple([call for call in visible if call.is_live])
+        if not live and not wanted.call_id and presence is not None and state_of(presence) in owner.lit:
+            live = (Call(id=lamp, state=CallState.CONFIRMED),)
+        return Shown(lamp=lamp, calls=live, ended=tuple([call for call in visible if not call.is_live]))
+
+
+def _is_in_a_call(told: Told[tuple[Call, ...]] | None) -> bool:
+    return told is not None and any(call.is_live for call in told.document or ())
+
+
+def watched_calls(
+    calls: Calls,
+    *,
+    clock: IReactorTime,
+    decide: Callable[[Address, Address], Handling],
+    exists: Callable[[Address], bool],
+) -> StateAgent[tuple[Call, ...]]:
+    """The watches of the calls of our own users; who is politely blocked is told of none."""
+    agent: StateAgent[tuple[Call, ...]] = StateAgent(
+        clock=clock, compute=calls.of, neutral=lambda _: (), decide=decide, exists=exists
+    )
+    calls.listen_to_calls(agent.changed)
+    return agent
+
+
+class Lamps:
+    """The back end of package ``dialog``.
+
+    ``calls`` are ``watched_calls``, ``presence`` is everything whose presence may be watched, ``is_own`` says which addresses are
+    our users'.  ``lit`` are the states that light a lamp; with ``details`` everybody who may watch calls sees all of them.
+    """
+
+    def __init__(
+        self,
+        calls: StateAgent[tuple[Call, ...]],
+        presence: BackEnd,
+        *,
+        is_own: Callable[[Address], bool],
+        lit: Collection[State] = LIT,
+        details: bool = False,
+    ) -> None:
+        self.calls = calls
+        self.presence = presence
+        self.is_own = is_own
+        self.lit = frozenset(lit)
+        self.details = details
+
+    def watch(
+        self, resource: Address, watcher: StateWatcher, wanted: Wanted = EVERYTHING, *, fetch: bool = False
+    ) -> Watch:
+        """Begin to watch, by the rules of the seam; raises ``Refused`` as ``BackEnd.watch`` does."""
+        lamp = _Lamp(self, resource, watcher, wanted)
+        lamp.begin(fetch=fetch)
+        return lamp
