@@ -15,13 +15,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from sip2xmpp.errors import StorageFailed
+from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
     Authorization,
     Binding,
     Card,
     DialogRecord,
-    Observation,
     Publication,
     Registrant,
     Secret,

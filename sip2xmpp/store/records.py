@@ -108,6 +108,7 @@ class DialogRecord:
     ``role`` is ``notifier`` or ``subscriber``.  URIs and header values are kept as they were written.
     ``cseq_ceiling`` is a local CSeq number that is certainly not used yet: a restarted process continues above it.
     ``flow`` is ``transport local-host local-port peer-host peer-port`` of the last request, blank separated.
+    ``terms`` is what the watcher asked for beyond being told (``events.terms``), empty for nothing.
     ``local_tag`` is ours, random, and alone names the dialog among all that we have.
     """
 
@@ -128,6 +129,7 @@ class DialogRecord:
     accept: Common
     user_agent: Common
     expires_at: float
+    terms: Common = ""
 
     @property
     def key(self) -> str:
@@ -146,6 +148,7 @@ class DialogRecord:
         accept: str,
         user_agent: str,
         expires_at: float,
+        terms: str = "",
     ) -> "DialogRecord":
         """The record after a refresh; ``dataclasses.replace`` does the same in four times as long."""
         return DialogRecord(
@@ -166,6 +169,7 @@ class DialogRecord:
             accept=accept,
             user_agent=user_agent,
             expires_at=expires_at,
+            terms=terms,
         )
 
 
@@ -333,31 +337,6 @@ class Statement:
     @property
     def key(self) -> str:
         return f"{self.presentity} {self.source}"
-
-    @property
-    def group(self) -> str:
-        return str(self.presentity)
-
-
-@frozen_record
-class Observation:
-    """What a registered phone said when it was asked, until the phone or its subscription is gone.
-
-    ``binding`` is the key of its binding; ``document`` is one of ``package``, PIDF for presence.  ``changed_at`` is when its
-    content last changed.
-    """
-
-    presentity: Address
-    package: Common
-    binding: str
-    user_agent: Common
-    document: bytes
-    changed_at: float
-    expires_at: float | None = None
-
-    @property
-    def key(self) -> str:
-        return f"{self.package} {self.binding}"
 
     @property
     def group(self) -> str:

@@ -28,6 +28,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import transaction
 from sip2xmpp.store.interface import R
+from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
     Authorization,
@@ -35,7 +36,6 @@ from sip2xmpp.store.records import (
     Card,
     Common,
     DialogRecord,
-    Observation,
     Publication,
     Registrant,
     Secret,

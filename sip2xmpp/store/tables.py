@@ -22,13 +22,13 @@ from twisted.logger import Logger
 
 from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.interface import Change, ChangeKind, R, Table, Told
+from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
     Authorization,
     Binding,
     Card,
     DialogRecord,
-    Observation,
     Publication,
     Registrant,
     Secret,
