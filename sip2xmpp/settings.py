@@ -14,6 +14,7 @@ from typing import Any
 from twisted.logger import LogLevel
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.events.renderings import QUIRKS
 from sip2xmpp.keys import (
@@ -38,8 +39,10 @@ from sip2xmpp.keys import (
     text,
     whole,
 )
+from sip2xmpp.presence.calls import OnThePhone
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.profiles import INTEROP, RFC, Profile
+from sip2xmpp.presence.states import State
 from sip2xmpp.sip.flow import HostPort, Transport
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -153,11 +156,15 @@ class XmppConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceConfig:
-    """``[presence]``: what a watcher gets about whom its owner decided nothing, and in which form documents are written."""
+    """``[presence]``: what a watcher gets about whom its owner decided nothing, in which form documents are written, and calls."""
 
     default: Handling = key(one_of(_HANDLINGS), Handling.CONFIRM)
     profile: Profile = key(one_of({"interop": INTEROP, "rfc": RFC}), INTEROP)
     quirks: tuple[str, ...] = key(many(one_of({name: name for name in QUIRKS})), ())
+    on_the_phone: OnThePhone = key(choice(OnThePhone), OnThePhone.CONFIRMED)
+    on_the_phone_show: Show = key(one_of({"dnd": Show.DND, "away": Show.AWAY}), Show.DND)
+    lamp: tuple[State, ...] = key(many(choice(State)), (State.ON_THE_PHONE, State.BUSY, State.DND))
+    dialog_details: bool = key(switch, False)
     domains: Mapping[str, Handling] = key(mapping(domain, one_of(_HANDLINGS)), NOTHING)
 
 
