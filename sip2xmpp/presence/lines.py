@@ -34,7 +34,8 @@ from sip2xmpp.presence.appearances import (
     shown,
 )
 from sip2xmpp.store.interface import Change, ChangeKind, Store
-from sip2xmpp.store.records import Binding, Publication, Seizure
+from sip2xmpp.store.records import Binding, Publication
+from sip2xmpp.store.seizures import Seizure
 
 PACKAGES: Final = ("dialog;sla", "dialog;ma", "dialog;shared")
 """The names under which phones share lines; all of them tell of the same state."""

@@ -25,7 +25,6 @@ from sip2xmpp.store.records import (
     Publication,
     Registrant,
     Secret,
-    Seizure,
     Spelling,
     Statement,
     Thread,
@@ -33,6 +32,7 @@ from sip2xmpp.store.records import (
     Virtual,
     Waiting,
 )
+from sip2xmpp.store.seizures import Seizure
 
 
 class Record(Protocol):

@@ -380,29 +380,6 @@ class Waiting:
 
 
 @frozen_record
-class Seizure:
-    """An appearance of a shared line that somebody has: the call ``dialog`` in the publication whose key is ``owner``.
-
-    ``since`` is when it was seized.
-    """
-
-    line: Address
-    number: int
-    owner: str
-    dialog: str
-    since: float
-    expires_at: float | None = None
-
-    @property
-    def key(self) -> str:
-        return f"{self.line} {self.number}"
-
-    @property
-    def group(self) -> str:
-        return str(self.line)
-
-
-@frozen_record
 class Card:
     """What is known about a person beside presence; an empty string says nothing.  ``picture`` is a whole image file."""
 

@@ -39,7 +39,6 @@ from sip2xmpp.store.records import (
     Publication,
     Registrant,
     Secret,
-    Seizure,
     Spelling,
     Statement,
     Thread,
@@ -47,6 +46,7 @@ from sip2xmpp.store.records import (
     Virtual,
     Waiting,
 )
+from sip2xmpp.store.seizures import Seizure
 
 Migration = Callable[[sqlite3.Connection], None]
 

@@ -32,7 +32,6 @@ from sip2xmpp.store.records import (
     Publication,
     Registrant,
     Secret,
-    Seizure,
     Spelling,
     Statement,
     Thread,
@@ -40,6 +39,7 @@ from sip2xmpp.store.records import (
     Virtual,
     Waiting,
 )
+from sip2xmpp.store.seizures import Seizure
 
 _log = Logger()
 failing_listener = _log.failureHandler("A listener of the store failed; the others go on")
