@@ -6,11 +6,14 @@ from typing import Any
 from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
+from sip2xmpp.events.dialogs import DialogPackage
 from sip2xmpp.events.message_summary import MessageSummaryPackage
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.feeds import Feed
+from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.statements import StatementLimits, Statements
@@ -50,6 +53,8 @@ class OwnSide:
     packages: list[EventPackage]
     watchers: WatcherInfo
     statements: Statements
+    calls: Calls
+    watched_calls: WatchedCalls
 
 
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
@@ -62,7 +67,8 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         domains=addresses.domains,
         limits=StatementLimits(document=config.limits.body),
     )
-    feeds: list[Feed] = [statements]
+    calls = Calls(store, clock=reactor, when=config.presence.on_the_phone)
+    feeds: list[Feed] = [statements, calls]
     if config.registrar.presence:
         rules = config.registrar
         feeds.append(Registrations(store, reactor, debounce=rules.debounce, gruu=rules.gruu))
@@ -91,6 +97,9 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         watchers, exists=addresses.exists, uri_of=lambda address: _uri_of(store, address), clock=reactor
     )
     store.accounts.listen(lambda change: watcher_information.existence_changed(change.record.address))
+    of_calls = watched_calls(calls, clock=reactor, decide=policy.decide, exists=addresses.exists)
+    policy.listen(of_calls.rules_changed)
+    store.accounts.listen(lambda change: of_calls.existence_changed(change.record.address))
     return OwnSide(
         addresses=addresses,
         policy=policy,
@@ -98,6 +107,8 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         packages=[mailboxes, watcher_information],
         watchers=watchers,
         statements=statements,
+        calls=calls,
+        watched_calls=of_calls,
     )
 
 
@@ -109,7 +120,15 @@ def _uri_of(store: Store, address: Address) -> str:
 
 def event_packages(config: Config, view: BackEnd, own: OwnSide) -> list[EventPackage]:
     """The packages that may be subscribed to; ``view`` is everything that SIP watchers may watch."""
+    lamps = Lamps(
+        own.watched_calls,
+        view,
+        is_own=lambda address: address.domain in own.addresses.domains,
+        lit=config.presence.lamp,
+        details=config.presence.dialog_details,
+    )
     return [
         PresencePackage(view, default=config.presence.profile, quirks=config.presence.quirks),
+        DialogPackage(lamps),
         *own.packages,
     ]

@@ -29,6 +29,9 @@ from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import BackEnd, Standing, StateWatcher, Told, Watch
 
+WatchedCalls = StateAgent[tuple[Call, ...]]
+"""The watches of the calls of our own users."""
+
 LIT: Final = frozenset((State.ON_THE_PHONE, State.DND, State.BUSY))
 """The states of presence that light a lamp, unless the operator says otherwise."""
 
@@ -207,9 +210,9 @@ def watched_calls(
     clock: IReactorTime,
     decide: Callable[[Address, Address], Handling],
     exists: Callable[[Address], bool],
-) -> StateAgent[tuple[Call, ...]]:
+) -> WatchedCalls:
     """The watches of the calls of our own users; who is politely blocked is told of none."""
-    agent: StateAgent[tuple[Call, ...]] = StateAgent(
+    agent: WatchedCalls = StateAgent(
         clock=clock, compute=calls.of, neutral=lambda _: (), decide=decide, exists=exists
     )
     calls.listen_to_calls(agent.changed)
@@ -225,7 +228,7 @@ class Lamps:
 
     def __init__(
         self,
-        calls: StateAgent[tuple[Call, ...]],
+        calls: WatchedCalls,
         presence: BackEnd,
         *,
         is_own: Callable[[Address], bool],
