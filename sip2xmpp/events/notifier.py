@@ -31,15 +31,17 @@ from sip2xmpp.errors import (
     TooMany,
     Unreachable,
 )
+from sip2xmpp.events.economy import NEVER, Economy, taken_up
 from sip2xmpp.events.lifetimes import granted, too_brief
-from sip2xmpp.events.package import EventPackage, announced, package_of
+from sip2xmpp.events.package import EventPackage, announced, is_same_event, package_of
+from sip2xmpp.events.rates import without_rates
 from sip2xmpp.events.restoration import Restoration
 from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
+from sip2xmpp.events.terms import BadTerms, asks, terms_of
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import route_set_of, target_of
 from sip2xmpp.sip.flow import Flow, Transport
-from sip2xmpp.sip.headers import Event
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.expiry import Deadlines
@@ -52,6 +54,8 @@ PATIENCE = 2.0
 FETCH_PATIENCE = 8.0
 """Seconds after which a fetch is answered with nothing."""
 
+KNOWN = "known"
+"""What became of a SUBSCRIBE whose sender has what it would be told: 204, and no NOTIFY."""
 UNDECIDED = Notification(standing=Standing.PENDING)
 
 
@@ -99,6 +103,7 @@ class Notifier:
         self._restoration = Restoration(clock=clock, rng=rng, resume=self._resume)
         self._silent = Deadlines(clock, self._back_end_silent)
         self._paused = Deadlines(clock, self._pause_over)
+        self._looks = Deadlines(clock, self._look)
         store.dialogs.listen(self._dialog_changed)
 
     def __len__(self) -> int:
@@ -125,6 +130,8 @@ class Notifier:
                 self._go_on(transaction, request, watcher, package)
         except IntervalTooBrief as brief:
             transaction.reply(423, headers=too_brief(brief))
+        except BadTerms as bad:
+            transaction.reply(bad.status, str(bad), headers=bad.headers)
 
     def _begin(
         self,
@@ -144,7 +151,12 @@ class Notifier:
         if expires and self._per_watcher[watcher] >= self._limits.per_watcher:
             transaction.reply(403, "Too Many Subscriptions")
             return
-        ends = request.ends
+        ends, event, economy = request.ends, request.event_value or "", None
+        if asks(request, event):
+            terms = terms_of(request, package)
+            event = without_rates(event)
+            form = terms.shaped(form, package, presentity, ends.to_uri)
+            economy = Economy(terms, form)
         record = DialogRecord(
             role=ROLE,
             call_id=ends.call_id,
@@ -153,7 +165,7 @@ class Notifier:
             watcher=watcher,
             presentity=presentity,
             # what many watchers have alike is held once
-            event=intern(request.event_value or ""),
+            event=intern(event),
             local_uri=intern(ends.to_uri),
             remote_uri=ends.from_uri,
             remote_target=target_of(request),
@@ -164,9 +176,12 @@ class Notifier:
             accept=intern(accept),
             user_agent=intern(user_agent),
             expires_at=self.clock.seconds() + expires,
+            terms="" if economy is None else economy.terms.to_text(),
         )
         fetch = expires == 0
-        subscription = Subscription(self, package=package, form=form, record=record, flow=flow, fetch=fetch)
+        subscription = Subscription(
+            self, package=package, form=form, record=record, flow=flow, fetch=fetch, economy=economy
+        )
         try:
             subscription.watch = package.watch(presentity, subscription, fetch=fetch)
         except (NoSuchPresentity, BadAddress) as refused:
@@ -186,10 +201,13 @@ class Notifier:
     ) -> None:
         """A SUBSCRIBE inside a dialog (RFC 6665, sections 4.1.2.2 and 4.1.2.3)."""
         subscription = self._named(request)
-        if subscription is None or subscription.over or not _is_same_event(request, package, subscription):
+        if subscription is None or subscription.over:
             transaction.reply(481)
             return
         record = subscription.record
+        if not is_same_event(request.event_value, record.event, self._packages):
+            transaction.reply(481)
+            return
         if watcher != record.watcher:
             transaction.reply(403, "This subscription belongs to somebody else")
             return
@@ -197,9 +215,17 @@ class Notifier:
             transaction.reply(500, "CSeq out of order")
             return
         expires = self._granted(request, package)
+        terms = None
+        if subscription.economy is not None or asks(request, request.event_value or ""):
+            held = None if subscription.economy is None else subscription.economy.terms
+            terms = terms_of(request, package, held)
         if expires == 0:
-            subscription.unsubscribed()
-            self._answer(transaction, subscription, 0, "")
+            if terms is not None and subscription.is_known(terms.condition):
+                subscription.left()
+                self._answer(transaction, subscription, 0, KNOWN)
+            else:
+                subscription.unsubscribed(terms)
+                self._answer(transaction, subscription, 0, "")
             return
         flow, accept = _flow_of(request), request.accept_value or record.accept
         user_agent = request.user_agent or record.user_agent
@@ -207,6 +233,8 @@ class Notifier:
         if form is None:
             transaction.reply(406)
             return
+        if terms is not None:
+            form = terms.shaped(form, package, record.presentity, record.local_uri)
         record = record.refreshed(
             remote_target=target_of(request) if "Contact" in request.headers.first else record.remote_target,
             remote_cseq=request.ends.cseq,
@@ -214,10 +242,11 @@ class Notifier:
             accept=accept,
             user_agent=user_agent,
             expires_at=self.clock.seconds() + expires,
+            terms="" if terms is None else terms.to_text(),
         )
-        subscription.refreshed(record, flow, form)
+        is_known = subscription.refreshed(record, flow, form, terms)
         self.store.dialogs.put(record)
-        self._answer(transaction, subscription, expires, "refreshed")
+        self._answer(transaction, subscription, expires, KNOWN if is_known else "refreshed")
 
     def _named(self, request: Request) -> Subscription | None:
         """The subscription whose dialog ``request`` belongs to."""
@@ -259,7 +288,8 @@ class Notifier:
     def _accept(
         self, transaction: ServerTransaction, subscription: Subscription, expires: int, what: str
     ) -> None:
-        if what == "refreshed" and subscription.over:
+        is_known = what == KNOWN
+        if subscription.over and expires and (is_known or what == "refreshed"):
             transaction.reply(481)
             return
         request, record = transaction.request, subscription.record
@@ -270,7 +300,7 @@ class Notifier:
         ]
         if "Record-Route" in request.headers.first:
             headers += [("Record-Route", route) for route in request.record_route]
-        transaction.reply(200, headers=headers)
+        transaction.reply(204 if is_known else 200, headers=headers)
         if what and self._tells:
             self.log.debug(
                 "subscription {what}: {watcher} -> {presentity} ({event}, {expires} s)",
@@ -280,7 +310,9 @@ class Notifier:
                 event=record.event,
                 expires=expires,
             )
-        subscription.answered()
+        subscription.answered(is_known=is_known)
+        if is_known:
+            return
         if subscription.watch is None:
             self._resume(subscription)
         elif what == "refreshed":
@@ -305,6 +337,14 @@ class Notifier:
     def pause(self, subscription: Subscription, until: float) -> None:
         """Call ``resumed`` at ``until``, Unix time."""
         self._paused.add(subscription.record.local_tag, until)
+
+    def look_again(self, subscription: Subscription, old: float, at: float) -> None:
+        """Call ``looked_at`` at ``at`` and no longer at ``old``, Unix times or ``NEVER``."""
+        tag = subscription.record.local_tag
+        if old != NEVER:
+            self._looks.discard(tag, old)
+        if at != NEVER:
+            self._looks.add(tag, at)
 
     def ended(self, subscription: Subscription, why: str) -> None:
         """Forget a subscription; its last NOTIFY may still be under way."""
@@ -337,6 +377,11 @@ class Notifier:
         if subscription is not None:
             subscription.resumed()
 
+    def _look(self, tag: str) -> None:
+        subscription = self._subscriptions.get(tag)
+        if subscription is not None:
+            subscription.looked_at()
+
     def _dialog_changed(self, change: Change[DialogRecord]) -> None:
         if change.kind is ChangeKind.EXPIRED and change.record.role == ROLE:
             subscription = self._subscriptions.get(change.record.local_tag)
@@ -368,6 +413,7 @@ class Notifier:
         form = package.form(record.accept, record.user_agent, datagram=is_datagram)
         if form is None:
             return None
+        form, economy = taken_up(record, form, package)
         subscription = Subscription(
             self,
             package=package,
@@ -376,8 +422,9 @@ class Notifier:
             # A connection did not survive; the watcher is found by the route of the dialog.
             flow=flow if is_datagram else None,
             first_cseq=record.cseq_ceiling,
+            economy=economy,
         )
-        subscription.answered()
+        subscription.answered(is_known=economy is not None and economy.terms.condition != "")
         return subscription
 
     def _resume(self, subscription: Subscription) -> None:
@@ -392,15 +439,6 @@ class Notifier:
             subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.PROBATION))
         except Refused:
             subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED))
-
-
-def _is_same_event(request: Request, package: EventPackage, subscription: Subscription) -> bool:
-    """Whether package and ``id`` are those of the subscription (RFC 6665, section 8.2.1)."""
-    held = subscription.record.event
-    if request.event_value == held:
-        return True
-    asked = request.event
-    return asked is not None and package is subscription.package and asked.id == Event.parse(held).id
 
 
 def _flow_of(request: Request) -> Flow:

@@ -5,6 +5,8 @@ Implements: RFC 6665 section 4.2.2; RFC 5057 section 5.1; RFC 3261 section 21.5.
 
 from enum import Enum, auto
 
+from twisted.python.failure import Failure
+
 from sip2xmpp.errors import Sip2XmppError, TransactionTimeout
 from sip2xmpp.sip.headers import seconds
 from sip2xmpp.sip.message import Response
@@ -55,3 +57,11 @@ def retry_after(response: Response) -> int | None:
         return None
     delay = seconds(value.partition(";")[0].partition("(")[0].strip())
     return None if delay is None else min(delay, LONGEST_PAUSE)
+
+
+def as_outcome(failure: Failure) -> Sip2XmppError:
+    """What kept a request from being answered; anything but that is raised again."""
+    error = failure.value
+    if not isinstance(error, Sip2XmppError):
+        failure.raiseException()
+    return error

@@ -9,19 +9,31 @@ Implements: RFC 6665 section 5.4 (event package definition); RFC 3856 section 6 
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.event_filter import Filter
 from sip2xmpp.documents.pidf import CONTENT_TYPE, well_formed
-from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.events.renderings import profile_for, render
-from sip2xmpp.presence.profiles import INTEROP, Profile
-from sip2xmpp.presence.watching import BackEnd, StateWatcher, Told, Watch
+from sip2xmpp.events.forms import Body, FilteredForm, Form, PartialForm, PresenceForm
+from sip2xmpp.events.renderings import prefers_changes, profile_for
+from sip2xmpp.presence.profiles import INTEROP, Profile, Syntax
+from sip2xmpp.presence.watching import BackEnd, StateWatcher, Watch
 from sip2xmpp.sip.headers import Event
 from sip2xmpp.sip.uri import SipUri
+
+__all__ = [
+    "Body",
+    "EventPackage",
+    "Form",
+    "PresenceForm",
+    "PresencePackage",
+    "announced",
+    "entity_of",
+    "is_same_event",
+    "package_of",
+]
 
 LONGEST_REMEMBERED = 512
 """Characters of Accept and User-Agent for which the choice of a profile is remembered; longer ones are read each time."""
@@ -29,32 +41,6 @@ LONGEST_REMEMBERED = 512
 P = TypeVar("P")
 
 _TUPLE_ID = re.compile(rb"<(?:[A-Za-z0-9_.-]+:)?tuple\s[^>]{0,200}?\bid\s*=\s*[\"']([^\"'<]{1,200})")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
-    """A message body and its Content-Type."""
-
-    content_type: str
-    octets: bytes
-
-
-class Form(Protocol):
-    """How the state of a package is told to a kind of watcher.  There is one object for all watchers alike.
-
-    With ``numbered``, what a watcher is sent depends on what it was sent before, or counts: ``body`` gets the number of
-    the NOTIFY in its subscription (from 0, one more each time; it skips some at a restart) and what the watcher
-    was told before, None if it has to learn everything: at first, and after each SUBSCRIBE.  Otherwise they are 0 and
-    None, and what was written is kept for the next watcher.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def numbered(self) -> bool: ...
-
-    def body(self, told: Told[Any], before: Told[Any] | None, entity: str, number: int) -> Body | None:
-        """What the watcher is sent; ``entity`` is the URI it subscribed to.  None when there is nothing to say."""
 
 
 class EventPackage(Protocol):
@@ -88,30 +74,6 @@ class EventPackage(Protocol):
         """What in a published body tells which device it is from, stable over its restarts; empty if unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class PresenceForm:
-    """A presence document in one profile."""
-
-    profile: Profile
-    numbered: ClassVar[bool] = False
-
-    @property
-    def name(self) -> str:
-        return self.profile.name
-
-    def body(
-        self,
-        told: Told[Presence],
-        before: Told[Presence] | None,  # noqa: ARG002
-        entity: str,
-        number: int,  # noqa: ARG002
-    ) -> Body | None:
-        if told.document is None:
-            return None
-        content_type, octets = render(told, entity, self.profile)
-        return Body(content_type=content_type, octets=octets)
-
-
 class PresencePackage:
     """Package ``presence``: PIDF in, and PIDF or one of its dialects out.
 
@@ -134,10 +96,16 @@ class PresencePackage:
         self._back_end = back_end
         self._check = check
         forms: dict[str, PresenceForm] = {}
+        partial: dict[str, PartialForm] = {}
 
-        def chosen(accept: str, user_agent: str, datagram: bool) -> PresenceForm | None:
+        def chosen(accept: str, user_agent: str, datagram: bool) -> PresenceForm | PartialForm | None:
             profile = profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
-            return None if profile is None else forms.setdefault(profile.name, PresenceForm(profile))
+            if profile is None:
+                return None
+            form = forms.setdefault(profile.name, PresenceForm(profile))
+            if profile.syntax is Syntax.PIDF and prefers_changes(accept):
+                return partial.setdefault(profile.name, PartialForm(form))
+            return form
 
         self._choose = chosen
         self._remembered = lru_cache(maxsize=4096)(chosen)
@@ -145,9 +113,17 @@ class PresencePackage:
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         return self._back_end.watch(resource, watcher, fetch=fetch)
 
-    def form(self, accept: str, user_agent: str, *, datagram: bool) -> PresenceForm | None:
+    def form(self, accept: str, user_agent: str, *, datagram: bool) -> PresenceForm | PartialForm | None:
         is_short = len(user_agent) + len(accept) <= LONGEST_REMEMBERED
         return (self._remembered if is_short else self._choose)(accept, user_agent, datagram)
+
+    def filtered(self, form: Form, filters: tuple[Filter, ...]) -> Form:
+        """The form that tells what these filters leave of ``form``; only PIDF is filtered, dialects of it go whole."""
+        if isinstance(form, PartialForm) and isinstance(form.form, PresenceForm):
+            return PartialForm(FilteredForm(form.form, filters))
+        if isinstance(form, PresenceForm) and form.profile.syntax is Syntax.PIDF:
+            return FilteredForm(form, filters)
+        return form
 
     def check(self, body: bytes) -> None:
         self._check(body)
@@ -176,6 +152,17 @@ def package_of(event: str | None, packages: Mapping[str, P]) -> P | None:
         if own is not None:
             return own
     return packages.get(kind)
+
+
+def is_same_event(event: str | None, held: str, packages: Mapping[str, P]) -> bool:
+    """Whether package and ``id`` of an Event header are those of the subscription with ``held`` (RFC 6665, section 8.2.1)."""
+    if event is None or event == held:
+        return event == held
+    try:
+        same_id = Event.parse(event).id == Event.parse(held).id
+    except BadMessage:
+        return False
+    return same_id and package_of(event, packages) is package_of(held, packages)
 
 
 def announced(packages: Iterable[str]) -> str:

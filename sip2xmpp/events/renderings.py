@@ -23,6 +23,7 @@ from sip2xmpp.presence.wording import reworded
 PIDF_TYPE: Final = "application/pidf+xml"
 XPIDF_TYPE: Final = "application/xpidf+xml"
 CPIM_PIDF_TYPE: Final = "application/cpim-pidf+xml"
+PIDF_DIFF_TYPE: Final = "application/pidf-diff+xml"
 
 _USER_AGENTS: Final[tuple[tuple[re.Pattern[str], Profile], ...]] = (
     (re.compile(r"Cisco-(?:CP|CUCM)", re.IGNORECASE), profiles.CISCO),
@@ -122,6 +123,19 @@ def _written_small(document: Presence, entity_uri: str, profile: Profile) -> byt
     return octets
 
 
+def prefers_changes(accept: str) -> bool:
+    """Whether a watcher would rather hear what changed than get whole documents (RFC 5263, section 4.1)."""
+    if PIDF_DIFF_TYPE not in accept.lower():
+        return False
+    wanted = {PIDF_TYPE: 0.0, PIDF_DIFF_TYPE: 0.0}
+    for item in accept.lower().split(","):
+        media, *parameters = (part.strip() for part in item.split(";"))
+        if media in wanted:
+            found = [re.fullmatch(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)", each) for each in parameters]
+            wanted[media] = next((float(each[1]) for each in found if each is not None), 1.0)
+    return wanted[PIDF_DIFF_TYPE] > 0 and wanted[PIDF_DIFF_TYPE] >= wanted[PIDF_TYPE]
+
+
 def _media_types(accept: str | Iterable[str]) -> tuple[bool, frozenset[str]]:
     """Whether any media type is named at all, and those that are not refused with ``q=0``."""
     values = [accept] if isinstance(accept, str) else accept
@@ -138,7 +152,7 @@ def _media_types(accept: str | Iterable[str]) -> tuple[bool, frozenset[str]]:
 
 def _by_type(offered: frozenset[str], user_agent: str) -> Profile | None:
     """The family of documents; INTEROP stands for PIDF in whatever form."""
-    if PIDF_TYPE in offered:
+    if offered & {PIDF_TYPE, PIDF_DIFF_TYPE}:
         return profiles.INTEROP
     if _POLYCOM.search(user_agent) and (not offered or offered & {XPIDF_TYPE, "*/*", "application/*"}):
         return profiles.XPIDF

@@ -29,8 +29,6 @@ Implements: RFC 6665 sections 4.1.3, 4.2.2 (notifier), 4.4.1; RFC 5057 section 5
 """
 
 from dataclasses import replace
-from functools import lru_cache
-from math import ceil
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -39,12 +37,17 @@ from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import Sip2XmppError, TransportFailed
-from sip2xmpp.events.outcomes import Outcome, outcome_of, retry_after
-from sip2xmpp.events.package import Body, EventPackage, Form, entity_of
+from sip2xmpp.events.conditions import NO_BODY, holds
+from sip2xmpp.events.economy import NEVER, Course, Economy
+from sip2xmpp.events.forms import Comparing
+from sip2xmpp.events.outcomes import Outcome, as_outcome, outcome_of, retry_after
+from sip2xmpp.events.package import EventPackage, Form, entity_of
+from sip2xmpp.events.rates import rates_of
+from sip2xmpp.events.terms import Terms
+from sip2xmpp.events.writing import Writer
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Told, Watch
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.dialog import Dialog, Prepared, body_block
-from sip2xmpp.sip.flow import Flow, Transport
+from sip2xmpp.sip.flow import Flow
 from sip2xmpp.sip.message import Response
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import DialogRecord
@@ -56,14 +59,7 @@ LOST_PAUSE = 10.0
 LOST_TRIES = 4
 """Failures of the way to a watcher in succession before its subscription is given up."""
 
-NO_BODY = body_block(None, b"")
 TIMED_OUT = Notification(standing=Standing.TERMINATED, reason=Reason.TIMEOUT)
-
-
-@lru_cache(maxsize=4096)
-def rendering_key(package: str, form: str, entity: str) -> str:
-    """Under which a notification keeps the written form for these; one string for all subscriptions that share it."""
-    return f"NOTIFY {package} {form} {entity}"
 
 
 class Owner(Protocol):
@@ -76,11 +72,14 @@ class Owner(Protocol):
     def pause(self, subscription: "Subscription", until: float) -> None:
         """Call ``resumed`` at ``until``, Unix time."""
 
+    def look_again(self, subscription: "Subscription", old: float, at: float) -> None:
+        """Call ``looked_at`` at ``at`` and no longer at ``old``, Unix times or ``NEVER``."""
+
     def ended(self, subscription: "Subscription", why: str) -> None:
         """The subscription takes no more SUBSCRIBEs; a final NOTIFY may still be under way."""
 
 
-class Subscription:
+class Subscription(Writer):
     """A watcher's subscription.  ``record.expires_at`` is when it ends unless it is refreshed."""
 
     __slots__ = (
@@ -92,17 +91,11 @@ class Subscription:
         "_newest",
         "_owed",
         "_paused_until",
-        "_prepared",
         "_ready",
-        "_rendering",
         "_told",
         "fetch",
-        "flow",
-        "form",
         "over",
         "owner",
-        "package",
-        "record",
         "watch",
     )
 
@@ -118,12 +111,10 @@ class Subscription:
         flow: Flow | None,
         fetch: bool = False,
         first_cseq: int = 0,
+        economy: Economy | None = None,
     ) -> None:
+        super().__init__(owner.agent, package=package, form=form, record=record, flow=flow, economy=economy)
         self.owner = owner
-        self.package = package
-        self.form = form
-        self.record = record
-        self.flow = flow
         self.fetch = fetch
         self.watch: Watch | None = None
         self.over = False
@@ -137,8 +128,6 @@ class Subscription:
         self._by_route = False
         self._failures = 0
         self._ending: Told[Any] | None = None
-        self._prepared: Prepared | None = None
-        self._rendering = self._rendering_key()
 
     @property
     def address(self) -> Address:
@@ -150,9 +139,6 @@ class Subscription:
         """Whether the watcher waits for the first word of the back end."""
         return self._newest is None and self._ending is None and not self.over
 
-    def _rendering_key(self) -> str:
-        return rendering_key(self.package.name, self.form.name, entity_of(self.record.local_uri))
-
     # Inputs
 
     def notified(self, notification: Told[Any]) -> None:
@@ -163,21 +149,29 @@ class Subscription:
             self.watch = None
             self.end(notification)
         else:
+            if self.economy is not None:
+                self.economy.heard(self._newest, notification, entity_of(self.record.local_uri))
             self._newest = notification
             if self.fetch:
                 self.end(TIMED_OUT, with_state=True)
             else:
                 self._proceed()
 
-    def answered(self) -> None:
-        """A 2xx to a SUBSCRIBE has left: a NOTIFY must follow it."""
+    def answered(self, *, is_known: bool = False) -> None:
+        """A 2xx to a SUBSCRIBE has left: a NOTIFY must follow it, unless the watcher has what it would be told."""
         self._ready = True
-        self._owed = True
+        if not is_known:
+            self._owed = True
         self._paused_until = 0.0
         self._proceed()
 
-    def refreshed(self, record: DialogRecord, flow: Flow | None, form: Form) -> None:
-        """The watcher extended the subscription, and may be somewhere else or want another body now."""
+    def refreshed(
+        self, record: DialogRecord, flow: Flow | None, form: Form, terms: Terms | None = None
+    ) -> bool:
+        """The watcher extended the subscription, and may be somewhere else or want something else now.
+
+        Answers whether it said that it has what it would be told: nothing is to be sent then.
+        """
         old, self.record = self.record, record
         if (record.remote_target, record.flow) != (old.remote_target, old.flow) or flow != self.flow:
             self.flow = flow
@@ -186,10 +180,50 @@ class Subscription:
             self.form = form
             self._rendering = self._rendering_key()
         self._failures = 0
+        if self.economy is not None or terms is not None:
+            self._agree(terms or Terms(), form)
+        if terms is None or not self.is_known(terms.condition):
+            return False
+        self._known()
+        return True
 
-    def unsubscribed(self) -> None:
+    def _agree(self, terms: Terms, form: Form) -> None:
+        if self.economy is None:
+            self.economy = Economy(terms, form)
+        else:
+            self.economy.agreed(terms, form)
+        self._look_again()
+
+    def is_known(self, condition: str) -> bool:
+        """Whether the watcher has what there is to tell, by the condition that it states."""
+        return bool(condition) and self._newest is not None and holds(condition, self._tag(self._newest))
+
+    def _known(self) -> None:
+        """The watcher has the newest state, though not from us."""
+        self._told = self._newest
+        self._numbered = -1
+        self._owed = False
+
+    def looked_at(self) -> None:
+        """A deadline of the watcher's terms has come."""
+        economy, now = self.economy, self.owner.clock.seconds()
+        if economy is None or economy.deadline == NEVER or economy.deadline > now:
+            return
+        economy.deadline = NEVER
+        if economy.is_wanted(now) and not self._busy:
+            self._owed = self._owed or self._newest is not None
+        self._proceed()
+        self._look_again()
+
+    def left(self) -> None:
+        """The watcher is gone, with all that it wanted to know."""
+        self._gone("left")
+
+    def unsubscribed(self, terms: Terms | None = None) -> None:
         """The watcher leaves; what it is told last waits for the answer to its SUBSCRIBE."""
         self._ready = False
+        if terms is not None:
+            self._agree(terms, self.form)
         self.end(TIMED_OUT, with_state=True)
 
     def end(self, final: Told[Any], *, with_state: bool = False) -> None:
@@ -223,7 +257,37 @@ class Subscription:
         elif self._newest is None or self._paused_until:
             return
         elif self._owed or self._is_news(self._newest):
-            self._send(self._newest)
+            if self.economy is None:
+                self._send(self._newest)
+            else:
+                self._consider(self.economy, self._newest)
+
+    def _consider(self, economy: Economy, newest: Told[Any]) -> None:
+        """Send what the terms of the watcher allow."""
+        course = economy.course(
+            self._told, newest, self._tag(newest), owed=self._owed, now=self.owner.clock.seconds()
+        )
+        if course is Course.KNOWN:
+            self._known()
+        elif course is Course.LAPSED:
+            economy.terms = replace(economy.terms, condition="")
+            self._store(replace(self.record, terms=economy.terms.to_text()))
+        elif course is Course.HELD:
+            self._look_again()
+        else:
+            self._send(newest)
+
+    def _look_again(self) -> None:
+        economy = self.economy
+        if economy is None:
+            return
+        waiting = self._newest is not None and self._newest is not self._told
+        at = economy.next_look(self.owner.clock.seconds(), is_waiting=waiting)
+        if self.over or at >= self.record.expires_at:
+            at = NEVER
+        if at != economy.deadline:
+            before, economy.deadline = economy.deadline, at
+            self.owner.look_again(self, before, at)
 
     def _is_news(self, notification: Told[Any]) -> bool:
         """Whether the watcher would see anything new: what is compared is what it is sent."""
@@ -234,9 +298,10 @@ class Subscription:
             told is None
             or told.standing is not notification.standing
             or (
-                told.document != notification.document
-                if self.form.numbered
-                else self._content(told) != self._content(notification)
+                self._content(told) != self._content(notification)
+                if not self.form.numbered
+                else told.document != notification.document
+                and not (isinstance(self.form, Comparing) and self._tag(told) == self._tag(notification))
             )
         )
 
@@ -249,39 +314,35 @@ class Subscription:
         if flow is None or self._by_route:
             self._send_by_route(notification, number)
             return
-        prepared = self._prepared
-        if prepared is None:
-            prepared = self._prepared = self._dialog(number).prepare("NOTIFY", self._headers())
+        prepared = self._prepared or self._prepare(number)
         newest = self._newest
         if newest is None:
             content = NO_BODY
-        elif self.form.numbered:
-            content = _block(self._body(newest, number))
+        elif self.economy is not None or self.form.numbered:
+            content = self._content_for(newest, self._before(), number)
         else:
             content = self._content(newest)
-        head, tail = prepared.render(number, self._state(notification), content)
+        head, tail = prepared.render(number, self._state(notification, self.owner.clock.seconds()), content)
         self._sending(notification, number)
         self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
 
     def _send_by_route(self, notification: Told[Any], number: int) -> None:
         """The slow way: by the route set and target of the dialog, with whatever credentials the way asks for."""
-        body = self._body(self._newest, number)
         try:
-            headers = [*self._headers(), ("Subscription-State", self._state(notification).decode("ascii"))]
+            request = self._request(
+                notification, self._newest, self._before(), number, self.owner.clock.seconds()
+            )
         except TransportFailed as error:
             # Nothing listens any more for the transport that the watcher came in on.
             self._gone(str(error))
             return
-        request = self._dialog(number).next_request(
-            "NOTIFY",
-            headers=headers,
-            body=b"" if body is None else body.octets,
-            content_type=None if body is None else body.content_type,
-        )
         self._sending(notification, number)
         self._by_route = True
         answer = self.owner.agent.request(request)
-        answer.addErrback(_as_outcome).addCallback(self._sent).addErrback(self._broken)
+        answer.addErrback(as_outcome).addCallback(self._sent).addErrback(self._broken)
+
+    def _before(self) -> Told[Any] | None:
+        return None if self._owed else self._told
 
     def _sending(self, notification: Told[Any], number: int) -> None:
         """Everything is written, nothing can fail any more before ``_sent``."""
@@ -289,63 +350,22 @@ class Subscription:
         self._busy = True
         self._owed = False
         self._told = notification
-
-    def _state(self, notification: Told[Any]) -> bytes:
-        """The Subscription-State header (RFC 6665, section 8.2.3)."""
-        if notification.standing is not Standing.TERMINATED:
-            left = max(ceil(self.record.expires_at - self.owner.clock.seconds()), 1)
-            word = b"active" if notification.standing is Standing.ACTIVE else b"pending"
-            return b"%b;expires=%d" % (word, left)
-        reason = "" if notification.reason is None else f";reason={notification.reason.value}"
-        retry = "" if notification.retry_after is None else f";retry-after={notification.retry_after}"
-        return f"terminated{reason}{retry}".encode("ascii")
-
-    def _content(self, notification: Told[Any]) -> bytes:
-        """Content-Type, Content-Length and body, written once for all watchers who get the same."""
-        if notification.document is None:
-            return NO_BODY
-        content = notification.renderings.get(self._rendering)
-        if content is None:
-            content = notification.renderings[self._rendering] = _block(self._body(notification))
-        return content
-
-    def _body(self, notification: Told[Any] | None, cseq: int = 1) -> Body | None:
-        if notification is None:
-            return None
-        before, number = None, 0
-        if self.form.numbered:
-            number = cseq - 1
-            if not self._owed and self._told is not None and self._told.document is not None:
-                before = self._told
-        return self.form.body(notification, before, entity_of(self.record.local_uri), number)
-
-    def _headers(self) -> list[tuple[str, str]]:
-        way = self.flow or Transport(self.record.flow.partition(" ")[0])
-        return [("Contact", self.owner.agent.contact_uri(way)), ("Event", self.record.event)]
-
-    def _dialog(self, number: int) -> Dialog:
-        """The dialog before the NOTIFY with that CSeq."""
-        record = self.record
-        return Dialog(
-            call_id=record.call_id,
-            local_tag=record.local_tag,
-            remote_tag=record.remote_tag,
-            local_uri=record.local_uri,
-            remote_uri=record.remote_uri,
-            remote_target=record.remote_target,
-            route_set=record.route_set,
-            local_cseq=number - 1,
-            remote_cseq=record.remote_cseq,
-        )
+        if self.economy is not None:
+            self.economy.sent(self.owner.clock.seconds())
+            self._look_again()
 
     def _raise_ceiling(self) -> None:
         """Reserve the next block of CSeq numbers; nothing is sent until that is durable."""
-        self._busy = True
-        self.record = replace(self.record, cseq_ceiling=self._cseq + CSEQ_BLOCK)
-        self.owner.store.dialogs.put(self.record)
-        self.owner.store.committed().addCallback(self._raised).addErrback(self._broken)
+        self._store(replace(self.record, cseq_ceiling=self._cseq + CSEQ_BLOCK))
 
-    def _raised(self, _: None) -> None:
+    def _store(self, record: DialogRecord) -> None:
+        """Send nothing before ``record`` is durable."""
+        self._busy = True
+        self.record = record
+        self.owner.store.dialogs.put(record)
+        self.owner.store.committed().addCallback(self._stored).addErrback(self._broken)
+
+    def _stored(self, _: None) -> None:
         self._busy = False
         self._proceed()
 
@@ -356,14 +376,26 @@ class Subscription:
         by_route, self._by_route = self._by_route, False
         outcome = outcome_of(answer)
         if outcome is not Outcome.TAKEN:
+            self._numbered = -1
             self._not_taken(outcome, answer, by_route=by_route)
         elif by_route:
             self._adopt(answer)
         else:
             self._failures = 0
+        if self.economy is not None and outcome is Outcome.TAKEN and isinstance(answer, Response):
+            self._heed(self.economy, answer.headers.get("Event"))
         if self._told is self._ending and not self._owed:
             self._ending = self._newest = None
         self._proceed()
+
+    def _heed(self, economy: Economy, event: str | None) -> None:
+        """The watcher may ask for other rates in its answer; one that has no Event says nothing of them."""
+        rates = economy.terms.rates if event is None else rates_of(event)
+        if rates != economy.terms.rates and not self.over:
+            economy.agreed(replace(economy.terms, rates=rates), self.form)
+            self.record = replace(self.record, terms=economy.terms.to_text())
+            self.owner.store.dialogs.put(self.record)
+            self._look_again()
 
     def _not_taken(self, outcome: Outcome, answer: Response | Sip2XmppError, *, by_route: bool) -> None:
         if outcome is Outcome.GONE:
@@ -414,14 +446,3 @@ class Subscription:
     def _broken(self, failure: Failure) -> None:
         self._busy = False
         self.log.failure("NOTIFY to {watcher} failed", failure, watcher=self.record.watcher)
-
-
-def _block(body: Body | None) -> bytes:
-    return NO_BODY if body is None else body_block(body.content_type, body.octets)
-
-
-def _as_outcome(failure: Failure) -> Sip2XmppError:
-    error = failure.value
-    if not isinstance(error, Sip2XmppError):
-        failure.raiseException()
-    return error
