@@ -176,13 +176,21 @@ def _gone(entity: str, farewells: Iterable[Availability]) -> Presence:
 # SIP to XMPP
 
 
-def availabilities_from_presence(presence: Presence, *, user_agent: str = "") -> dict[str, Availability]:
+def availabilities_from_presence(
+    presence: Presence, *, user_agent: str = "", phone_show: Show = Show.DND
+) -> dict[str, Availability]:
     """What each resource of a SIP contact says, by resource name, the one that speaks for the contact first.
 
     A closed tuple is an unavailable resource; if none is open, the whole contact is, under the name WHOLE_CONTACT.
-    ``user_agent`` is that of the publisher.
+    ``user_agent`` is that of the publisher, ``phone_show`` what somebody on the phone is shown as.
     """
-    return _availabilities(presence, state_of(presence, user_agent=user_agent))
+    state = state_of(presence, user_agent=user_agent)
+    said = _availabilities(presence, state)
+    if state is not State.ON_THE_PHONE or phone_show is Show.DND:
+        return said
+    return {
+        name: replace(one, show=phone_show) if one.show is Show.DND else one for name, one in said.items()
+    }
 
 
 def without_news(said: Mapping[str, Availability], now: float) -> dict[str, Availability]:

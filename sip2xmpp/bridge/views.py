@@ -17,7 +17,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from sip2xmpp.bridge.mapping import FRESH_SECONDS, availabilities_from_presence, differences, without_news
-from sip2xmpp.documents.presence import Presence
+from sip2xmpp.documents.presence import Presence, Show
 from sip2xmpp.presence.states import as_utc
 from sip2xmpp.xmpp.availability import Availability
 from sip2xmpp.xmpp.prepared import Prepared
@@ -55,21 +55,25 @@ NOTHING: Final = View({})
 
 
 class Views:
-    """The newest view of every contact that somebody is shown, by the contact's bare JID."""
+    """The newest view of every contact that somebody is shown, by the contact's bare JID.
 
-    def __init__(self) -> None:
+    ``phone_show`` is what Jabber users are shown of somebody on the phone.
+    """
+
+    def __init__(self, phone_show: Show = Show.DND) -> None:
+        self._phone_show = phone_show
         self._newest: WeakValueDictionary[str, View] = WeakValueDictionary()
 
     def view(self, contact_jid: str, document: Presence, now: float) -> View:
         """The view of a document at ``now`` (Unix time)."""
         view = self._newest.get(contact_jid)
         if view is None or view.document is not document or now >= view.good_until:
-            view = self._newest[contact_jid] = _made(contact_jid, document, now)
+            view = self._newest[contact_jid] = _made(contact_jid, document, now, self._phone_show)
         return view
 
 
-def _made(contact_jid: str, document: Presence, now: float) -> View:
-    said = availabilities_from_presence(document)
+def _made(contact_jid: str, document: Presence, now: float, phone_show: Show) -> View:
+    said = availabilities_from_presence(document, phone_show=phone_show)
     told = without_news(said, now)
     hidden = (one.stamp for name, one in said.items() if told[name] is not one)
     becomes_old = min((as_utc(stamp).timestamp() + FRESH_SECONDS for stamp in hidden), default=inf)

@@ -23,6 +23,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.views import NOTHING, View, Views
+from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import NoSuchPresentity, Refused
 from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, Watch
 from sip2xmpp.store.interface import Store
@@ -86,8 +87,9 @@ class JabberWatchers:
         clock: IReactorTime,
         pace: Pace,
         is_ours: Callable[[str], bool] = lambda _: True,
+        phone_show: Show = Show.DND,
     ) -> None:
-        """``is_ours`` says of a domain whether we are the authority on who lives there."""
+        """``is_ours`` says of a domain whether we are the authority on who lives there; ``phone_show`` is as in ``Views``."""
         self._store = store
         self._outbox = outbox
         self._back_end = back_end
@@ -95,7 +97,7 @@ class JabberWatchers:
         self._pace = pace
         self._is_ours = is_ours
         self._watchers: dict[str, _JabberWatcher] = {}
-        self._views = Views()
+        self._views = Views(phone_show)
 
     # From Jabber users
 

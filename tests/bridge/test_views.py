@@ -1,10 +1,11 @@
 """What is made once for all watchers of a contact, and when it must be made anew."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from sip2xmpp.bridge.mapping import FRESH_SECONDS, differences
 from sip2xmpp.bridge.views import NOTHING, Views
-from sip2xmpp.documents.presence import Basic, Presence, Show, Tuple
+from sip2xmpp.documents.presence import Activity, Basic, Person, Presence, Show, Tuple
 from sip2xmpp.documents.times import from_unix
 from sip2xmpp.xmpp.availability import Availability
 from sip2xmpp.xmpp.prepared import Prepared, prepared_presence
@@ -74,3 +75,12 @@ def test_a_view_is_forgotten_when_nobody_is_shown_it() -> None:
     made = first.said
     del first
     assert views.view(BOB, shown, START).said is not made
+
+
+def test_who_is_on_the_phone_is_shown_as_the_operator_wants_it() -> None:
+    call = Person(id="p", activities=(Activity("on-the-phone"),))
+    talking = replace(document(Show.DND), persons=(call,))
+    assert Views().view(BOB, talking, START).said["desk"].show is Show.DND
+    away = Views(Show.AWAY)
+    assert away.view(BOB, talking, START).said["desk"].show is Show.AWAY
+    assert away.view(BOB, document(Show.DND), START).said["desk"].show is Show.DND
