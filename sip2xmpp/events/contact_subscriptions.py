@@ -23,6 +23,7 @@ from typing import Generic, TypeVar
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.events.asked import AskedPackage
 from sip2xmpp.events.kept_dialogs import KeptDialogs, dialog_of
@@ -45,6 +46,9 @@ ATTEMPTS = 4
 
 SETTLED = 300.0
 """Seconds a subscription must have lasted for its end to be the first of a row."""
+
+ASK_AGAIN = 30.0
+"""Seconds between two times that a phone is asked to say everything anew, because it left something out."""
 
 PASSING = frozenset({408, 423, 429, 430, 480, 486, 491})
 """Refusals below 500 that may be others later."""
@@ -71,6 +75,7 @@ class _Asked(Generic[D]):
     binding: Binding
     subscription: Outgoing[D] | None = None
     begun_at: float = 0.0
+    again_at: float = 0.0
     failures: int = 0
     retry: IDelayedCall | None = None
     is_waiting: bool = False
@@ -89,7 +94,7 @@ class ContactSubscriptions(Generic[D]):
     that calls back before the constructor has returned.
 
     ``qualifies`` is asked whenever a binding is written, at every REGISTER, so it has to be quick; who knows that it would
-    answer otherwise now calls ``reconsider``.
+    answer otherwise now calls ``reconsider``.  Bindings told by another registrar are bindings, too.
 
     ``role`` tells these dialogs from others in the store.  ``identity(binding)`` is the URI in whose name we subscribe.
     """
@@ -141,6 +146,15 @@ class ContactSubscriptions(Generic[D]):
         """What ``qualifies`` says may be another thing now for the bindings of ``aor``, an address as text."""
         for binding in self._bindings.select(aor):
             self._appeared(binding)
+
+    def ask_again(self, binding: Binding) -> None:
+        """Have the phone say everything anew; not more often than every ``ASK_AGAIN`` seconds."""
+        asked = self._asked.get(binding.key)
+        now = self._clock.seconds()
+        if asked is not None and asked.subscription is not None and now - asked.again_at >= ASK_AGAIN:
+            asked.again_at = now
+            # not from within the NOTIFY that is being taken
+            self._clock.callLater(0, asked.subscription.refresh)
 
     # NOTIFY in
 
@@ -208,13 +222,16 @@ class ContactSubscriptions(Generic[D]):
 
     def _appeared(self, binding: Binding) -> None:
         asked = self._asked.get(binding.key)
-        if not self._qualifies(binding):
+        if not self._is_wanted(binding):
             if asked is not None:
                 self._stop(asked, silently=False)
         elif asked is not None:
             self._came_again(asked, binding)
         elif self._has_room(binding):
             self._enqueue(self._add(binding))
+
+    def _is_wanted(self, binding: Binding) -> bool:
+        return ContactEvent(binding.event).keeps and self._qualifies(binding)
 
     def _came_again(self, asked: _Asked[D], binding: Binding) -> None:
         before, asked.binding = asked.binding, binding
@@ -352,7 +369,7 @@ class ContactSubscriptions(Generic[D]):
         kept = {record.call_id.partition("-")[0]: record for record in self._kept.all()}
         goes_on = set()
         for binding in self._bindings.all():
-            if not self._qualifies(binding):
+            if not self._is_wanted(binding):
                 continue
             record = kept.get(self._mark(binding))
             if not self._has_room(binding):
