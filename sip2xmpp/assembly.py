@@ -14,6 +14,7 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 
 from sip2xmpp import __version__
+from sip2xmpp.asking_side import asking_side
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.content import ACCEPTED
 from sip2xmpp.bridge.pacing import Pace
@@ -101,6 +102,7 @@ class Parts:
         self.pace.stop()
         if self.xmpp is not None:
             self.xmpp.watchers.farewell()
+            self.xmpp.gateway.contact.farewell()
 
     async def close(self) -> None:
         """Stop the machinery and commit."""
@@ -159,6 +161,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         uri_of=addressing.uri_of,
         next_hop_of=lambda domain: _next_hop(directory, domain),
     )
+    asking = asking_side(config, store, reactor, rng, agent=agent, own=own, remote=remote)
     legs: dict[Leg, BackEnd] = {Leg.OWN: own.presence, Leg.SIP: remote}
     pace = Pace(reactor)
     registered = RegisteredUsers(store, proxy)
@@ -176,6 +179,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             pace=pace,
             to_own_user=registered.deliver,
             servers=_servers(config),
+            own=own,
         )
     packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own)
     limits, tells = config.limits, config.log.level is LogLevel.debug
@@ -215,7 +219,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         registrations=_registrar(
             config, store, reactor, own=own, addressing=addressing, agent=agent, transports=transports
         ),
-        notifications=remote,
+        notifications=asking.notified,
         messages=side.messages if side is not None else registered,
         proxy=proxy,
     )

@@ -18,6 +18,8 @@ from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.presentities import XmppPresentities
 from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.gateway_side import GatewaySide, gateway_side
+from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import XmppConfig
@@ -28,7 +30,6 @@ from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.disco import CONTACT
 from sip2xmpp.xmpp.inbound import Inbound
-from sip2xmpp.xmpp.iq import Answers
 from sip2xmpp.xmpp.link import ComponentLink
 from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.messages import MessageType
@@ -41,6 +42,7 @@ class XmppSide:
     links: Links
     watchers: JabberWatchers
     messages: Messages
+    gateway: GatewaySide
 
 
 def xmpp_side(
@@ -56,6 +58,7 @@ def xmpp_side(
     pace: Pace,
     to_own_user: Callable[[ServerTransaction, Request, Address], None],
     servers: Mapping[str, HostPort],
+    own: OwnSide,
 ) -> XmppSide:
     """The component links with everything behind them; puts the Jabber back end among ``legs``.
 
@@ -78,8 +81,24 @@ def xmpp_side(
         is_ours=directory.own_domains.__contains__,
     )
     realm = Realm(xmpp.allowed_domains, addressing)
+    gateway = gateway_side(
+        xmpp,
+        store,
+        reactor,
+        links=links,
+        addressing=addressing,
+        directory=directory,
+        realm=realm,
+        pace=pace,
+        own=own,
+    )
     contacts = Contacts(
-        store=store, realm=realm, addressing=addressing, watchers=watchers, presentities=presentities
+        store=store,
+        realm=realm,
+        addressing=addressing,
+        watchers=watchers,
+        presentities=presentities,
+        gateway=gateway.contact,
     )
     messages = _messages(
         xmpp,
@@ -94,7 +113,7 @@ def xmpp_side(
         to_own_user=to_own_user,
     )
     for link in links:
-        answers = Answers(send=links.reply, now=reactor.seconds)
+        answers = gateway.answers(links, reactor)
         inbound = Inbound(
             send=links.reply,
             presence=contacts,
@@ -103,7 +122,7 @@ def xmpp_side(
             now=reactor.seconds,
         )
         link.attach(receive=inbound.stanza_received, listener=contacts)
-    return XmppSide(links=links, watchers=watchers, messages=messages)
+    return XmppSide(links=links, watchers=watchers, messages=messages, gateway=gateway)
 
 
 def _links(xmpp: XmppConfig, servers: Mapping[str, HostPort], reactor: Any, rng: Random) -> Links:

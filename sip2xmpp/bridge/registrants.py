@@ -19,7 +19,6 @@ from typing import Final
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.words.xish.domish import Element
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
@@ -28,16 +27,7 @@ from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Account, Registrant
-from sip2xmpp.xmpp import namespaces as ns
-from sip2xmpp.xmpp.iq import Question
-from sip2xmpp.xmpp.registration import (
-    PROMPT_QUERY,
-    Wanted,
-    prompted,
-    read_prompt,
-    read_registration,
-    registration_query,
-)
+from sip2xmpp.xmpp.registration import Wanted
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
 MOST_REGISTRANTS: Final = 100_000
@@ -83,15 +73,6 @@ class Registrants:
         self.joined: Callable[[Registrant], object] = _nobody
         self.left: Callable[[Registrant], object] = _nobody
 
-    def questions(self) -> dict[tuple[str, str, str], Question]:
-        """What is answered here."""
-        return {
-            ("get", ns.REGISTER, "query"): self._registration_asked,
-            ("set", ns.REGISTER, "query"): self._registration_set,
-            ("get", ns.GATEWAY, "query"): self._prompt_asked,
-            ("set", ns.GATEWAY, "query"): self._prompt_answered,
-        }
-
     def get(self, jid: str, domain: str) -> Registrant | None:
         """The registration of a bare JID at a component domain."""
         return self._store.registrants.get(f"{jid} {domain}")
@@ -110,18 +91,14 @@ class Registrants:
 
     # The form
 
-    def _registration_asked(self, iq: Element, _: Element) -> str:
-        held = self.get(self._admit(iq.attributes["from"]), _domain(iq))
-        return registration_query(None if held is None else held.sip)
+    def asked(self, sender: str, domain: str) -> str | None:
+        """The SIP address that a sender is registered with, perhaps the empty string; None: it is not registered."""
+        held = self.get(self._admit(sender), domain)
+        return None if held is None else held.sip
 
-    def _registration_set(self, iq: Element, query: Element) -> Deferred[str]:
-        jid, domain = self._admit(iq.attributes["from"]), _domain(iq)
-        wanted = read_registration(query)
-        if not self._changes.take(jid):
-            raise StanzaRefused("resource-constraint", "Too many changes: try again later")
-        return self._remove(jid, domain) if wanted is None else self._register(jid, domain, wanted)
-
-    def _register(self, jid: str, domain: str, wanted: Wanted) -> Deferred[str]:
+    def register(self, sender: str, domain: str, wanted: Wanted) -> Deferred[str]:
+        """Register, or change a registration; fires when it is stored."""
+        jid = self._changing(sender)
         before = self.get(jid, domain)
         account = self._proved(jid, domain, wanted, before)
         if before is None and (
@@ -143,13 +120,21 @@ class Registrants:
         )
         return self._store.committed().addCallback(lambda _: self._then(self.joined, made))
 
-    def _remove(self, jid: str, domain: str) -> Deferred[str]:
+    def remove(self, sender: str, domain: str) -> Deferred[str]:
+        """Forget a registration; fires when that is stored."""
+        jid = self._changing(sender)
         held = self.get(jid, domain)
         if held is None:
             raise StanzaRefused("registration-required", "You are not registered here")
         self._store.registrants.remove(held.key)
         self.log.info("{jid} is no longer registered with {domain}", jid=jid, domain=domain)
         return self._store.committed().addCallback(lambda _: self._then(self.left, held))
+
+    def _changing(self, sender: str) -> str:
+        jid = self._admit(sender)
+        if not self._changes.take(jid):
+            raise StanzaRefused("resource-constraint", "Too many changes: try again later")
+        return jid
 
     def _then(self, tell: Callable[[Registrant], object], record: Registrant) -> str:
         """Tell of it after the answer, which is empty."""
@@ -197,15 +182,9 @@ class Registrants:
 
     # The prompt
 
-    def _prompt_asked(self, iq: Element, _: Element) -> str:
-        self._admit(iq.attributes["from"])
-        _domain(iq)
-        return PROMPT_QUERY
-
-    def _prompt_answered(self, iq: Element, query: Element) -> str:
-        self._admit(iq.attributes["from"])
-        _domain(iq)
-        written = read_prompt(query)
+    def jid_for(self, sender: str, written: str) -> str:
+        """The JID for an address that somebody wrote."""
+        self._admit(sender)
         scheme, colon, rest = written.partition(":")
         if colon and scheme.lower() not in ("sip", "pres", "im") and "@" not in scheme:
             raise StanzaRefused("not-acceptable", "A SIP address is needed, as in bob@example.com")
@@ -218,17 +197,9 @@ class Registrants:
                 )
             if self._is_jabber(address.domain):
                 raise StanzaRefused("not-acceptable", f"{address.domain} speaks XMPP: add the address itself")
-            return prompted(self._addressing.jid_of(address))
+            return self._addressing.jid_of(address)
         except BadAddress as fault:
             raise StanzaRefused("jid-malformed", str(fault)) from None
-
-
-def _domain(iq: Element) -> str:
-    """The component domain that was asked; a contact is not registered with."""
-    asked: str = iq.attributes["to"]
-    if "@" in asked or "/" in asked:
-        raise StanzaRefused("service-unavailable")
-    return asked
 
 
 def _print(account: Account) -> str:

@@ -20,7 +20,16 @@ _EVERYWHERE: Final = (ns.CAPS, ns.DISCO_INFO, ns.DISCO_ITEMS, ns.PING, ns.VCARD)
 DOMAIN: Final = Capabilities(
     node=NODE,
     identities=(Identity(category="gateway", type="simple", name="SIP"),),
-    features=(*_EVERYWHERE, ns.LAST, ns.TIME, ns.VERSION, "jid\\20escaping"),
+    features=(
+        *_EVERYWHERE,
+        ns.COMMANDS,
+        ns.GATEWAY,
+        ns.LAST,
+        ns.REGISTER,
+        ns.TIME,
+        ns.VERSION,
+        "jid\\20escaping",
+    ),
 )
 ACCOUNT: Final = Capabilities(
     node=NODE,

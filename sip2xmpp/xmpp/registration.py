@@ -7,12 +7,14 @@ Implements: XEP-0077 sections 3 and 4; XEP-0100 sections 4.1 to 4.3 and 6 (addre
 """
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.words.xish.domish import Element
 
 from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.forms import BadForm, Field, FieldType, Form, read_answer
+from sip2xmpp.xmpp.iq import Question
 from sip2xmpp.xmpp.reading import children, text
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.texts import text_of
@@ -32,6 +34,59 @@ class Wanted:
 
     user: str = ""
     password: str = field(default="", repr=False)
+
+
+class Registry(Protocol):
+    """Who registers people.  ``sender`` is a JID as it was written, ``domain`` ours; all may raise ``StanzaRefused``."""
+
+    def asked(self, sender: str, domain: str) -> str | None:
+        """The user name that a sender is registered with, perhaps the empty string; None: it is not registered."""
+
+    def register(self, sender: str, domain: str, wanted: Wanted) -> Deferred[str]:
+        """Register, or change a registration; fires with the empty string when it is done."""
+
+    def remove(self, sender: str, domain: str) -> Deferred[str]:
+        """Forget a registration, likewise."""
+
+    def jid_for(self, sender: str, written: str) -> str:
+        """The JID for an address that somebody wrote."""
+
+
+def registration_questions(registry: Registry) -> dict[tuple[str, str, str], Question]:
+    """What ``iq.Answers`` is asked about registrations and addresses."""
+
+    def asked(iq: Element, _: Element) -> str:
+        domain = _domain(iq)
+        return registration_query(registry.asked(iq.attributes["from"], domain))
+
+    def told(iq: Element, query: Element) -> Deferred[str]:
+        domain, wanted = _domain(iq), read_registration(query)
+        if wanted is None:
+            return registry.remove(iq.attributes["from"], domain)
+        return registry.register(iq.attributes["from"], domain, wanted)
+
+    def prompt_asked(iq: Element, _: Element) -> str:
+        _domain(iq)
+        return PROMPT_QUERY
+
+    def prompt_answered(iq: Element, query: Element) -> str:
+        _domain(iq)
+        return prompted(registry.jid_for(iq.attributes["from"], read_prompt(query)))
+
+    return {
+        ("get", ns.REGISTER, "query"): asked,
+        ("set", ns.REGISTER, "query"): told,
+        ("get", ns.GATEWAY, "query"): prompt_asked,
+        ("set", ns.GATEWAY, "query"): prompt_answered,
+    }
+
+
+def _domain(iq: Element) -> str:
+    """The component domain that was asked; a contact is not registered with."""
+    asked: str = iq.attributes["to"]
+    if "@" in asked or "/" in asked:
+        raise StanzaRefused("service-unavailable")
+    return asked
 
 
 def registration_query(user: str | None) -> str:

@@ -1,0 +1,95 @@
+"""What Jabber users find at the gateway's own addresses, built and joined: registration, commands, the gateway as a contact.
+
+A part of the composition root; see ``assembly``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.contacts import Realm
+from sip2xmpp.bridge.gateway_contact import GatewayContact
+from sip2xmpp.bridge.lookup_command import LookUp
+from sip2xmpp.bridge.outbox import Outbox
+from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.presence_commands import Desk, Inject, MyPresence, PermanentPresence
+from sip2xmpp.bridge.registrants import Registrants
+from sip2xmpp.bridge.requesters import Requesters
+from sip2xmpp.bridge.watcher_commands import MyWatchers
+from sip2xmpp.own_side import OwnSide
+from sip2xmpp.presence.directory import Directory, Leg
+from sip2xmpp.settings import XmppConfig
+from sip2xmpp.store.interface import Store
+from sip2xmpp.xmpp.commands import Command, Commands
+from sip2xmpp.xmpp.disco import DOMAIN
+from sip2xmpp.xmpp.iq import Answers, Asking
+from sip2xmpp.xmpp.links import Links
+from sip2xmpp.xmpp.registration import registration_questions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySide:
+    """What Jabber users find at the gateway's own addresses."""
+
+    registrants: Registrants
+    contact: GatewayContact
+    commands: Commands
+    asking: Asking
+
+    def answers(self, links: Links, reactor: Any) -> Answers:
+        """What answers the questions of one link."""
+        return Answers(
+            send=links.reply,
+            now=reactor.seconds,
+            more=registration_questions(self.registrants),
+            commands=self.commands,
+            asking=self.asking,
+        )
+
+
+def gateway_side(
+    xmpp: XmppConfig,
+    store: Store,
+    reactor: Any,
+    *,
+    links: Links,
+    addressing: Addressing,
+    directory: Directory,
+    realm: Realm,
+    pace: Pace,
+    own: OwnSide,
+) -> GatewaySide:
+    """Registration and commands over the links."""
+
+    def admit(jid: str) -> str:
+        return realm.admit(jid).jid()
+
+    def is_jabber(domain: str) -> bool:
+        finding = directory.find(domain, Leg.SIP)
+        return finding is not None and finding.leg is Leg.XMPP
+
+    domains = own.addresses.domains
+    registrants = Registrants(
+        store=store, addressing=addressing, clock=reactor, admit=admit, domains=domains, is_jabber=is_jabber
+    )
+    contact = GatewayContact(
+        store=store, registrants=registrants, outbox=Outbox(links, store, DOMAIN.element), pace=pace
+    )
+    registrants.joined, registrants.left = contact.joined, contact.left
+    requesters = Requesters(
+        registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
+    )
+    desk = Desk(requesters=requesters, statements=own.statements, agent=own.presence, clock=reactor)
+    commands: list[Command] = [
+        MyPresence(desk),
+        PermanentPresence(desk),
+        MyWatchers(requesters=requesters, store=store, watchers=own.watchers, clock=reactor),
+        LookUp(requesters=requesters, directory=directory, clock=reactor),
+        Inject(desk),
+    ]
+    return GatewaySide(
+        registrants=registrants,
+        contact=contact,
+        commands=Commands({each.node: each for each in commands}, clock=reactor, admit=admit),
+        asking=Asking(links.reply, reactor),
+    )
