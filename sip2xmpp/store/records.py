@@ -381,7 +381,10 @@ class Waiting:
 
 @frozen_record
 class Card:
-    """What is known about a person beside presence; an empty string says nothing.  ``picture`` is a whole image file."""
+    """What is known about a person beside presence; an empty string says nothing.
+
+    ``picture`` is a whole image file, ``icon`` the URL of one for those who cannot be given a file.
+    """
 
     address: Address
     full_name: str = ""
@@ -394,6 +397,7 @@ class Card:
     description: str = ""
     picture: bytes = b""
     picture_type: Common = ""
+    icon: str = ""
     expires_at: float | None = None
 
     @property

@@ -10,6 +10,8 @@ STANZA_ERRORS: Final = "urn:ietf:params:xml:ns:xmpp-stanzas"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 
 ACTIVITY: Final = "http://jabber.org/protocol/activity"  # XEP-0108
+AVATAR_DATA: Final = "urn:xmpp:avatar:data"  # XEP-0084
+AVATAR_METADATA: Final = "urn:xmpp:avatar:metadata"
 CAPS: Final = "http://jabber.org/protocol/caps"  # XEP-0115
 CHAT_MARKERS: Final = "urn:xmpp:chat-markers:0"  # XEP-0333
 CHAT_STATES: Final = "http://jabber.org/protocol/chatstates"  # XEP-0085
@@ -30,6 +32,7 @@ PRIVILEGE: Final = (
     "urn:xmpp:privilege:2",
     "urn:xmpp:privilege:1",
 )  # XEP-0356, the present and the former version
+PUBSUB: Final = "http://jabber.org/protocol/pubsub"  # XEP-0060
 PUBSUB_EVENT: Final = "http://jabber.org/protocol/pubsub#event"  # XEP-0060
 RECEIPTS: Final = "urn:xmpp:receipts"  # XEP-0184
 REGISTER: Final = "jabber:iq:register"  # XEP-0077
@@ -37,4 +40,7 @@ ROSTER: Final = "jabber:iq:roster"
 ROSTER_EXCHANGE: Final = "http://jabber.org/protocol/rosterx"  # XEP-0144
 TIME: Final = "urn:xmpp:time"  # XEP-0202
 VCARD: Final = "vcard-temp"  # XEP-0054
+VCARD4: Final = "urn:ietf:params:xml:ns:vcard-4.0"  # XEP-0292, RFC 6351
+VCARD4_NODE: Final = "urn:xmpp:vcard4"
+VCARD_UPDATE: Final = "vcard-temp:x:update"  # XEP-0153
 VERSION: Final = "jabber:iq:version"  # XEP-0092
