@@ -14,6 +14,7 @@ from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
+from sip2xmpp.presence.observed import ObservedSources
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.statements import StatementLimits, Statements
@@ -55,6 +56,7 @@ class OwnSide:
     statements: Statements
     calls: Calls
     watched_calls: WatchedCalls
+    observed: ObservedSources | None
 
 
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
@@ -72,6 +74,9 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     if config.registrar.presence:
         rules = config.registrar
         feeds.append(Registrations(store, reactor, debounce=rules.debounce, gruu=rules.gruu))
+    observed = ObservedSources(store, reactor) if config.registrar.ask_contacts else None
+    if observed is not None:
+        feeds.append(observed)
     presence = PresenceAgent(
         store=store,
         clock=reactor,
@@ -107,6 +112,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         packages=[mailboxes, watcher_information],
         watchers=watchers,
         statements=statements,
+        observed=observed,
         calls=calls,
         watched_calls=of_calls,
     )
