@@ -164,7 +164,10 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     asking = asking_side(config, store, reactor, rng, agent=agent, own=own, remote=remote)
     legs: dict[Leg, BackEnd] = {Leg.OWN: own.presence, Leg.SIP: remote}
     pace = Pace(reactor)
-    registered = RegisteredUsers(store, proxy)
+    registrar = _registrar(
+        config, store, reactor, own=own, addressing=addressing, agent=agent, transports=transports
+    )
+    registered = RegisteredUsers(store, proxy, registrar.end)
     side = None
     if xmpp is not None:
         side = xmpp_side(
@@ -216,9 +219,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             ),
             tells=tells,
         ),
-        registrations=_registrar(
-            config, store, reactor, own=own, addressing=addressing, agent=agent, transports=transports
-        ),
+        registrations=registrar,
         notifications=asking.notified,
         messages=side.messages if side is not None else registered,
         proxy=proxy,

@@ -1,37 +1,47 @@
 """Requests for our registered users, handed on to the contacts where they are.
 
-Implements: RFC 3261 section 16.5 (targets from a location service); RFC 3428 section 6.
+Contacts are tried in order of preference, those of equal preference at once.  Several flows of one device are one place to
+go to: the newest first, another when that fails.  A request for a GRUU goes to the one device that it names.
+
+Implements: RFC 3261 section 16.5 (targets from a location service); RFC 3428 section 6; RFC 5626 section 7; RFC 5627 section 6.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sip2xmpp.address import Address
+from sip2xmpp.address import Address, resource_of
+from sip2xmpp.errors import BadAddress
 from sip2xmpp.presence.directory import Leg
 from sip2xmpp.sip.flow import Flow
+from sip2xmpp.sip.forking import Fork
 from sip2xmpp.sip.message import Request
+from sip2xmpp.sip.proxy import Contact
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Binding
 
 
 class Forwarder(Protocol):
     """What hands a request on."""
 
-    def forward_to_contact(
+    def forward_to_contacts(
         self,
         transaction: ServerTransaction,
         request: Request,
-        contact: str,
-        path: tuple[str, ...],
-        flow: Flow | None,
+        contacts: Fork[Contact],
+        flow_failed: Callable[[Contact], None],
     ) -> None: ...
 
 
 class RegisteredUsers:
-    """The way to whoever is registered here."""
+    """The way to whoever is registered here.  ``ended`` is told of a binding whose flow does not lead to its device any more."""
 
-    def __init__(self, store: Store, forwarder: Forwarder) -> None:
+    def __init__(
+        self, store: Store, forwarder: Forwarder, ended: Callable[[Binding], None] = lambda _: None
+    ) -> None:
         self._bindings = store.bindings
         self._forwarder = forwarder
+        self._ended = ended
 
     def message_received(
         self,
@@ -48,11 +58,55 @@ class RegisteredUsers:
             transaction.reply(404, f"There is no way to {recipient.domain}")
 
     def deliver(self, transaction: ServerTransaction, request: Request, recipient: Address) -> None:
-        """Hand a MESSAGE to the recipient's preferred contact; 480 when there is none."""
+        """Hand a MESSAGE to the recipient's contacts; 480 when there are none."""
         bindings = self._bindings.select(str(recipient))
-        if not bindings:
-            transaction.reply(480, "Not registered anywhere now")
+        try:
+            device = resource_of(request.uri)
+        except BadAddress as bad:
+            transaction.reply(404, str(bad))
             return
-        best = max(bindings, key=lambda binding: (binding.q, binding.registered_at))
-        flow = Flow.from_text(best.flow) if best.flow else None
-        self._forwarder.forward_to_contact(transaction, request, best.contact, best.path, flow)
+        if device:
+            bindings = tuple([binding for binding in bindings if binding.instance.strip("<>") == device])
+        if bindings:
+            self._forwarder.forward_to_contacts(transaction, request, fork_of(bindings), self._flow_failed)
+        else:
+            transaction.reply(480, "Not registered anywhere now")
+
+    def _flow_failed(self, contact: Contact) -> None:
+        binding = self._bindings.get(contact.key)
+        if binding is not None and binding.reg_id:
+            self._ended(binding)
+
+
+def fork_of(bindings: Sequence[Binding]) -> Fork[Contact]:
+    """Where to try, in ranks of equal preference."""
+    branches: dict[str, list[Binding]] = {}
+    for binding in sorted(bindings, key=lambda each: each.registered_at, reverse=True):
+        flows = branches.setdefault(_place(binding), [])
+        if not (flows and binding.registrar):
+            flows.append(binding)
+    ranks: dict[float, list[list[Contact]]] = {}
+    for flows in branches.values():
+        preference = max(binding.q for binding in flows)
+        ranks.setdefault(preference, []).append([_contact(binding) for binding in flows])
+    return [ranks[q] for q in sorted(ranks, reverse=True)]
+
+
+def _place(binding: Binding) -> str:
+    """What several bindings have in common that lead to the same: a device, or the registrar that knows more."""
+    if binding.registrar:
+        return f"registrar {binding.registrar}"
+    return f"device {binding.instance}" if binding.reg_id else binding.key
+
+
+def _contact(binding: Binding) -> Contact:
+    if binding.registrar:
+        return Contact(key=binding.key, uri=binding.aor.sip_uri(), server=binding.registrar)
+    return Contact(
+        key=binding.key,
+        uri=binding.contact,
+        path=binding.path,
+        # the Path says it all; over its flow a REGISTER came from some proxy
+        flow=Flow.from_text(binding.flow) if binding.flow and not binding.path else None,
+        only_by_flow=bool(binding.reg_id) and binding.direct,
+    )

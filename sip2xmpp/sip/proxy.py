@@ -1,6 +1,6 @@
 """The forwarding proxy: requests that belong to another SIP domain go there, and their responses come back.
 
-It is stateful and never forks: one server transaction, one client transaction at a time.  Who may use it is decided
+It is stateful, and forks only to the registered contacts of our own users (``sip.forking``).  Who may use it is decided
 before (``events.gate``); here a request is validated, its Route put in order, and its next hop looked up.  Servers are
 tried in turn: one that is silent for ``patience`` seconds, unreachable, or answers 503 gives way to the next, so that a
 dead server is passed over while the client still waits.  A client that has given up gets nothing: neither a 408 nor a
@@ -18,8 +18,9 @@ RFC 5658 (double Record-Route); RFC 3325, section 5 (identities end at our borde
 """
 
 import random
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -39,23 +40,54 @@ from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.delivery import PASSED_OVER
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.fields import Field, Headers
-from sip2xmpp.sip.flow import Flow, HostPort, Target, Transport
+from sip2xmpp.sip.flow import Flow, Target, Transport
+from sip2xmpp.sip.forking import Fork, fork
+from sip2xmpp.sip.forwarded import (
+    Mark,
+    copy_of,
+    hops_left,
+    is_numeric,
+    mark_of,
+    needs_flow,
+    set_routes,
+    without_our_via,
+)
 from sip2xmpp.sip.headers import NameAddr
 from sip2xmpp.sip.lately import Lately
-from sip2xmpp.sip.message import STAR, Request, Response
+from sip2xmpp.sip.message import Request, Response
 from sip2xmpp.sip.record_route import RecordRoutes
 from sip2xmpp.sip.resolver import ALL, locate
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
 
-__all__ = ["ForwardingProxy"]
+__all__ = ["Contact", "ForwardingProxy"]
 
 RECORDED: Final = frozenset({"SUBSCRIBE", "NOTIFY"})
 """Methods that make dialogs; a NOTIFY makes the subscriber's (RFC 6665, section 4.4.1)."""
 OWN_HEADERS: Final = ("P-Asserted-Identity",)
 """What is true only inside our own trust domain."""
 
-Mark = tuple[object, ...]
+FLOW_FAILED: Final = 430
+"""An edge proxy's word for a flow that is gone (RFC 5626, section 11.5)."""
+
+
+class Looped(Sip2XmppError):
+    """The request is being forwarded already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Where somebody is registered.  ``key`` is what whoever keeps it calls it by.
+
+    The way is its ``path``, the ``flow`` that it registered on, or the ``server`` that knows where it is, a URI.
+    """
+
+    key: str
+    uri: str
+    path: tuple[str, ...] = ()
+    flow: Flow | None = None
+    only_by_flow: bool = False
+    server: str = ""
 
 
 class ForwardingProxy:
@@ -112,70 +144,90 @@ class ForwardingProxy:
         except BadMessage as bad:
             transaction.reply(bad.status_hint, str(bad))
 
-    def forward_to_contact(
+    def forward_to_contacts(
         self,
         transaction: ServerTransaction,
         request: Request,
-        contact: str,
-        path: Sequence[str] = (),
-        flow: Flow | None = None,
+        contacts: Fork[Contact],
+        flow_failed: Callable[[Contact], None] = lambda _: None,
     ) -> None:
-        """Forward ``request`` to a registered contact: along its Path, or over the flow that it registered on."""
-        leaving = Request(
-            method=request.method,
-            uri=contact,
-            headers=request.headers.copy(),
-            body=request.body,
-            flow=request.flow,
-        )
-        _set_routes(leaving, list(path))
-        try:
-            self._forward(transaction, leaving, None, flow)
-        except BadMessage as bad:
-            transaction.reply(bad.status_hint, str(bad))
+        """Forward ``request`` to registered contacts; ``flow_failed`` is told of each that its flow does not lead to any more."""
 
-    def _forward(
-        self,
-        transaction: ServerTransaction,
-        request: Request,
-        target: SipUri | None,
-        contact_flow: Flow | None = None,
-    ) -> None:
+        async def send(contact: Contact, is_last: bool) -> Response:
+            try:
+                response = await self._response_of_contact(request, contact, is_last)
+            except TransportFailed:
+                if contact.only_by_flow:
+                    flow_failed(contact)
+                raise
+            if response.status == FLOW_FAILED:
+                flow_failed(contact)
+            return response
+
+        async def best() -> Response:
+            outcome = await fork(contacts, send)
+            if isinstance(outcome.result, Response):
+                return outcome.result
+            raise outcome.result
+
+        if self._may_go_on(transaction, request):
+            self._answer(transaction, best(), request.uri)
+
+    async def _response_of_contact(self, request: Request, contact: Contact, is_last: bool) -> Response:
+        leaving = copy_of(request)
+        leaving.uri = contact.uri
+        set_routes(leaving, list(contact.path))
+        server = SipUri.parse(contact.server) if contact.server else None
+        next_hop, way_back, mark = self._put_in_order(request, leaving, server, contact.flow)
+        self._under_way.add(mark)
+        try:
+            return await self._response(
+                leaving,
+                next_hop,
+                way_back,
+                give_up=self._give_up if is_last else self._patience,
+                only_by_flow=contact.only_by_flow,
+            )
+        finally:
+            self._under_way.discard(mark)
+
+    def _forward(self, transaction: ServerTransaction, request: Request, target: SipUri | None) -> None:
         """Sections 16.3 to 16.6, up to the look-up."""
+        if not self._may_go_on(transaction, request):
+            return
+        leaving = copy_of(request)
+        try:
+            next_hop, way_back, mark = self._put_in_order(request, leaving, target, None)
+        except Looped:
+            transaction.reply(482)
+            return
+        self._under_way.add(mark)
+        response = self._response(leaving, next_hop, way_back, give_up=self._give_up)
+        self._answer(transaction, response, next_hop.host, lambda: self._under_way.discard(mark))
+
+    def _may_go_on(self, transaction: ServerTransaction, request: Request) -> bool:
+        """Whether ``request`` may be forwarded at all; if not, it has been answered."""
         if request.max_forwards == 0:
             transaction.reply(483)
-            return
+            return False
         demanded = [tag for tag in request.headers.all("Proxy-Require") if tag]
         if demanded:
             transaction.reply(420, headers=[("Unsupported", ", ".join(demanded))])
-            return
-        leaving = Request(
-            method=request.method,
-            uri=request.uri,
-            headers=request.headers.copy(),
-            body=request.body,
-            flow=request.flow,
-        )
+            return False
+        return True
+
+    def _put_in_order(
+        self, request: Request, leaving: Request, target: SipUri | None, contact_flow: Flow | None
+    ) -> tuple[SipUri, Flow | None, Mark]:
+        """Make ``leaving`` of ``request``: where it goes, over which flow, and what it would have in common with itself."""
         way_back = contact_flow or self._put_route_in_order(leaving)
-        mark = _mark_of(leaving)
+        mark = mark_of(leaving)
         if mark in self._under_way and any(self._is_us(via.host, via.port) for via in request.vias):
-            transaction.reply(482)
-            return
+            raise Looped("it came back")
         next_hop = self._next_hop(leaving, target)
         self._cleanse(leaving)
-        leaving.headers.set("Max-Forwards", str(_hops_left(request)))
-        self._under_way.add(mark)
-
-        def ended(_: object) -> None:
-            self._under_way.discard(mark)
-
-        def failed(failure: Failure) -> None:
-            self.log.failure("a {method} could not be forwarded", failure, method=request.method)
-            transaction.reply(500)
-
-        Deferred.fromCoroutine(self._exchange(transaction, leaving, next_hop, way_back)).addErrback(
-            failed
-        ).addBoth(ended)
+        leaving.headers.set("Max-Forwards", str(hops_left(request)))
+        return next_hop, way_back, mark
 
     # the request
 
@@ -188,7 +240,7 @@ class ForwardingProxy:
             #   A strict router took our Record-Route for the Request-URI and put that last.
             routes = request.route
             request.uri = NameAddr.parse(routes[-1]).uri
-            _set_routes(request, routes[:-1])
+            set_routes(request, routes[:-1])
             flow = recorded.flow
         elif (maddr := uri.param("maddr")) is not None and self._is_us(maddr, uri.port):
             plain = uri.without_params("maddr", "transport")
@@ -206,7 +258,7 @@ class ForwardingProxy:
                 flow = recorded.flow
             ours += 1
         if ours:
-            _set_routes(request, routes[ours:])
+            set_routes(request, routes[ours:])
         if flow is not None and request.flow is not None and flow.peer == request.flow.peer:
             #   It comes over that flow, so it goes to the other side.
             return None
@@ -220,7 +272,7 @@ class ForwardingProxy:
         address = NameAddr.parse(routes[0]).uri
         first = SipUri.parse(address)
         if not first.is_loose:
-            _set_routes(request, [*routes[1:], f"<{request.uri}>"])
+            set_routes(request, [*routes[1:], f"<{request.uri}>"])
             request.uri = address
         return first
 
@@ -250,7 +302,7 @@ class ForwardingProxy:
         if request.method not in RECORDED or came is None:
             return request.headers
         transports = self._agent.transports
-        back = came if _needs_flow(request, came) else None
+        back = came if needs_flow(request, came) else None
         places = [(flow.transport, transports.sent_by(flow)), (came.transport, transports.sent_by(came))]
         lines: list[Field] = [
             ("Record-Route", " " + self._records.write(request, place, transport, back))
@@ -262,36 +314,67 @@ class ForwardingProxy:
 
     # there and back
 
-    async def _exchange(
-        self, transaction: ServerTransaction, request: Request, next_hop: SipUri, way_back: Flow | None
+    def _answer(
+        self,
+        transaction: ServerTransaction,
+        response: Coroutine[Any, Any, Response],
+        whom: str,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """Send it and answer ``transaction`` (sections 16.6, step 10, to 16.9)."""
+        """Answer ``transaction`` with ``response`` when it is there; whatever goes wrong is answered too."""
+
+        def failed(failure: Failure) -> None:
+            self.log.failure("a {method} could not be forwarded", failure, method=transaction.request.method)
+            transaction.reply(500)
+
+        Deferred.fromCoroutine(self._exchange(transaction, response, whom)).addErrback(failed).addBoth(
+            lambda _: ended()
+        )
+
+    async def _exchange(
+        self, transaction: ServerTransaction, awaited: Coroutine[Any, Any, Response], whom: str
+    ) -> None:
+        """Wait, and answer ``transaction`` (sections 16.6, step 10, to 16.9)."""
         try:
-            response = await self._response(request, next_hop, way_back)
+            response = await awaited
             if response.status == 503:
                 #   It means that server, not us (section 16.7, step 6).
-                transaction.reply(500, f"{next_hop.host} is not available")
+                transaction.reply(500, f"{whom} is not available")
             else:
-                transaction.respond(_without_our_via(response))
+                transaction.respond(without_our_via(response))
         except TransactionTimeout:
             transaction.abandon()
         except NoRoute as error:
             transaction.reply(480, str(error))
         except TransportFailed as error:
-            self.log.info("{method} to {host}: {why}", method=request.method, host=next_hop.host, why=error)
-            transaction.reply(500, f"{next_hop.host} cannot be reached")
+            self.log.info(
+                "{method} to {whom}: {why}", method=transaction.request.method, whom=whom, why=error
+            )
+            transaction.reply(500, f"{whom} cannot be reached")
+        except Looped:
+            transaction.reply(482)
         except NotAuthorized as error:
             transaction.reply(403, str(error))
         except BadMessage as error:
             transaction.reply(502, str(error))
 
-    async def _response(self, request: Request, next_hop: SipUri, way_back: Flow | None) -> Response:
-        """The response of the first server that has one to give."""
-        end = self._agent.clock.seconds() + self._give_up
+    async def _response(
+        self,
+        request: Request,
+        next_hop: SipUri,
+        way_back: Flow | None,
+        *,
+        give_up: float,
+        only_by_flow: bool = False,
+    ) -> Response:
+        """The response of the first server that has one to give, within ``give_up`` seconds."""
+        end = self._agent.clock.seconds() + give_up
         if way_back is not None:
             try:
-                return await self._transaction(request, way_back, self._give_up)
+                return await self._transaction(request, way_back, give_up)
             except TransportFailed as error:
+                if only_by_flow:
+                    raise
                 self.log.debug("the flow to {peer} is gone: {why}", peer=way_back.peer, why=error)
         targets = sorted(await self._targets(next_hop), key=self._failed.__contains__)
         unavailable: Response | None = None
@@ -357,55 +440,4 @@ class ForwardingProxy:
         bare = host.strip("[]")
         if not (self._is_ourselves(bare) or any(place.host == bare for place in places)):
             return False
-        return (port or 5060) in {place.port for place in places} or (port is None and not _is_numeric(bare))
-
-
-def _mark_of(request: Request) -> Mark:
-    """What a request that loops has in common with itself (section 16.6, step 8)."""
-    return (
-        request.method,
-        request.uri,
-        tuple(request.route),
-        request.call_id,
-        request.from_.tag,
-        request.to.tag,
-        request.cseq.number,
-    )
-
-
-def _hops_left(request: Request) -> int:
-    return request.max_forwards - 1 if "Max-Forwards" in request.headers else 70
-
-
-def _needs_flow(request: Request, came: Flow) -> bool:
-    """Whether the sender of ``request`` can be reached only over the flow that it came by.
-
-    That is so for a client (there is no other hop before us) that is on a connection, or whose Contact is not the
-    address that we see, because an address translator stands between.
-    """
-    contacts = request.contacts
-    if len(request.vias) > 1 or contacts is STAR or not contacts:
-        return False
-    if came.transport is not Transport.UDP:
-        return True
-    contact = contacts[0].sip_uri
-    return HostPort(contact.host.strip("[]"), contact.port or 5060) != came.peer
-
-
-def _set_routes(request: Request, routes: list[str]) -> None:
-    request.headers.remove("Route")
-    for route in routes:
-        request.headers.add("Route", route)
-
-
-def _without_our_via(response: Response) -> Response:
-    """``response`` as it goes on to the hop before us (section 16.7, step 3)."""
-    headers = response.headers.copy()
-    headers.pop_first("Via")
-    if "Via" not in headers:
-        raise BadMessage("a response to a forwarded request without the Vias of that")
-    return Response(status=response.status, reason=response.reason, headers=headers, body=response.body)
-
-
-def _is_numeric(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
+        return (port or 5060) in {place.port for place in places} or (port is None and not is_numeric(bare))
