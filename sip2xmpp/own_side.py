@@ -12,6 +12,7 @@ from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.calls import Calls
+from sip2xmpp.presence.cards import CardFeed
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
 from sip2xmpp.presence.observed import ObservedSources
@@ -83,7 +84,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         decide=policy.decide,
         exists=addresses.exists,
         parse=lambda publication: pidf.read(publication.document, now=reactor.seconds()),
-        feeds=feeds,
+        feeds=[*feeds, CardFeed(store.cards, feeds)],
     )
     mailboxes = MessageSummaryPackage(store=store, clock=reactor, exists=addresses.exists)
     store.accounts.listen(lambda change: mailboxes.existence_changed(change.record.address))
