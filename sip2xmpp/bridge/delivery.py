@@ -1,7 +1,7 @@
 """Messages from Jabber users on their way to SIP users.
 
 Messages of one pair of users go one after another, so that they arrive in the order they were written; each is tried at
-the recipient's registered contacts in order of preference, or sent toward its domain.  Nothing is stored for later: who is
+the recipient's registered contacts in order of preference (``sip.forking``), or sent toward its domain.  Nothing is stored for later: who is
 not there is reported to the sender at once, as is every refusal, under the id of the message.  A message that does not fit
 into the request size that RFC 3428 allows over UDP is refused, never cut.
 
@@ -37,11 +37,14 @@ from sip2xmpp.bridge.conversations import Conversations
 from sip2xmpp.bridge.correspondence import Correspondence
 from sip2xmpp.documents.imdn import Asked, Kind, Status
 from sip2xmpp.errors import Sip2XmppError
+from sip2xmpp.events.registered import fork_of
 from sip2xmpp.presence.directory import Directory, Finding, Leg
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.flow import UDP, Flow
+from sip2xmpp.sip.flow import UDP
+from sip2xmpp.sip.forking import Fork, fork
 from sip2xmpp.sip.headers import NameAddr
 from sip2xmpp.sip.message import Request, Response, make_request
+from sip2xmpp.sip.proxy import Contact
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.messages import ChatMessage, ChatState, MessageType
@@ -56,18 +59,15 @@ VIA_ROOM = 120
 WAITING_LIMIT = 50
 """Messages of one pair that may wait behind a slow one."""
 
-NEXT_CONTACT = frozenset({408, 410, 430, 480, 503})
-"""Answers after which another contact of the same user is tried; any other final answer is the user's."""
+PATIENCE = 8.0
+"""Seconds that a contact may be silent before a less preferred one is tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Destination:
-    """Where a request may go: a URI, and the route and flow of a registered contact or the server of a domain."""
+class _TooLong(Sip2XmppError):
+    """A message that does not fit, and how many octets would."""
 
-    uri: str
-    route: tuple[str, ...] = ()
-    flow: Flow | None = None
-    next_hop: SipUri | None = None
+    def __init__(self, room: int) -> None:
+        super().__init__(f"Too long: a message to this contact may have about {room} octets")
 
 
 @dataclass(slots=True)
@@ -211,19 +211,12 @@ class Delivery:
             bounced = ChatMessage(sender=jabber.jid(), recipient=self._addressing.jid_of(sip))
             self._queue(bounced, jabber, sip, outgoing)
 
-    def _destinations(self, sip: Address, finding: Finding) -> list[_Destination]:
+    def _destinations(self, sip: Address, finding: Finding) -> Fork[Contact]:
         if finding.leg is Leg.SIP:
-            next_hop = SipUri.parse(finding.target) if finding.target else None
-            return [_Destination(self._addressing.uri_of(sip), next_hop=next_hop)]
+            return [[[Contact(key="", uri=self._addressing.uri_of(sip), server=finding.target or "")]]]
         if finding.leg is not Leg.OWN:
             return []
-        bindings = sorted(
-            self._store.bindings.select(str(sip)), key=lambda each: (-each.q, -each.registered_at)
-        )
-        return [
-            _Destination(each.contact, each.path, Flow.from_text(each.flow) if each.flow else None)
-            for each in bindings
-        ]
+        return fork_of(self._store.bindings.select(str(sip)))
 
     async def _try_all(
         self,
@@ -231,32 +224,33 @@ class Delivery:
         jabber: Address,
         sip: Address,
         bodies: list[Body],
-        destinations: list[_Destination],
+        destinations: Fork[Contact],
     ) -> tuple[Response, Body] | None:
-        """The first answer that counts, and to which body; None when the message has been refused here instead."""
-        answer: tuple[Response, Body] | None = None
-        trouble: Sip2XmppError | None = None
-        for destination in destinations:
-            request, body, excess = self._fitting(message, jabber, sip, bodies, destination)
+        """The answer that counts, and to which body; None when the message has been refused here instead."""
+        sent: dict[str, Body] = {}
+
+        async def send(contact: Contact, is_last: bool) -> Response:
+            request, body, excess = self._fitting(message, jabber, sip, bodies, contact)
             if excess > 0:
-                room = len(body.octets) - excess
-                text = f"Too long: a message to this contact may have about {max(room, 0)} octets"
-                self._refuse(message, stanza_error("policy-violation", text))
-                return None
-            try:
-                response = await self._agent.request(
-                    request, flow=destination.flow, next_hop=destination.next_hop
-                )
-            except Sip2XmppError as failure:
-                trouble = failure
-                continue
-            answer = response, body
-            if response.status not in NEXT_CONTACT:
-                break
-        if answer is None and trouble is not None:
-            condition, kind = condition_of_error(trouble)
-            self._refuse(message, stanza_error(condition, str(trouble), type_=kind))
-        return answer
+                raise _TooLong(max(len(body.octets) - excess, 0))
+            sent[contact.key] = body
+            return await self._agent.request(
+                request,
+                flow=contact.flow,
+                next_hop=SipUri.parse(contact.server) if contact.server else None,
+                timeout=None if is_last else PATIENCE,
+            )
+
+        outcome = await fork(destinations, send)
+        result = outcome.result
+        if isinstance(result, Response):
+            return result, sent[outcome.place.key]
+        if isinstance(result, _TooLong):
+            self._refuse(message, stanza_error("policy-violation", str(result)))
+        else:
+            condition, kind = condition_of_error(result)
+            self._refuse(message, stanza_error(condition, str(result), type_=kind))
+        return None
 
     def _fitting(
         self,
@@ -264,7 +258,7 @@ class Delivery:
         jabber: Address,
         sip: Address,
         bodies: list[Body],
-        destination: _Destination,
+        destination: Contact,
     ) -> tuple[Request, Body, int]:
         """The request with the first body that fits, else with the last; and the octets by which it is too long."""
         first, *others = bodies
@@ -277,11 +271,11 @@ class Delivery:
         return request, first, excess
 
     def _request(
-        self, message: ChatMessage, jabber: Address, sip: Address, body: Body, destination: _Destination
+        self, message: ChatMessage, jabber: Address, sip: Address, body: Body, destination: Contact
     ) -> Request:
         thread = self._conversations.toward_sip(jabber.jid(), sip, message.thread)
         resource = message.sender.partition("/")[2]
-        headers = [("Route", route) for route in destination.route] + list(body.headers)
+        headers = [("Route", route) for route in destination.path] + list(body.headers)
         if message.subject:
             headers.append(("Subject", " ".join(message.subject.split())))
         uri = self._correspondence.uri_toward(sip, jabber) or self._addressing.uri_of(jabber)

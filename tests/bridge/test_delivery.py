@@ -103,6 +103,15 @@ def test_the_next_contact_is_tried_after_silence(scene: Scene) -> None:
     assert len(mobile.got) == 1 and scene.said() == []
 
 
+def test_phones_of_equal_preference_get_it_at_once(scene: Scene) -> None:
+    mobile = Endpoint(scene.network, "192.0.2.22")
+    scene.bind(mobile)
+    scene.desk.statuses = [None]
+    scene.from_romeo()
+    scene.network.drive(1)
+    assert len(scene.desk.got) == len(mobile.got) == 1 and scene.said() == []
+
+
 def test_a_refusal_of_the_user_is_final(scene: Scene) -> None:
     mobile = Endpoint(scene.network, "192.0.2.22")
     scene.bind(mobile, q=0.5)
