@@ -21,6 +21,7 @@ from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.config import Config
 from sip2xmpp.events.discovery import discover
 from sip2xmpp.events.gate import Gate
+from sip2xmpp.events.lines import LinePackage, line_publications
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
 from sip2xmpp.events.publication import PublicationLimits, Publications
 from sip2xmpp.events.registered import RegisteredUsers
@@ -197,6 +198,25 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         ),
         tells=tells,
     )
+    publications = Publications(
+        store=store,
+        clock=reactor,
+        rng=rng,
+        packages=[package for package in packages if not isinstance(package, LinePackage)],
+        exists=addresses.exists,
+        limits=PublicationLimits(
+            min_expires=limits.min_expires,
+            max_expires=limits.max_expires,
+            per_presentity=limits.publications,
+            body=limits.body,
+        ),
+        tells=tells,
+    )
+    of_lines = None
+    if own.lines is not None:
+        of_lines = line_publications(
+            own.lines, store=store, clock=reactor, rng=rng, packages=packages, others=publications
+        )
     gate = Gate(
         own_domains=addresses.domains,
         is_ourselves=is_ourselves,
@@ -205,24 +225,12 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         digest=_digest(config, store, reactor, addressing),
         trusted_peers=config.sip.trusted_peers,
         subscriptions=notifier,
-        publications=Publications(
-            store=store,
-            clock=reactor,
-            rng=rng,
-            packages=packages,
-            exists=addresses.exists,
-            limits=PublicationLimits(
-                min_expires=limits.min_expires,
-                max_expires=limits.max_expires,
-                per_presentity=limits.publications,
-                body=limits.body,
-            ),
-            tells=tells,
-        ),
+        publications=publications if of_lines is None else of_lines,
         registrations=registrar,
         notifications=asking.notified,
         messages=side.messages if side is not None else registered,
         proxy=proxy,
+        may_publish=of_lines.may_publish if of_lines is not None else lambda *_: False,
     )
     agent.announce(
         accept=[

@@ -215,6 +215,9 @@ def _contradictions(config: Config) -> Iterator[Fault]:
     if not sip.domains and xmpp is None:
         yield Fault("sip.domains", "nothing to serve: give our SIP domains here, or an [xmpp] table, or both")
     yield from _sip_contradictions(sip)
+    for name in sip.lines:
+        if name.rpartition("@")[2] not in sip.domains or name.startswith("@"):
+            yield Fault(joined("sip.lines", name), "is no address of ours: its domain is not in sip.domains")
     if xmpp is not None:
         yield from _xmpp_contradictions(xmpp, sip)
     for name in config.presence.domains:

@@ -7,15 +7,19 @@ from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
 from sip2xmpp.events.dialogs import DialogPackage
+from sip2xmpp.events.lines import line_packages
 from sip2xmpp.events.message_summary import MessageSummaryPackage
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.appearances import Line
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.cards import CardFeed
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
 from sip2xmpp.presence.observed import ObservedSources
+from sip2xmpp.presence.line_presence import LinePresence
+from sip2xmpp.presence.lines import Lines
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.statements import StatementLimits, Statements
@@ -26,13 +30,14 @@ from sip2xmpp.store.interface import Store
 
 
 class Addresses:
-    """Who exists among our own users: whoever has an account or was stated something about, or anybody where nothing is proved."""
+    """Who exists among our own users: whoever has an account or was stated something about, and lines, or anybody where nothing is proved."""
 
     def __init__(self, config: Config, store: Store) -> None:
         self.domains = frozenset(config.sip.domains)
         self._open = config.sip.authentication is Authentication.NONE
         self._accounts = store.accounts
         self._virtuals = store.virtuals
+        self._lines = frozenset(Address.parse(name) for name in config.sip.lines)
 
     def exists(self, address: Address) -> bool:
         if address.domain not in self.domains or not address.local:
@@ -42,6 +47,8 @@ class Addresses:
         account = self._accounts.get(str(address))
         if account is not None:
             return not account.disabled
+        if address in self._lines:
+            return True
         return self._virtuals.get(str(address)) is not None
 
 
@@ -57,6 +64,7 @@ class OwnSide:
     statements: Statements
     calls: Calls
     watched_calls: WatchedCalls
+    lines: Lines | None
     observed: ObservedSources | None
 
 
@@ -72,6 +80,9 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     )
     calls = Calls(store, clock=reactor, when=config.presence.on_the_phone)
     feeds: list[Feed] = [statements, calls]
+    lines = _lines(config, store, reactor)
+    if lines is not None:
+        feeds.append(LinePresence(lines, reactor))
     if config.registrar.presence:
         rules = config.registrar
         feeds.append(Registrations(store, reactor, debounce=rules.debounce, gruu=rules.gruu))
@@ -110,13 +121,29 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         addresses=addresses,
         policy=policy,
         presence=presence,
-        packages=[mailboxes, watcher_information],
+        packages=[
+            mailboxes,
+            watcher_information,
+            *(line_packages(lines, reactor) if lines is not None else ()),
+        ],
         watchers=watchers,
         statements=statements,
         observed=observed,
         calls=calls,
         watched_calls=of_calls,
+        lines=lines,
     )
+
+
+def _lines(config: Config, store: Store, reactor: Any) -> Lines | None:
+    """The lines that phones share, if there are any."""
+    lines = {
+        Address.parse(name): Line(
+            appearances=line.appearances, members=frozenset(line.members), always_open=line.always_open
+        )
+        for name, line in config.sip.lines.items()
+    }
+    return Lines(store=store, clock=reactor, lines=lines) if lines else None
 
 
 def _uri_of(store: Store, address: Address) -> str:

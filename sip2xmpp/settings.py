@@ -121,6 +121,16 @@ class CredentialConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LineConfig:
+    """``[sip.lines."address"]``: a line that several phones share."""
+
+    appearances: int = key(whole(1, 100), 2)
+    members: tuple[Address, ...] = key(many(_identity), ())
+    always_open: bool = key(switch, False)
+    ask_phones: bool = key(switch, True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SipConfig:
     """``[sip]``; ``t1`` is the round-trip estimate in seconds of RFC 3261, section 17.1.1.1."""
 
@@ -137,6 +147,9 @@ class SipConfig:
     forbidden_targets: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
     outbound_proxy: str | None = key(optional(sip_uri), None)
     credentials: Mapping[str, CredentialConfig] = key(mapping(text, table(CredentialConfig)), NOTHING)
+    lines: Mapping[str, LineConfig] = key(
+        mapping(lambda name: str(_identity(name)), table(LineConfig)), NOTHING
+    )
     t1: float = key(number(0.05, 5.0), 0.5)
 
 

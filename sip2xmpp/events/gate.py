@@ -100,7 +100,9 @@ class Gate:
         notifications: Notifications | None,
         messages: Messages,
         proxy: Proxy | None,
+        may_publish: Callable[[Address, Address, Request], bool] = lambda *_: False,
     ) -> None:
+        """``may_publish(sender, presentity, request)`` says who may publish for somebody else, beside trusted peers."""
         self._own_domains = own_domains
         self._is_ourselves = is_ourselves
         self._directory = directory
@@ -113,6 +115,7 @@ class Gate:
         self._notifications = notifications
         self._messages = messages
         self._proxy = proxy
+        self._may_publish = may_publish
         self._short_own_address = lru_cache(maxsize=CACHE_SIZE)(self._read_own_address)
 
     def takes(self, transaction: ServerTransaction, request: Request) -> bool:
@@ -287,10 +290,14 @@ class Gate:
     def _publish(
         self, transaction: ServerTransaction, request: Request, sender: Address, presentity: Address
     ) -> None:
-        if sender != presentity and not self._is_trusted(request):
-            transaction.reply(403, "Only the owner may publish")
-        else:
+        if (
+            sender == presentity
+            or self._is_trusted(request)
+            or self._may_publish(sender, presentity, request)
+        ):
             self._publications.publish_received(transaction, request, sender, presentity)
+        else:
+            transaction.reply(403, "Only the owner may publish")
 
     def _to_other_domain(self, transaction: ServerTransaction, request: Request, finding: Finding) -> None:
         if self._proxy is None:
