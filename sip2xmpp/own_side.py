@@ -6,6 +6,7 @@ from typing import Any
 from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
+from sip2xmpp.documents.presence import Show
 from sip2xmpp.events.dialogs import DialogPackage
 from sip2xmpp.events.lines import line_packages
 from sip2xmpp.events.message_summary import MessageSummaryPackage
@@ -17,9 +18,9 @@ from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.cards import CardFeed
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
-from sip2xmpp.presence.observed import ObservedSources
 from sip2xmpp.presence.line_presence import LinePresence
 from sip2xmpp.presence.lines import Lines
+from sip2xmpp.presence.observed import ObservedSources
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.statements import StatementLimits, Statements
@@ -64,6 +65,7 @@ class OwnSide:
     statements: Statements
     calls: Calls
     watched_calls: WatchedCalls
+    phone_show: Show
     lines: Lines | None
     observed: ObservedSources | None
 
@@ -131,6 +133,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         observed=observed,
         calls=calls,
         watched_calls=of_calls,
+        phone_show=config.presence.on_the_phone_show,
         lines=lines,
     )
 

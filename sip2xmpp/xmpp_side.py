@@ -79,6 +79,7 @@ def xmpp_side(
         clock=reactor,
         pace=pace,
         is_ours=directory.own_domains.__contains__,
+        phone_show=own.phone_show,
     )
     realm = Realm(xmpp.allowed_domains, addressing)
     gateway = gateway_side(
