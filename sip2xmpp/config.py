@@ -215,9 +215,6 @@ def _contradictions(config: Config) -> Iterator[Fault]:
     if not sip.domains and xmpp is None:
         yield Fault("sip.domains", "nothing to serve: give our SIP domains here, or an [xmpp] table, or both")
     yield from _sip_contradictions(sip)
-    for name in sip.lines:
-        if name.rpartition("@")[2] not in sip.domains or name.startswith("@"):
-            yield Fault(joined("sip.lines", name), "is no address of ours: its domain is not in sip.domains")
     if xmpp is not None:
         yield from _xmpp_contradictions(xmpp, sip)
     for name in config.presence.domains:
@@ -243,6 +240,9 @@ def _contradictions(config: Config) -> Iterator[Fault]:
 
 
 def _sip_contradictions(sip: SipConfig) -> Iterator[Fault]:
+    for name in sip.lines:
+        if "@" not in name or name.rpartition("@")[2] not in sip.domains:
+            yield Fault(joined("sip.lines", name), "is not an address in sip.domains")
     if any(each.transport is Transport.TLS for each in sip.listen):
         for name in ("certificate", "private_key"):
             if getattr(sip, name) is None:
