@@ -13,7 +13,6 @@ by a refresh.
 Implements: RFC 6665 section 4.1; RFC 3327 section 5.3 (Path); RFC 5626 section 5.3 (requests over the flow).
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -28,6 +27,7 @@ from sip2xmpp.errors import BadMessage
 from sip2xmpp.events.asked import AskedPackage
 from sip2xmpp.events.kept_dialogs import KeptDialogs, dialog_of
 from sip2xmpp.events.outgoing import News, Outgoing, Phase, backoff
+from sip2xmpp.events.paced import Paced
 from sip2xmpp.presence.watching import Reason
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import Dialog
@@ -132,9 +132,7 @@ class ContactSubscriptions(Generic[D]):
         self._of_user: dict[str, int] = {}
         self._dialogs: dict[str, _Asked[D]] = {}
         self._leaving: dict[str, Outgoing[D]] = {}
-        self._queue: deque[_Asked[D]] = deque()
-        self._pacing: IDelayedCall | None = None
-        self._free_at = 0.0
+        self._queue: Paced[_Asked[D]] = Paced(clock, limits.pace, self._begin)
         self._restore()
         store.bindings.listen(self._binding_changed)
 
@@ -285,38 +283,26 @@ class ContactSubscriptions(Generic[D]):
         if asked.retry is not None:
             asked.retry.cancel()
             asked.retry = None
-        if asked.is_waiting:
-            return
-        asked.is_waiting = True
-        self._queue.append(asked)
-        if self._pacing is None:
-            wait = max(0.0, self._free_at - self._clock.seconds())
-            self._pacing = self._clock.callLater(wait, self._turn)
+        if not asked.is_waiting:
+            asked.is_waiting = True
+            self._queue.add(asked)
 
     def _again(self, asked: _Asked[D]) -> None:
         asked.retry = None
         self._enqueue(asked)
 
-    def _turn(self) -> None:
-        self._pacing = None
-        while self._queue:
-            asked = self._queue.popleft()
-            asked.is_waiting = False
-            if not asked.is_over:
-                self._free_at = self._clock.seconds() + 1 / self._limits.pace
-                self._begin(asked)
-                break
-        if self._queue and self._pacing is None:
-            self._pacing = self._clock.callLater(1 / self._limits.pace, self._turn)
-
-    def _begin(self, asked: _Asked[D]) -> None:
+    def _begin(self, asked: _Asked[D]) -> bool:
         """Ask, or refresh a dialog of an earlier life of this process."""
+        asked.is_waiting = False
+        if asked.is_over:
+            return False
         try:
             if asked.subscription is None:
                 self._hold(asked, self._dialog(asked.binding))
             assert asked.subscription is not None, "it was held just now"
             asked.begun_at = self._clock.seconds()
             asked.subscription.begin()
+            return True
         except BadMessage as bad:
             self.log.info("{contact} cannot be asked: {bad}", contact=asked.binding.contact, bad=bad)
             asked.is_refused = True
@@ -324,6 +310,7 @@ class ContactSubscriptions(Generic[D]):
             if subscription is not None:
                 del self._dialogs[subscription.dialog.local_tag]
                 subscription.drop()
+            return False
 
     def _hold(self, asked: _Asked[D], dialog: Dialog, *, established: bool = False) -> None:
         binding = asked.binding

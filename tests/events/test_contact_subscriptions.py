@@ -471,13 +471,14 @@ def test_a_restarted_process_goes_on_in_the_dialogs(network: Network, us: Asking
 
 def test_a_notify_is_taken_before_the_dialog_is_refreshed(network: Network) -> None:
     us = Asking(network)
-    bob = phone(network)
+    alice, bob = phone(network, "192.0.2.31"), phone(network)
+    us.register(bound(ALICE, "192.0.2.31"))
     us.register(bound())
     again = Asking(network, seed=2, kept=us.killed(), limits=AskingLimits(pace=0.01))
-    again.asking._free_at = network.clock.seconds() + 50
     bob.tell(b"ringing")
     network.drive(0.5)
-    assert bob.statuses[-1] == 200 and again.states == ["ringing"]
+    assert bob.statuses[-1] == 200 and "ringing" in again.states
+    assert len(alice.subscribes) == 2 and len(bob.subscribes) == 1, "its turn is to come"
 
 
 def test_a_phone_that_restarted_meanwhile_is_asked_anew(network: Network, us: Asking) -> None:
