@@ -127,11 +127,20 @@ class Line:
     def status(self) -> int:
         return self.exchanges[-1].status
 
-    def send(self, expires: int | None = 600, *, headers: str = "", cseq: int | None = None) -> Exchange:
+    def send(
+        self,
+        expires: int | None = 600,
+        *,
+        headers: str = "",
+        cseq: int | None = None,
+        body: bytes = b"",
+        event: str = "",
+    ) -> Exchange:
         """SUBSCRIBE: the first, or one more in the dialog."""
         self.cseq = self.cseq + 1 if cseq is None else cseq
         to = f"<{self.target}>" + (f";tag={self.remote_tag}" if self.remote_tag else "")
-        event = f"Event: {self.event}\r\n" if self.event else ""
+        event = event or self.event
+        event = f"Event: {event}\r\n" if event else ""
         lifetime = f"Expires: {expires}\r\n" if expires is not None else ""
         exchange = self.phone.request(
             "SUBSCRIBE",
@@ -141,6 +150,7 @@ class Line:
             tag=self.tag,
             cseq=self.cseq,
             headers=f"{event}{lifetime}{self.phone.contact}{headers}",
+            body=body,
         )
         self.exchanges.append(exchange)
         return exchange
@@ -215,13 +225,14 @@ class Phone:
         *,
         event: str = "presence",
         headers: str = "Accept: application/pidf+xml\r\n",
+        body: bytes = b"",
     ) -> Line:
         self.count += 1
         line = Line(
             self, target, event, f"s{self.count}@{self.place.host}", f"t{self.count}x{self.place.port}"
         )
         self.lines[line.call_id] = line
-        line.send(expires, headers=headers)
+        line.send(expires, headers=headers, body=body)
         return line
 
     def publish(
