@@ -40,6 +40,7 @@ PATH_VARIABLE = "SIP2XMPP_CONFIG"
 SECRET_VARIABLE = "SIP2XMPP_XMPP_SECRET"  # noqa: S105 - the name of the variable
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 SECRET_CREDENTIAL = "xmpp-secret"  # noqa: S105 - the name of the file
+SHORTEST_TOKEN = 16
 
 _TABLES: Mapping[str, type] = {
     "gateway": GatewayConfig,
@@ -133,7 +134,17 @@ def _with_files(config: Config, folder: Path, environment: Mapping[str, str], fa
             xmpp.secret, xmpp.secret_file, "xmpp.secret"
         )
         xmpp = replace(xmpp, secret=secret or files.credential(SECRET_CREDENTIAL))
-    return replace(config, gateway=gateway, sip=sip, xmpp=xmpp)
+    http = config.http
+    if http is not None:
+        tokens = {
+            name: replace(
+                each,
+                token=files.secret(each.token, each.token_file, f"{joined('http.tokens', name)}.token"),
+            )
+            for name, each in http.tokens.items()
+        }
+        http = replace(http, tokens=tokens)
+    return replace(config, gateway=gateway, sip=sip, xmpp=xmpp, http=http)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +248,22 @@ def _contradictions(config: Config) -> Iterator[Fault]:
                 and HostPort(each.interface, each.port) == config.http.listen
             ):
                 yield Fault("http.listen", f"is taken by sip.listen {each}")
+        yield from _token_contradictions(config.http)
+
+
+def _token_contradictions(http: HttpConfig) -> Iterator[Fault]:
+    owners: dict[str, str] = {}
+    for name, each in http.tokens.items():
+        place = f"{joined('http.tokens', name)}"
+        if not each.token:
+            yield Fault(f"{place}.token", "is missing; give it or token_file")
+        elif len(each.token) < SHORTEST_TOKEN or not each.token.isascii() or " " in each.token:
+            yield Fault(f"{place}.token", f"has {SHORTEST_TOKEN} or more ASCII characters without blanks")
+        elif each.token in owners:
+            yield Fault(f"{place}.token", f"is that of {owners[each.token]} too")
+        if not each.addresses:
+            yield Fault(f"{place}.addresses", "is missing: the addresses that it may be used for")
+        owners[each.token] = name
 
 
 def _sip_contradictions(sip: SipConfig) -> Iterator[Fault]:

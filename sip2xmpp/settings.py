@@ -3,6 +3,7 @@
 A field is declared with its check and its default, which is safe.  ``config`` reads a file into these.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -39,6 +40,7 @@ from sip2xmpp.keys import (
     text,
     whole,
 )
+from sip2xmpp.portal.tokens import Right
 from sip2xmpp.presence.calls import OnThePhone
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.profiles import INTEROP, RFC, Profile
@@ -88,6 +90,23 @@ def _identity(value: object) -> Address:
         return Address.parse(text(value))
     except BadAddress as error:
         raise Wrong(f'"{value}" is not an address: {error}') from None
+
+
+def _address_pattern(value: object) -> str:
+    """An address in which ``*`` and ``?`` stand for anything; its domain is folded as domains are."""
+    local, at, name = text(value).rpartition("@")
+    if not at or not local or not name:
+        raise Wrong(
+            f'"{value}" is not a pattern of addresses, as in weather@sip.example.org or *@sip.example.org'
+        )
+    return f"{local.lower()}@{name.lower()}"
+
+
+def _token_name(value: object) -> str:
+    name = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,40}", name):
+        raise Wrong("a name has 1 to 40 letters, digits, dots, hyphens and underscores")
+    return name
 
 
 def _leg(value: object) -> str:
@@ -192,7 +211,7 @@ class RegistrarConfig:
     flow_timer: int = key(whole(0, 3_600), 0)
     one_per_instance: bool = key(switch, True)
     gruu: bool = key(switch, True)
-    contacts: int = key(whole(1, 1_000), 20)
+    contacts: int = key(whole(1, 100), 20)
     watchers: tuple[Address, ...] = key(many(_identity), ())
     ask_contacts: bool = key(switch, False)
     ask_dialogs: bool = key(switch, False)
@@ -209,10 +228,22 @@ class DnsConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenConfig:
+    """``[http.tokens.NAME]``: what a program that uses the API may do; ``token`` is the one in force, wherever it came from."""
+
+    token: str = key(text, "", shown=False)
+    token_file: Path | None = key(_path, None)
+    addresses: tuple[str, ...] = key(many(_address_pattern), ())
+    may: tuple[Right, ...] = key(many(choice(Right)), (Right.PUBLISH,))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
-    """``[http]``."""
+    """``[http]``; ``requests`` is how many a token may make in a minute."""
 
     listen: HostPort = key(address_port, HostPort("127.0.0.1", 8080))
+    requests: int = key(whole(1, 1_000_000), 600)
+    tokens: Mapping[str, TokenConfig] = key(mapping(_token_name, table(TokenConfig)), NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ EXAMPLES = {
 }
 """Keys whose value in the sample is not the default."""
 
+SHOWN_IN_COMMENTS = {("xmpp", "secret"), ("sip", "credentials"), ("http", "tokens")}
+
 
 def loaded(folder: Path) -> Config:
     shutil.copy(SAMPLE, folder)
@@ -45,8 +47,9 @@ def test_the_sample_names_every_key_and_no_other() -> None:
     config = read({**written, "xmpp": {"secret": "x", "domains": ["sip.example.org"]}}, ETC, {})
     for name, keys in written.items():
         for key in fields(getattr(config, name)):
-            assert key.name in keys or (name, key.name) in {("xmpp", "secret"), ("sip", "credentials")}
+            assert key.name in keys or (name, key.name) in SHOWN_IN_COMMENTS
     assert re.search(r"^# \[sip\.credentials\.", text, re.MULTILINE)
+    assert re.search(r"^# \[http\.tokens\.", text, re.MULTILINE)
 
 
 def test_what_the_sample_shows_as_a_default_is_the_default(tmp_path: Path) -> None:

@@ -1,0 +1,100 @@
+"""The description of the API, made of the table of operations that serves it.
+
+Implements: OpenAPI 3.1.0.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sip2xmpp import __version__
+from sip2xmpp.portal.operations import PLACE_SCHEMA, PLACES, Operation
+from sip2xmpp.portal.problems import PROBLEM, SCHEMA
+
+_ALWAYS: Final = {
+    400: "The request is not as described here; `errors` has every fault with its place.",
+    401: "No token, or one that is not known.",
+    403: "The token may not do this, or not with this address.",
+    404: "No such thing: no address of a domain of ours, or nothing there under this name.",
+    413: "The body is too large.",
+    429: "Too many requests; Retry-After says how many seconds to wait.",
+    503: "The change is in force but not stored yet; try again.",
+}
+_OF_BODIES: Final = {
+    411: "The length of the body is not stated.",
+    415: "The body is of none of the types described here.",
+    422: "The request is as described here and makes no sense, as an end before the begin.",
+}
+_HEADERS: Final = {
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    429: {"Retry-After": {"schema": {"type": "string"}}},
+}
+
+
+def description(operations: Sequence[Operation]) -> dict[str, Any]:
+    """The OpenAPI document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sip2xmpp",
+            "version": __version__,
+            "description": "Presence stated by programs, and decisions about watchers.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {"Problem": dict(SCHEMA)},
+        },
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    places = [place for place in PLACES if f"{{{place}}}" in operation.path]
+    said: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": f"{operation.about} Needs the right `{operation.right.value}`.",
+        "parameters": [
+            {
+                "name": place,
+                "in": "path",
+                "required": True,
+                "description": PLACES[place],
+                "schema": PLACE_SCHEMA,
+            }
+            for place in places
+        ]
+        + [
+            {"name": name, "in": "query", "description": member.about, "schema": member.shape.schema}
+            for name, member in operation.query.items()
+        ],
+        "responses": _answers(operation),
+    }
+    if operation.bodies:
+        said["requestBody"] = {
+            "required": operation.body_required,
+            "content": {media: {"schema": schema} for media, schema in operation.bodies.items()},
+        }
+    return said
+
+
+def _answers(operation: Operation) -> dict[str, Any]:
+    if operation.answer is None:
+        good: dict[str, Any] = {"204": {"description": "Done, and safe."}}
+    else:
+        good = {
+            "200": {"description": "Done.", "content": {"application/json": {"schema": operation.answer}}}
+        }
+    refusals = _ALWAYS | (_OF_BODIES if operation.bodies else {}) | dict(operation.refuses)
+    return good | {
+        str(status): {
+            "description": why,
+            "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            **({"headers": _HEADERS[status]} if status in _HEADERS else {}),
+        }
+        for status, why in sorted(refusals.items())
+    }

@@ -1,0 +1,81 @@
+"""What the API consists of: one table of operations, from which it is served and described.
+
+An operation has a method, a path with places in braces, the right it needs, its query, its bodies and its answers.  The
+``serve`` of it gets a ``Call`` in which all of that has been checked.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sip2xmpp.address import Address
+from sip2xmpp.portal.shapes import Member, Schema
+from sip2xmpp.portal.tokens import Right, Token
+
+JSON: Final = "application/json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that may be served.  ``media`` is the type of ``body``, empty where there is none.
+
+    ``addresses`` are those of the path, by the name of their place; ``query`` holds what was given of it.
+    """
+
+    token: Token
+    addresses: Mapping[str, Address]
+    query: Mapping[str, Any]
+    media: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is answered: a JSON value, or nothing with 204.  ``done`` is what the audit log says of a change."""
+
+    value: object = None
+    done: str = ""
+
+    @property
+    def status(self) -> int:
+        """The status code."""
+        return 204 if self.value is None else 200
+
+
+Serve = Callable[[Call], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one path.
+
+    ``bodies`` maps media types to schemas; with ``body_required`` False the body may be absent.  ``answer`` is the schema of
+    the answer, None for 204.  ``refuses`` says what else may come, beside what may come of every operation.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    about: str
+    right: Right
+    serve: Serve
+    query: Mapping[str, Member] = field(default_factory=dict)
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
+    body_required: bool = True
+    answer: Schema | None = None
+    refuses: Mapping[int, str] = field(default_factory=dict)
+
+
+PLACES: Final[Mapping[str, str]] = {
+    "address": "The presentity, as in weather@sip.example.org; an address of a domain of ours.",
+    "watcher": "A SIP or Jabber user, as in juliet@jabber.example.",
+}
+"""What may stand in braces in a path; each is an address."""
+
+PLACE_SCHEMA: Final[Schema] = {
+    "type": "string",
+    "minLength": 3,
+    "maxLength": 1000,
+    "pattern": "^[^@]+@[^@]+$",
+}

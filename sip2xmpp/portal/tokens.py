@@ -1,0 +1,115 @@
+"""Who may use the API: bearer tokens, each with a name, rights, and patterns of addresses.
+
+A token is compared with every one there is, by digests and in constant time.  Requests of one token are metered, and so
+are wrong tokens from one peer address; what is metered is bounded.
+
+Implements: RFC 6750 section 2.1 (bearer tokens in the Authorization field); RFC 6585 section 4 (429).
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from hmac import compare_digest
+from math import ceil
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from sip2xmpp.address import Address
+from sip2xmpp.portal.problems import Problem
+
+WRONG_A_MINUTE: Final = 20
+"""Wrong tokens that one peer address may try in a minute before it is told to wait."""
+
+PEERS: Final = 10_000
+"""Peer addresses that are metered at a time."""
+
+
+class Right(Enum):
+    """What a token may do with the addresses it is for."""
+
+    PUBLISH = "publish"
+    READ = "read"
+    DECIDE = "decide"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """``digest`` is the SHA-256 of the token; ``addresses`` are patterns with ``*`` and ``?``."""
+
+    name: str
+    digest: bytes
+    addresses: tuple[str, ...]
+    may: frozenset[Right]
+
+    def check(self, right: Right, address: Address) -> None:
+        """Raises ``Problem`` 403 unless the token has the right to do this with the address."""
+        if right not in self.may:
+            raise Problem(403, f"the token {self.name} has no right to {right.value}")
+        if not any(fnmatchcase(str(address), pattern) for pattern in self.addresses):
+            raise Problem(403, f"the token {self.name} is not for {address}")
+
+
+def digest_of(secret: str) -> bytes:
+    """What is kept of a token."""
+    return sha256(secret.encode()).digest()
+
+
+class Meter:
+    """Lets ``a_minute`` pass in a minute for each key, all at once if nothing passed before."""
+
+    def __init__(self, clock: IReactorTime, a_minute: int, keys: int) -> None:
+        self._clock = clock
+        self._most = float(a_minute)
+        self._keys = keys
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: str) -> int:
+        """0 if it may pass, else the seconds to wait."""
+        now = self._clock.seconds()
+        left, since = self._left.pop(key, (self._most, now))
+        left = min(self._most, left + max(0.0, now - since) * self._most / 60)
+        wait = 0 if left >= 1 else ceil((1 - left) * 60 / self._most)
+        self._left[key] = (left if wait else left - 1, now)
+        if len(self._left) > self._keys:
+            self._left.popitem(last=False)
+        return wait
+
+
+class Tokens:
+    """All tokens, and how much they are used; ``a_minute`` is the number of requests of one token."""
+
+    def __init__(self, tokens: Sequence[Token], clock: IReactorTime, *, a_minute: int) -> None:
+        self._tokens = tuple(tokens)
+        self._used = Meter(clock, a_minute, len(self._tokens) + 1)
+        self._wrong = Meter(clock, WRONG_A_MINUTE, PEERS)
+
+    def of(self, authorization: str | None, peer: str) -> Token:
+        """The token of a request; raises ``Problem`` 401 or 429."""
+        scheme, _, secret = (authorization or "").partition(" ")
+        presented = digest_of(secret.strip()) if scheme.lower() == "bearer" else b""
+        found = None
+        for token in self._tokens:
+            if compare_digest(token.digest, presented):
+                found = token
+        if found is not None:
+            self._wait(self._used.take(found.name), "too many requests with this token")
+            return found
+        if authorization is None:
+            raise Problem(
+                401, "a bearer token is needed", headers={"WWW-Authenticate": 'Bearer realm="sip2xmpp"'}
+            )
+        self._wait(self._wrong.take(peer), "too many wrong tokens from this address")
+        raise Problem(
+            401,
+            "this token is not known",
+            headers={"WWW-Authenticate": 'Bearer realm="sip2xmpp", error="invalid_token"'},
+        )
+
+    @staticmethod
+    def _wait(seconds: int, why: str) -> None:
+        if seconds:
+            raise Problem(429, why, headers={"Retry-After": str(seconds)})
