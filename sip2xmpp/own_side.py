@@ -11,6 +11,7 @@ from sip2xmpp.events.dialogs import DialogPackage
 from sip2xmpp.events.lines import line_packages
 from sip2xmpp.events.message_summary import MessageSummaryPackage
 from sip2xmpp.events.package import EventPackage, PresencePackage
+from sip2xmpp.events.registration_events import RegistrationEvents
 from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.appearances import Line
@@ -101,6 +102,14 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     )
     mailboxes = MessageSummaryPackage(store=store, clock=reactor, exists=addresses.exists)
     store.accounts.listen(lambda change: mailboxes.existence_changed(change.record.address))
+    registrations = RegistrationEvents(
+        store=store,
+        clock=reactor,
+        exists=addresses.exists,
+        watchers=config.registrar.watchers,
+        gruu=config.registrar.gruu,
+    )
+    store.accounts.listen(lambda change: registrations.existence_changed(change.record.address))
     policy.listen(presence.rules_changed)
     store.accounts.listen(lambda change: presence.existence_changed(change.record.address))
     store.virtuals.listen(lambda change: presence.existence_changed(change.record.address))
@@ -126,6 +135,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         packages=[
             mailboxes,
             watcher_information,
+            registrations,
             *(line_packages(lines, reactor) if lines is not None else ()),
         ],
         watchers=watchers,
