@@ -8,6 +8,7 @@ Implements: RFC 6121 sections 3 and 4 (what is sent from bare and what from full
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -27,30 +28,56 @@ def domain_of(jid: str) -> str:
     return jid.partition("/")[0].rpartition("@")[2]
 
 
+class Face(Protocol):
+    """What goes with a contact's presence beside its state, by the bare JID of the contact; empty for nothing."""
+
+    def mark(self, contact_jid: str) -> str:
+        """An element for every available presence."""
+
+    def nickname(self, contact_jid: str) -> str:
+        """The name to ask for a subscription with (XEP-0172)."""
+
+
+class _Faceless:
+    """Nobody has a card."""
+
+    def mark(self, contact_jid: str) -> str:  # noqa: ARG002
+        return ""
+
+    def nickname(self, contact_jid: str) -> str:  # noqa: ARG002
+        return ""
+
+
 class Outbox:
     """Says things to Jabber users in the name of SIP users."""
 
     log = Logger()
 
-    def __init__(self, links: Links, store: Store, caps: str = "") -> None:
+    def __init__(self, links: Links, store: Store, caps: str = "", face: Face | None = None) -> None:
         """``caps`` is the prepared ``<c/>`` element that every available presence carries (XEP-0115)."""
         self._links = links
         self._store = store
         self._caps = caps
+        self._face = face or _Faceless()
 
     def subscription(self, kind: str, sender: str, recipient: str, stanza_id: str | None = None) -> bool:
         """``subscribe``, ``subscribed``, ``unsubscribe``, ``unsubscribed`` or ``probe``, bare to bare."""
-        return self._send(presence_stanza(sender, recipient, type_=kind, id_=stanza_id), sender)
+        nickname = self._face.nickname(sender) if kind == "subscribe" else ""
+        return self._send(
+            presence_stanza(sender, recipient, type_=kind, id_=stanza_id, nickname=nickname), sender
+        )
 
     def available(self, sender: str, recipient: str, resource: str, said: Availability) -> bool:
         """The state of one resource of ``sender`` (a bare JID); an unavailable one is said as such."""
         full = f"{sender}/{resource}" if resource else sender
-        return self._send(presence_stanza(full, recipient, said, caps=self._caps), sender)
+        return self._send(
+            presence_stanza(full, recipient, said, caps=self._caps + self._face.mark(sender)), sender
+        )
 
     def prepared(self, sender: str, resource: str, said: Availability) -> Prepared:
         """What ``available`` says, for many recipients."""
         full = f"{sender}/{resource}" if resource else sender
-        return prepared_presence(full, domain_of(sender), said, caps=self._caps)
+        return prepared_presence(full, domain_of(sender), said, caps=self._caps + self._face.mark(sender))
 
     def tell(self, stanza: Prepared, recipient: bytes) -> bool:
         """Say what was prepared to one of them."""

@@ -71,6 +71,10 @@ class Views:
             view = self._newest[contact_jid] = _made(contact_jid, document, now, self._phone_show)
         return view
 
+    def forget(self, contact_jid: str) -> None:
+        """What was written of this contact is out of date, although the document is not."""
+        self._newest.pop(contact_jid, None)
+
 
 def _made(contact_jid: str, document: Presence, now: float, phone_show: Show) -> View:
     said = availabilities_from_presence(document, phone_show=phone_show)

@@ -13,7 +13,7 @@ stanzas (``bridge.views``), 5 for each watcher.
 Implements: RFC 8048 section 4 (XMPP watcher, SIP contact); RFC 6121 sections 3.1-3.3, 4.3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -23,7 +23,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.views import NOTHING, View, Views
-from sip2xmpp.documents.presence import Show
+from sip2xmpp.documents.presence import Presence, Show
 from sip2xmpp.errors import NoSuchPresentity, Refused
 from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, Watch
 from sip2xmpp.store.interface import Store
@@ -210,6 +210,19 @@ class JabberWatchers:
         for record in tuple(self._store.authorizations.all()):
             if record.side is Side.JABBER_WATCHES and record.contact_jid.endswith("@" + domain):
                 self._pace.run(lambda record=record: self._revive(record))  # type: ignore[misc]
+
+    def show_again(self, contact: Address, watchers: Iterable[Address]) -> None:
+        """What goes with the presence of ``contact`` is another thing now, although the presence is not."""
+        for watcher in watchers:
+            for record in self._store.authorizations.select(watcher.jid()):
+                if record.side is Side.JABBER_WATCHES and record.contact == contact:
+                    self._views.forget(record.contact_jid)
+                    self._pace.run(lambda record=record: self._revive(record))  # type: ignore[misc]
+
+    def seen(self, watcher_jid: str, contact_jid: str) -> Presence | None:
+        """The document that a Jabber user is shown of a contact now."""
+        held = self._watchers.get(f"{watcher_jid} {contact_jid}")
+        return None if held is None else held.view.document
 
     def farewell(self) -> None:
         """The gateway stops: show every contact as gone, so that nobody looks at a ghost."""

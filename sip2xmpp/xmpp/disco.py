@@ -33,8 +33,11 @@ DOMAIN: Final = Capabilities(
 )
 ACCOUNT: Final = Capabilities(
     node=NODE,
-    identities=(Identity(category="account", type="registered"),),
-    features=_EVERYWHERE,
+    identities=(
+        Identity(category="account", type="registered"),
+        Identity(category="pubsub", type="pep"),
+    ),
+    features=(*_EVERYWHERE, ns.PUBSUB, f"{ns.PUBSUB}#retrieve-items", ns.VCARD4),
 )
 CONTACT: Final = Capabilities(
     node=NODE,

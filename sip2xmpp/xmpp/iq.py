@@ -46,11 +46,11 @@ Question = Callable[[Element, Element], str | Deferred[str]]
 Questions = Mapping[tuple[str, str, str], Question]
 """What is answered, by type (get or set), namespace and name."""
 
-CardOf = Callable[[str], Deferred[VCard | None]]
-"""Gives the card of a bare JID of ours, or None when there is none."""
+CardOf = Callable[[str, str], Deferred[VCard | None]]
+"""Gives the card of a bare JID of ours for whoever asks, a full JID; None when there is none for that one."""
 
 
-def no_card(_: str) -> Deferred[VCard | None]:
+def no_card(*_: str) -> Deferred[VCard | None]:
     """Nothing is known of anybody."""
     return succeed(None)
 
@@ -212,7 +212,7 @@ class Answers:
         asked = iq.attributes["to"].partition("/")[0]
         if "@" not in asked:
             return vcard_element(GATEWAY_CARD)
-        return self._card_of(asked).addCallback(vcard_element)
+        return self._card_of(asked, iq.attributes["from"]).addCallback(vcard_element)
 
     def _refuse_card(self, *_: object) -> str:
         raise StanzaRefused("forbidden", "the card of a SIP user is not changed from here")

@@ -109,7 +109,7 @@ class Contacts:
         self._links.reply(presence_stanza(f"{contact}/phone", to, availability, caps=CONTACT.element))
 
 
-def card_of(jid: str) -> "Deferred[VCard | None]":
+def card_of(jid: str, _: str) -> "Deferred[VCard | None]":
     return succeed(VCard(full_name=f"Card of {jid}") if jid.startswith("bob@") else None)
 
 

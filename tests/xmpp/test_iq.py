@@ -31,7 +31,7 @@ class Rig:
         self.asked: list[str] = []
         self.answers = Answers(send=self.sent.append, now=clock.seconds, card_of=self.card_of)
 
-    def card_of(self, jid: str) -> "Deferred[VCard | None]":
+    def card_of(self, jid: str, _: str) -> "Deferred[VCard | None]":
         self.asked.append(jid)
         return self.card
 
@@ -97,7 +97,7 @@ def test_every_address_says_what_it_is(
     rig: Rig, to: str, known: Capabilities, identity: tuple[str, str]
 ) -> None:
     query = rig.ask(f"<query xmlns='{INFO}'/>", to)
-    (who,) = query.findall(f"{{{INFO}}}identity")
+    who, *_ = query.findall(f"{{{INFO}}}identity")
     assert (who.get("category"), who.get("type")) == identity
     assert {each.get("var") for each in query.findall(f"{{{INFO}}}feature")} == set(known.features)
 

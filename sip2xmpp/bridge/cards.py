@@ -1,0 +1,235 @@
+"""The face of our users for Jabber: name, contact data and picture, for those who may see the presence they belong to.
+
+A card is the stored one, filled up with what the presence says that the asker is shown (CIPID, status icon).  Whoever may not
+see a presence, is put off politely, or asks about somebody who does not exist gets the same empty card as about somebody
+without any.  URLs are passed on; what lies behind them is never fetched from here.
+
+Every available presence of a contact with a card carries the hash of its picture, prepared once a card; the listener is told
+when that is another one, so that whoever watches gets the presence again.
+
+Implements: XEP-0054, XEP-0292, XEP-0153, XEP-0084 and XEP-0172 for SIP contacts; RFC 4482 (CIPID) toward XMPP.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.words.xish.domish import Element
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.documents.pictures import picture_of
+from sip2xmpp.documents.presence import Cipid, Presence
+from sip2xmpp.errors import BadAddress, BadDocument
+from sip2xmpp.presence.policy import Handling
+from sip2xmpp.store.interface import Change, ChangeKind, Table
+from sip2xmpp.store.records import Card
+from sip2xmpp.xmpp import namespaces as ns
+from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar, items
+from sip2xmpp.xmpp.iq import Questions
+from sip2xmpp.xmpp.reading import children
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
+from sip2xmpp.xmpp.vcards import VCard, vcard4_element
+
+
+class Shown(Protocol):
+    """What there is to see of our users."""
+
+    def exists(self, address: Address) -> bool:
+        """Whether it is one of our users."""
+
+    def decide(self, presentity: Address, watcher: Address) -> Handling:
+        """What ``watcher`` may see."""
+
+    def composed(self, presentity: Address) -> Presence:
+        """What those who may see ``presentity`` are shown."""
+
+
+class Cards:
+    """Cards of contacts, by the JIDs under which Jabber users know them.
+
+    ``admit`` gives the address of an asker, or refuses one whom the operator does not serve.  ``seen`` is what a Jabber user
+    is shown of a contact of another domain, by their bare JIDs.
+    """
+
+    def __init__(
+        self,
+        cards: Table[Card],
+        *,
+        addressing: Addressing,
+        own: Shown,
+        is_own: Callable[[str], bool],
+        admit: Callable[[str], Address],
+        seen: Callable[[str, str], Presence | None],
+    ) -> None:
+        self._cards = cards
+        self._addressing = addressing
+        self._own = own
+        self._is_own = is_own
+        self._admit = admit
+        self._seen = seen
+        self._avatars: dict[Address, Avatar | None] = {}
+        self._bare: set[Address] = set()
+        self._listeners: list[Callable[[Address], None]] = []
+        cards.listen(self._card_changed)
+
+    def listen(self, listener: Callable[[Address], None]) -> None:
+        """Call ``listener(contact)`` when the presence of a contact carries another mark than before."""
+        self._listeners.append(listener)
+
+    # In presence
+
+    def mark(self, contact_jid: str) -> str:
+        """The element that goes into every available presence of a contact; empty where there is no card."""
+        if not len(self._cards) and not self._bare:
+            return ""
+        contact = self._contact(contact_jid)
+        if contact is None:
+            return ""
+        if self._cards.get(str(contact)) is None:
+            return NO_PICTURE if contact in self._bare else ""
+        avatar = self._avatar(contact)
+        return NO_PICTURE if avatar is None else avatar.update
+
+    def nickname(self, contact_jid: str) -> str:
+        """The name that a contact introduces itself with when it asks for something."""
+        contact = self._contact(contact_jid) if len(self._cards) else None
+        card = None if contact is None else self._cards.get(str(contact))
+        return "" if card is None else card.nickname or card.full_name
+
+    # On request
+
+    def card_of(self, contact_jid: str, asker: str) -> Deferred[VCard | None]:
+        """The card that ``asker`` may see, None if there is none for it; refuses an asker who is not served."""
+        return succeed(self._face(contact_jid, asker)[0])
+
+    @property
+    def questions(self) -> Questions:
+        """What is answered beside ``vcard-temp``."""
+        return {("get", ns.VCARD4, "vcard"): self._vcard4, ("get", ns.PUBSUB, "pubsub"): self._pubsub}
+
+    def _vcard4(self, iq: Element, _: Element) -> str:
+        return vcard4_element(self._face(_only_contact(iq), iq.attributes["from"])[0])
+
+    def _pubsub(self, iq: Element, asked: Element) -> str:
+        contact_jid = _only_contact(iq)
+        wanted = list(children(asked))
+        if len(wanted) != 1 or wanted[0].name != "items" or wanted[0].uri != ns.PUBSUB:
+            raise StanzaRefused("feature-not-implemented")
+        card, avatar = self._face(contact_jid, iq.attributes["from"])
+        names = [item.attributes.get("id") for item in children(wanted[0]) if item.name == "item"]
+        return items(wanted[0].attributes.get("node", ""), names[0] if names else None, card, avatar)
+
+    def _face(self, contact_jid: str, asker: str) -> tuple[VCard | None, Avatar | None]:
+        """Card and picture, as far as ``asker`` may see them."""
+        try:
+            watcher = self._admit(asker)
+        except BadAddress:
+            return None, None
+        contact = self._contact(contact_jid)
+        if contact is None:
+            return None, None
+        if not self._is_own(contact.domain):
+            return _vcard(None, self._seen(asker.partition("/")[0], contact_jid)), None
+        if not self._own.exists(contact) or self._own.decide(contact, watcher) is not Handling.ALLOW:
+            return None, None
+        card = self._cards.get(str(contact))
+        return _vcard(card, self._own.composed(contact)), self._avatar(contact)
+
+    def _contact(self, contact_jid: str) -> Address | None:
+        try:
+            return self._addressing.address_of_jid(contact_jid)
+        except BadAddress:
+            return None
+
+    def _avatar(self, contact: Address) -> Avatar | None:
+        if contact not in self._avatars:
+            card = self._cards.get(str(contact))
+            if card is None:
+                return None
+            self._avatars[contact] = _avatar_in(card)
+        return self._avatars[contact]
+
+    def _card_changed(self, change: Change[Card]) -> None:
+        contact = change.record.address
+        self._avatars.pop(contact, None)
+        if change.kind is ChangeKind.PUT:
+            self._bare.discard(contact)
+            before = change.previous
+            changed = before is None or before.picture != change.record.picture
+        else:
+            changed = bool(change.record.picture)
+            if changed:
+                # Who has the picture has to be told that it is gone.
+                self._bare.add(contact)
+        if changed:
+            for listener in self._listeners:
+                listener(contact)
+
+
+def _only_contact(iq: Element) -> str:
+    """The bare JID that is asked; refuses questions to anything else."""
+    asked: str = iq.attributes["to"]
+    if "@" not in asked or "/" in asked:
+        raise StanzaRefused("service-unavailable")
+    return asked
+
+
+def _avatar_in(card: Card) -> Avatar | None:
+    if not card.picture:
+        return None
+    try:
+        picture = picture_of(card.picture)
+    except BadDocument:
+        return Avatar(card.picture, card.picture_type)
+    return Avatar(card.picture, picture.type, picture.width, picture.height)
+
+
+def _vcard(card: Card | None, document: Presence | None) -> VCard | None:
+    """The stored card, and in its gaps what the presence says; None if that is nothing."""
+    cipid = _stated(document)
+    icon = (card.icon if card is not None else "") or cipid.icon or _status_icon(document)
+    if card is None:
+        card = Card(address=Address("", ""))
+    made = VCard(
+        full_name=card.full_name or cipid.display_name or card.nickname,
+        nickname=card.nickname or cipid.display_name or "",
+        url=_web(card.url or cipid.homepage or cipid.card or ""),
+        email=card.email,
+        phone=card.phone,
+        organization=card.organization,
+        title=card.title,
+        description=card.description,
+        photo=card.picture,
+        photo_type=card.picture_type,
+        photo_url=_web(icon),
+    )
+    return None if made == VCard() else made
+
+
+def _stated(document: Presence | None) -> Cipid:
+    """The contact information of the person, else of services, field by field."""
+    stated = [cipid for cipid in _cipids(document) if cipid is not None]
+
+    def first(name: str) -> str | None:
+        return next((value for cipid in stated if (value := getattr(cipid, name))), None)
+
+    return Cipid(**{name: first(name) for name in ("card", "display_name", "homepage", "icon")})
+
+
+def _cipids(document: Presence | None) -> Iterator[Cipid | None]:
+    if document is not None:
+        yield from (person.cipid for person in document.persons)
+        yield from (service.cipid for service in document.tuples)
+
+
+def _status_icon(document: Presence | None) -> str:
+    if document is None:
+        return ""
+    icons = [one.status_icon for one in document.persons] + [one.status_icon for one in document.tuples]
+    return next(filter(None, icons), "")
+
+
+def _web(url: str) -> str:
+    """A URL that a client may be pointed to, or nothing: no scripts, no files."""
+    return url if url.lower().startswith(("https://", "http://")) else ""
