@@ -14,6 +14,7 @@ Implements: RFC 4235 sections 3 and 4; RFC 3903 for it.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar, Final
 
 from sip2xmpp.address import Address
@@ -33,18 +34,15 @@ from sip2xmpp.events.accepting import accepts
 from sip2xmpp.events.package import Body
 from sip2xmpp.events.subscription import Subscription
 from sip2xmpp.presence.calls import PACKAGE
-from sip2xmpp.presence.lamps import EVERYTHING, Lamps, Shown, Wanted
+from sip2xmpp.presence.lamps import EVERYTHING, Lamps, Shown, Wanted, most_important
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 from sip2xmpp.sip.headers import Event
 
-_IMPORTANCE: Final = (
-    CallState.TERMINATED,
-    CallState.TRYING,
-    CallState.PROCEEDING,
-    CallState.CONFIRMED,
-    CallState.EARLY,
-)
-"""Which of several calls is shown by a phone that can show only one: the last of these."""
+FITTING: Final = 32_768
+"""Octets of a body beyond which calls are told without their parties: it has to fit into a datagram."""
+
+_read: Final = lru_cache(maxsize=16)(read)
+"""What was published last is looked at several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +65,16 @@ class DialogForm:
         calls = [*shown.calls, *_over_since(before.document if before is not None else None, shown)]
         if self.calling_is_talking:
             calls = [_answered(call) for call in calls]
-        if self.single and calls:
-            calls = [max(calls, key=lambda call: _IMPORTANCE.index(call.state))]
+        if self.single:
+            calls = [*most_important(calls, 1)]
         if not calls:
             calls = [Call(id=shown.lamp, state=CallState.TERMINATED)]
         document = DialogInfo(entity=entity, version=number, calls=tuple(calls))
-        return Body(content_type=CONTENT_TYPE, octets=write(document))
+        octets = write(document)
+        if len(octets) > FITTING:
+            bare = [Call(id=call.id, state=call.state, direction=call.direction) for call in calls]
+            octets = write(replace(document, calls=tuple(bare)))
+        return Body(content_type=CONTENT_TYPE, octets=octets)
 
 
 USUAL: Final = DialogForm(name="dialog-info")
@@ -90,7 +92,7 @@ def _over_since(before: Shown | None, shown: Shown) -> list[Call]:
     """The calls that a watcher knows and that are over, as they ended."""
     if before is None:
         return []
-    live = {call.id for call in shown.calls}
+    live = shown.beyond.union(call.id for call in shown.calls)
     ended = {call.id: call for call in shown.ended}
     return [
         ended.get(call.id) or replace(call, state=CallState.TERMINATED, code=None)
@@ -135,25 +137,25 @@ class DialogPackage:
         return form_for(user_agent) if accepts(accept, CONTENT_TYPE) else None
 
     def check(self, body: bytes) -> None:
-        read(body)
+        _read(body)
 
     def device_of(self, body: bytes) -> str:
         """The first call: a server that lost its entity tag publishes about the same one again."""
-        calls = read(body).calls
+        calls = _read(body).calls
         return (calls[0].call_id or calls[0].id) if calls else ""
 
     def merged(self, body: bytes, before: bytes | None) -> bytes:
-        change = read(body)
+        change = _read(body)
         if change.is_full:
             return body
-        whole = write(merged(read(before) if before is not None else None, change))
+        whole = write(merged(_read(before) if before is not None else None, change))
         if len(whole) > SIZE_LIMIT:
             raise BadDocument("these are too many calls")
         return whole
 
     def speaks_for_socket(self, body: bytes) -> bool:
         """No server publishes that somebody has no calls: a phone does that, of itself, when it starts."""
-        return not read(body).calls
+        return not _read(body).calls
 
 
 def form_for(user_agent: str) -> DialogForm:

@@ -50,7 +50,7 @@ class OnThePhone(Enum):
 
 @frozen_value
 class _Telling:
-    """One document.  ``calls`` are those for watchers of calls, with ids of ours; ``at`` is when it changed."""
+    """One document.  ``calls`` are its calls with ids of ours; ``at`` is when it changed."""
 
     document: DialogInfo
     calls: tuple[Call, ...]
@@ -73,11 +73,7 @@ def text_of(calls: Collection[Call], when: OnThePhone) -> str | None:
 
 
 class Calls:
-    """The calls of our presentities, and the feed of presence that is made of them.
-
-    ``packages`` are the event packages whose publications tell of calls; those of ``dialog`` are shown to watchers of calls, the
-    others (shared lines) only say that somebody is on the phone.  ``when`` is from when on.
-    """
+    """The calls of our presentities, and the feed of presence that is made of them; ``when`` is from when on a call matters."""
 
     log = Logger()
 
@@ -86,18 +82,16 @@ class Calls:
         store: Store,
         *,
         clock: IReactorTime,
-        packages: Collection[str] = (PACKAGE,),
         when: OnThePhone = OnThePhone.CONFIRMED,
     ) -> None:
         self._clock = clock
-        self._packages = frozenset(packages)
         self._when = when
         self._tellings: dict[Address, dict[str, _Telling]] = {}
         self._sources: dict[Address, Source] = {}
         self._presence_listeners: list[Callable[[Address], None]] = []
         self._call_listeners: list[Callable[[Address], None]] = []
         for publication in store.publications.all():
-            if publication.package in self._packages:
+            if publication.package == PACKAGE:
                 self._take(publication)
         store.publications.listen(self._publication_changed)
 
@@ -136,14 +130,13 @@ class Calls:
             name,
             dialog_info.merged(before.document if before is not None else None, document),
             at=self._clock.seconds(),
-            shown=True,
         )
 
     # What changes
 
     def _publication_changed(self, change: Change[Publication]) -> None:
         record = change.record
-        if record.package not in self._packages:
+        if record.package != PACKAGE:
             return
         if change.kind is not ChangeKind.PUT:
             self._forget(record.presentity, record.key)
@@ -159,17 +152,11 @@ class Calls:
             )
             self._forget(publication.presentity, publication.key)
             return
-        self._tell(
-            publication.presentity,
-            publication.key,
-            document,
-            at=publication.published_at,
-            shown=publication.package == PACKAGE,
-        )
+        self._tell(publication.presentity, publication.key, document, at=publication.published_at)
 
-    def _tell(self, presentity: Address, name: str, document: DialogInfo, *, at: float, shown: bool) -> None:
+    def _tell(self, presentity: Address, name: str, document: DialogInfo, *, at: float) -> None:
         calls = tuple([replace(call, id=digest_id(f"{name} {call.id}")) for call in document.calls])
-        telling = _Telling(document=document, calls=calls if shown else (), at=at)
+        telling = _Telling(document=document, calls=calls, at=at)
         self._tellings.setdefault(presentity, {})[name] = telling
         self._changed(presentity)
 

@@ -9,10 +9,10 @@ same owner; whoever may see neither is told neither, and who is politely blocked
 An allowed watcher learns how many calls there are, how far each is and which way it went.  With whom, and the identifiers
 with which one may join or pick up a call, are for the owner, and for others only if the operator wants that.
 
-Implements: RFC 4235 sections 3.2 (parameters), 3.6 and 3.9 (authorization and privacy).
+Implements: RFC 4235 sections 3.2 (parameters), 3.6 and 3.9 (authorization and privacy), 3.10 (rate).
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import field, replace
 from typing import Any, Final
 
@@ -25,12 +25,25 @@ from sip2xmpp.documents.presence import Presence, frozen_value
 from sip2xmpp.errors import Refused
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import BackEnd, Standing, StateWatcher, Told, Watch
 
 WatchedCalls = StateAgent[tuple[Call, ...]]
 """The watches of the calls of our own users."""
+
+INTERVAL: Final = 1.0
+"""Seconds between two NOTIFYs about the calls of one user (RFC 4235, section 3.10)."""
+MOST: Final = 24
+"""Calls that a watcher is shown."""
+_IMPORTANCE: Final = (
+    CallState.TERMINATED,
+    CallState.TRYING,
+    CallState.PROCEEDING,
+    CallState.CONFIRMED,
+    CallState.EARLY,
+)
 
 LIT: Final = frozenset((State.ON_THE_PHONE, State.DND, State.BUSY))
 """The states of presence that light a lamp, unless the operator says otherwise."""
@@ -66,12 +79,23 @@ EVERYTHING: Final = Wanted()
 class Shown:
     """What one watcher sees: calls that are live, and how those that are over ended, which alone is no news.
 
-    ``lamp`` is the id of the call that stands for no call at all, or for what presence says.
+    ``lamp`` is the id of the call that stands for no call at all, or for what presence says; ``beyond`` are the ids of live calls
+    that are not shown because there are too many.
     """
 
     lamp: str
     calls: tuple[Call, ...] = ()
     ended: tuple[Call, ...] = field(default=(), compare=False)
+    beyond: frozenset[str] = field(default=frozenset(), compare=False)
+
+
+def most_important(calls: Sequence[Call], most: int) -> tuple[Call, ...]:
+    """So many of several calls, in their order: those that ring, then those that were answered, then the rest."""
+    if len(calls) <= most:
+        return tuple(calls)
+    by_importance = sorted(calls, key=lambda call: _IMPORTANCE.index(call.state), reverse=True)
+    chosen = {id(call) for call in by_importance[:most]}
+    return tuple([call for call in calls if id(call) in chosen])
 
 
 def revealed(call: Call, resource: Address, *, details: bool, sessions: bool) -> Call:
@@ -194,10 +218,13 @@ class _Lamp:
             if wanted.covers(call)
         ]
         lamp = digest_id(f"lamp {self._resource}")
-        live = tuple([call for call in visible if call.is_live])
+        going = [call for call in visible if call.is_live]
+        live = most_important(going, MOST)
         if not live and not wanted.call_id and presence is not None and state_of(presence) in owner.lit:
             live = (Call(id=lamp, state=CallState.CONFIRMED),)
-        return Shown(lamp=lamp, calls=live, ended=tuple([call for call in visible if not call.is_live]))
+        ended = tuple([call for call in visible if not call.is_live])
+        beyond = frozenset(call.id for call in going) - {call.id for call in live}
+        return Shown(lamp=lamp, calls=live, ended=ended, beyond=beyond)
 
 
 def _is_in_a_call(told: Told[tuple[Call, ...]] | None) -> bool:
@@ -215,7 +242,7 @@ def watched_calls(
     agent: WatchedCalls = StateAgent(
         clock=clock, compute=calls.of, neutral=lambda _: (), decide=decide, exists=exists
     )
-    calls.listen_to_calls(agent.changed)
+    calls.listen_to_calls(Spacing(clock, INTERVAL, agent.changed).changed)
     return agent
 
 

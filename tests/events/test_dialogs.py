@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
@@ -26,6 +28,7 @@ from sip2xmpp.presence.lamps import Lamps, Wanted, watched_calls
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
 from sip2xmpp.store.memory import MemoryStore
+from tests.conftest import START
 from tests.events.gateway import Gateway
 from tests.events.phone import Exchange, Line, Phone
 from tests.fakes import Network
@@ -140,7 +143,7 @@ class Scene:
         exchange = (phone or self.proxy).publish(
             body, event="dialog", content_type=CONTENT_TYPE, user=ALICE, etag=etag, **options
         )
-        self.network.drive(0.1)
+        self.network.drive(1.1)
         return exchange
 
 
@@ -376,6 +379,39 @@ def test_a_phone_that_blinks_for_callers_is_told_that_they_talk(scene: Scene) ->
     assert shown(line) == ["confirmed"]
 
 
+def test_what_happens_within_a_second_is_told_together(scene: Scene) -> None:
+    line = scene.lamp()
+    for state in (CallState.TRYING, EARLY, CONFIRMED):
+        scene.proxy.publish(told(call("a", state)), event="dialog", content_type=CONTENT_TYPE, user=ALICE)
+        scene.network.drive(0.2)
+    scene.network.drive(1)
+    assert [shown_in(notify.body) for notify in line.notifies[1:]] == [["trying"], ["confirmed"]]
+
+
+def test_hundreds_of_calls_fit_into_a_datagram(scene: Scene) -> None:
+    line, mine = scene.lamp(), scene.lamp(scene.alice)
+    long = Party(identity=ALICE, params=tuple((f"p{number}", "x" * 60) for number in range(30)))
+    for number in range(5):
+        scene.published(*[call(f"{number}.{each}", local=long) for each in range(20)])
+    scene.published(call("rings", EARLY))
+    for watch in (line, mine):
+        assert len(watch.last.body) < 40_000
+        assert shown(watch) == ["confirmed"] * 23 + ["early"]
+    more = told(*[Call(id=str(number), state=CONFIRMED) for number in range(201)])
+    assert scene.published(body=more).status == 400
+
+
+def test_changes_do_not_pile_up_without_end(scene: Scene) -> None:
+    etag = tag(scene.published(call("a")))
+    for batch in range(10):
+        calls = [call(f"{batch}.{number}") for number in range(80)]
+        answer = scene.published(body=told(*calls, partial=True), etag=etag)
+        assert answer.status in (200, 400)
+        etag = tag(answer) if answer.status == 200 else etag
+    (row,) = scene.gateway.store.publications.all()
+    assert len(row.document) <= 65_536 and len(read(row.document).calls) <= 200
+
+
 # presence lights lamps
 
 
@@ -468,3 +504,62 @@ def test_a_lamp_is_not_stuck_when_the_call_expired_during_a_restart(scene: Scene
     scene.gateway = scene.start(kept=kept, seed=2)
     scene.network.drive(5)
     assert shown(line) == ["terminated"]
+
+
+# in any order
+
+states = st.sampled_from(list(CallState))
+steps = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("tell"), st.integers(0, 2), st.lists(st.tuples(st.integers(0, 3), states), max_size=3)
+        ),
+        st.tuples(
+            st.just("change"), st.integers(0, 2), st.lists(st.tuples(st.integers(0, 3), states), max_size=2)
+        ),
+        st.tuples(st.just("take back"), st.integers(0, 2), st.just([])),
+        st.tuples(st.just("restart"), st.just(0), st.just([])),
+    ),
+    max_size=8,
+)
+
+
+@given(steps)
+@settings(max_examples=60)
+def test_a_lamp_shows_in_the_end_what_publishers_said_last(
+    script: list[tuple[str, int, list[tuple[int, CallState]]]],
+) -> None:
+    """Three publishers tell of a few calls each, in full or what changed, and the gateway is killed in between."""
+    clock = Clock()
+    clock.rightNow = START
+    scene = Scene(clock)
+    line = scene.lamp()
+    phones = [Phone(scene.network, "192.0.2.7", ALICE, port=6000 + number) for number in range(3)]
+    etags: dict[int, str] = {}
+    said: dict[int, dict[int, CallState]] = {}
+    seed = 1
+    for what, who, calls in script:
+        if what == "restart":
+            seed += 1
+            kept = scene.gateway.killed()
+            scene.gateway = scene.start(kept=kept, seed=seed)
+            scene.network.drive(2)
+            continue
+        body = told(*[call(f"{who}.{number}", state) for number, state in calls], partial=what == "change")
+        phone = phones[who]
+        if what == "take back":
+            if who in etags:
+                assert scene.published(body=b"", etag=etags.pop(who), expires=0, phone=phone).status == 200
+                del said[who]
+            continue
+        if who not in etags:
+            said[who] = {}
+        etags[who] = tag(scene.published(body=body, etag=etags.get(who, ""), phone=phone))
+        said[who] = {**(said[who] if what == "change" else {}), **dict(calls)}
+    line.send()
+    scene.network.drive(2)
+    live = sorted(
+        state.value for calls in said.values() for state in calls.values() if state is not TERMINATED
+    )
+    assert sorted(shown(line)) == (live or ["terminated"])
+    scene.gateway.killed()
