@@ -111,7 +111,7 @@ class Writer:
         if before is not None and (self._numbered != number - 1 or before.document is None):
             before = None
         self._numbered = number
-        body = form.body(newest, before, entity_of(self.record.local_uri), number)
+        body = form.body(newest, before, entity_of(self.record.local_uri), number - 1)
         return tagged(body, tag or (self._tag(newest) if before is None else ""))
 
     def _prepare(self, number: int) -> Prepared:
