@@ -7,6 +7,7 @@ from typing import Any
 from sip2xmpp.config import Config
 from sip2xmpp.events.asked_phones import AskedPhones
 from sip2xmpp.events.notified import Notified
+from sip2xmpp.events.registrar_following import FollowedRegistrars, FollowingLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.observed import ObservedCalls
@@ -20,6 +21,7 @@ class AskingSide:
 
     notified: Notified
     phones: AskedPhones
+    registrars: FollowedRegistrars
 
 
 def asking_side(
@@ -43,4 +45,17 @@ def asking_side(
         calls=ObservedCalls(store, reactor, own.calls.observed) if rules.ask_dialogs else None,
         identity=rules.ask_as,
     )
-    return AskingSide(notified=Notified([remote, phones]), phones=phones)
+    registrars = FollowedRegistrars(
+        agent=agent,
+        store=store,
+        clock=reactor,
+        rng=rng,
+        registrars=rules.follow,
+        identity=rules.ask_as,
+        limits=FollowingLimits(contacts=rules.contacts),
+    )
+    if rules.follow:
+        own.presence.listen(
+            lambda presentity, _: registrars.watched(presentity, anybody=own.presence.is_watched(presentity))
+        )
+    return AskingSide(notified=Notified([remote, phones, registrars]), phones=phones, registrars=registrars)

@@ -174,6 +174,11 @@ class PresenceAgent:
             [] if watched is None else [(watch.watcher.address, watch.handling) for watch in watched.watches]
         )
 
+    def is_watched(self, presentity: Address) -> bool:
+        """Whether anybody watches ``presentity`` now."""
+        watched = self._presentities.get(presentity)
+        return watched is not None and bool(watched.watches)
+
     def listen(self, listener: Callable[[Address, Address], None]) -> None:
         """Call ``listener(presentity, watcher)`` when a watch began, ended, or is handled otherwise than before."""
         self._listeners.append(listener)
