@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.words.xish.domish import Element
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
@@ -24,12 +23,8 @@ from sip2xmpp.errors import BadAddress, BadDocument
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.store.interface import Change, ChangeKind, Table
 from sip2xmpp.store.records import Card
-from sip2xmpp.xmpp import namespaces as ns
-from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar, items
-from sip2xmpp.xmpp.iq import Questions
-from sip2xmpp.xmpp.reading import children
-from sip2xmpp.xmpp.stanza_errors import StanzaRefused
-from sip2xmpp.xmpp.vcards import VCard, vcard4_element
+from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar
+from sip2xmpp.xmpp.vcards import VCard
 
 
 class Shown(Protocol):
@@ -101,26 +96,9 @@ class Cards:
 
     def card_of(self, contact_jid: str, asker: str) -> Deferred[VCard | None]:
         """The card that ``asker`` may see, None if there is none for it; refuses an asker who is not served."""
-        return succeed(self._face(contact_jid, asker)[0])
+        return succeed(self.face(contact_jid, asker)[0])
 
-    @property
-    def questions(self) -> Questions:
-        """What is answered beside ``vcard-temp``."""
-        return {("get", ns.VCARD4, "vcard"): self._vcard4, ("get", ns.PUBSUB, "pubsub"): self._pubsub}
-
-    def _vcard4(self, iq: Element, _: Element) -> str:
-        return vcard4_element(self._face(_only_contact(iq), iq.attributes["from"])[0])
-
-    def _pubsub(self, iq: Element, asked: Element) -> str:
-        contact_jid = _only_contact(iq)
-        wanted = list(children(asked))
-        if len(wanted) != 1 or wanted[0].name != "items" or wanted[0].uri != ns.PUBSUB:
-            raise StanzaRefused("feature-not-implemented")
-        card, avatar = self._face(contact_jid, iq.attributes["from"])
-        names = [item.attributes.get("id") for item in children(wanted[0]) if item.name == "item"]
-        return items(wanted[0].attributes.get("node", ""), names[0] if names else None, card, avatar)
-
-    def _face(self, contact_jid: str, asker: str) -> tuple[VCard | None, Avatar | None]:
+    def face(self, contact_jid: str, asker: str) -> tuple[VCard | None, Avatar | None]:
         """Card and picture, as far as ``asker`` may see them."""
         try:
             watcher = self._admit(asker)
@@ -165,14 +143,6 @@ class Cards:
         if changed:
             for listener in self._listeners:
                 listener(contact)
-
-
-def _only_contact(iq: Element) -> str:
-    """The bare JID that is asked; refuses questions to anything else."""
-    asked: str = iq.attributes["to"]
-    if "@" not in asked or "/" in asked:
-        raise StanzaRefused("service-unavailable")
-    return asked
 
 
 def _avatar_in(card: Card) -> Avatar | None:

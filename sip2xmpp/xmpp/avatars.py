@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Final
 
+from twisted.words.xish.domish import Element
+
 from sip2xmpp.xmpp import namespaces as ns
+from sip2xmpp.xmpp.iq import Questions
+from sip2xmpp.xmpp.reading import children
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.stanzas import nick_element
 from sip2xmpp.xmpp.texts import quote
@@ -53,6 +57,35 @@ class Avatar:
     def data(self) -> str:
         """``<data/>`` with the picture itself."""
         return f"<data xmlns='{ns.AVATAR_DATA}'>{b64encode(self.octets).decode('ascii')}</data>"
+
+
+Face = Callable[[str, str], tuple[VCard | None, Avatar | None]]
+"""Card and picture of a contact (bare JID) as far as an asker (full JID) may see them."""
+
+
+def card_questions(face: Face) -> Questions:
+    """What is answered about a contact beside ``vcard-temp``: the newer card, and the items of its nodes."""
+
+    def vcard4(iq: Element, _: Element) -> str:
+        return vcard4_element(face(_contact(iq), iq.attributes["from"])[0])
+
+    def pubsub(iq: Element, asked: Element) -> str:
+        contact, wanted = _contact(iq), list(children(asked))
+        if len(wanted) != 1 or (wanted[0].uri, wanted[0].name) != (ns.PUBSUB, "items"):
+            raise StanzaRefused("feature-not-implemented")
+        names = [item.attributes.get("id") for item in children(wanted[0]) if item.name == "item"]
+        node = wanted[0].attributes.get("node", "")
+        return items(node, names[0] if names else None, *face(contact, iq.attributes["from"]))
+
+    return {("get", ns.VCARD4, "vcard"): vcard4, ("get", ns.PUBSUB, "pubsub"): pubsub}
+
+
+def _contact(iq: Element) -> str:
+    """The bare JID that is asked; refuses questions to anything else."""
+    asked: str = iq.attributes["to"]
+    if "@" not in asked or "/" in asked:
+        raise StanzaRefused("service-unavailable")
+    return asked
 
 
 def items(node: str, wanted: str | None, card: VCard | None, avatar: Avatar | None) -> str:

@@ -20,6 +20,7 @@ from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Card
 from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.availability import Availability
+from sip2xmpp.xmpp.avatars import card_questions
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.vcards import VCard
 from tests.bridge.scene import ALICE, BOB, ROMEO, Source, Wire
@@ -98,7 +99,7 @@ class Scene:
             inner.attributes.update(part.attrib)
             for item in part:
                 inner.addElement((namespace, "item")).attributes.update(item.attrib)
-        answer = self.cards.questions["get", namespace, name](iq, asked)
+        answer = card_questions(self.cards.face)["get", namespace, name](iq, asked)
         assert isinstance(answer, str)
         return ET.fromstring(answer)
 
