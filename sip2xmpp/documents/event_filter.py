@@ -14,8 +14,8 @@ from typing import Final
 
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import xml
-from sip2xmpp.documents.selectors import Selector, selector
-from sip2xmpp.errors import BadAddress, BadDocument
+from sip2xmpp.documents.selectors import NotUnderstood, Selector, selector
+from sip2xmpp.errors import BadAddress
 
 CONTENT_TYPE: Final = "application/simple-filter+xml"
 NAMESPACE: Final = "urn:ietf:params:xml:ns:simple-filter"
@@ -75,7 +75,7 @@ class FilterSet:
 
     @classmethod
     def from_octets(cls, octets: bytes) -> "FilterSet":
-        """The filters in a body.  Raises ``BadDocument`` for what is none, or asks for what we cannot do."""
+        """The filters in a body.  Raises ``NotUnderstood`` for what we cannot do, and ``BadDocument``."""
         return _read(octets)
 
     def to_octets(self) -> bytes:
@@ -85,7 +85,7 @@ class FilterSet:
         return f'<filter-set xmlns="{NAMESPACE}"{package}>{inside}</filter-set>'.encode()
 
     def joined(self, later: "FilterSet") -> "FilterSet":
-        """These filters, changed by what ``later`` says of them.  Raises ``BadDocument`` if there are too many then."""
+        """These filters, changed by what ``later`` says of them.  Raises ``NotUnderstood`` if there are too many then."""
         held = {each.id: each for each in self.filters}
         for each in later.filters:
             known = held.get(each.id)
@@ -96,7 +96,7 @@ class FilterSet:
             else:
                 held[each.id] = _switched(known, each.enabled)
         if len(held) > FILTERS:
-            raise BadDocument(f"more than {FILTERS} filters")
+            raise NotUnderstood(f"more than {FILTERS} filters")
         return FilterSet(package=later.package or self.package, filters=tuple(held.values()))
 
     def about(self, presentity: Address, uri: str) -> tuple[Filter, ...]:
@@ -111,22 +111,22 @@ class FilterSet:
 def _read(octets: bytes) -> FilterSet:
     root = xml.parse(octets, limit=SIZE_LIMIT)
     if root.tag != f"{{{NAMESPACE}}}filter-set":
-        raise BadDocument("not a filter-set")
+        raise NotUnderstood("not a filter-set")
     bindings = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
     for each in root.iterfind(f"{{{NAMESPACE}}}ns-bindings/{{{NAMESPACE}}}ns-binding"):
         bindings[each.get("prefix", "")] = each.get("urn", "")
     filters = [_filter(each, bindings) for each in root.iterfind(f"{{{NAMESPACE}}}filter")]
     if len(filters) > FILTERS:
-        raise BadDocument(f"more than {FILTERS} filters")
+        raise NotUnderstood(f"more than {FILTERS} filters")
     if len({each.id for each in filters}) < len(filters):
-        raise BadDocument("two filters with one id")
+        raise NotUnderstood("two filters with one id")
     return FilterSet(package=root.get("package", ""), filters=tuple(filters))
 
 
 def _filter(element: xml.Element, bindings: Mapping[str, str]) -> Filter:
     name = element.get("id", "")
     if not name:
-        raise BadDocument("a filter without an id")
+        raise NotUnderstood("a filter without an id")
     bindings = {**bindings, **{prefix: uri for prefix, uri in element.nsmap.items() if prefix}}
     for each in element.iterfind(f"{{{NAMESPACE}}}ns-bindings/{{{NAMESPACE}}}ns-binding"):
         bindings[each.get("prefix", "")] = each.get("urn", "")
@@ -145,12 +145,12 @@ def _filter(element: xml.Element, bindings: Mapping[str, str]) -> Filter:
             changes = tuple(_change(each, bindings) for each in child)
             count += len(changes)
             if not changes:
-                raise BadDocument("a trigger without a condition")
+                raise NotUnderstood("a trigger without a condition")
             triggers.append(changes)
         elif part != "ns-bindings":
-            raise BadDocument(f"{xml.local_name(child)[:40]} is not understood in a filter")
+            raise NotUnderstood(f"{xml.local_name(child)[:40]} is not understood in a filter")
     if count > EXPRESSIONS:
-        raise BadDocument(f"more than {EXPRESSIONS} expressions in a filter")
+        raise NotUnderstood(f"more than {EXPRESSIONS} expressions in a filter")
     made = Filter(
         id=name,
         uri=element.get("uri", ""),
@@ -168,30 +168,30 @@ def _filter(element: xml.Element, bindings: Mapping[str, str]) -> Filter:
 def _own_name(element: xml.Element) -> str:
     namespace, _, local = element.tag.rpartition("}")
     if namespace != f"{{{NAMESPACE}":
-        raise BadDocument(f"{local[:40]} of another namespace is not understood in a filter")
+        raise NotUnderstood(f"{local[:40]} of another namespace is not understood in a filter")
     return local
 
 
 def _choice(element: xml.Element, bindings: Mapping[str, str]) -> Choice:
     if _own_name(element) not in ("include", "exclude"):
-        raise BadDocument("what is neither include nor exclude is not understood")
+        raise NotUnderstood("what is neither include nor exclude is not understood")
     kind = element.get("type", "xpath")
     if kind == "namespace":
         return Choice(None, xml.content(element))
     if kind != "xpath":
-        raise BadDocument(f"the type {kind[:40]} is not understood")
+        raise NotUnderstood(f"the type {kind[:40]} is not understood")
     return Choice(selector(xml.content(element), bindings))
 
 
 def _change(element: xml.Element, bindings: Mapping[str, str]) -> Change:
     kind = _own_name(element)
     if kind not in ("changed", "added", "removed"):
-        raise BadDocument(f"{kind[:40]} is not understood in a trigger")
+        raise NotUnderstood(f"{kind[:40]} is not understood in a trigger")
     by = element.get("by")
     try:
         amount = None if by is None else float(by)
     except ValueError:
-        raise BadDocument("by is not a number") from None
+        raise NotUnderstood("by is not a number") from None
     meant = selector(xml.content(element), bindings)
     if kind != "changed":
         return Change(kind, meant)

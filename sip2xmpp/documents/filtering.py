@@ -41,7 +41,6 @@ def kept(octets: bytes, filters: tuple[Filter, ...]) -> bytes:
     except TooLong:
         return octets
     _prune(root, left)
-    etree.cleanup_namespaces(root, keep_ns_prefixes=["dm", "rpid"])
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + etree.tostring(root, encoding="UTF-8")
 
 

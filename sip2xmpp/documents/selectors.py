@@ -39,6 +39,10 @@ _COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
 }
 
 
+class NotUnderstood(BadDocument):
+    """What is asked for is nothing that can be done."""
+
+
 class TooLong(Exception):
     """A document is too large, or a selector too greedy, to be followed."""
 
@@ -200,9 +204,9 @@ def _compares(text: str, operation: str, value: str) -> bool:
 
 
 def selector(text: str, namespaces: Mapping[str, str]) -> Selector:
-    """The selector that ``text`` writes; ``namespaces`` are those of the prefixes.  Raises ``BadDocument``."""
+    """The selector that ``text`` writes; ``namespaces`` are those of the prefixes.  Raises ``NotUnderstood``."""
     if len(text) > LONGEST:
-        raise BadDocument(f"a selector is longer than {LONGEST} characters")
+        raise NotUnderstood(f"a selector is longer than {LONGEST} characters")
     return _Reader(text, namespaces).read()
 
 
@@ -258,7 +262,7 @@ class _Reader:
     def _single(self) -> Condition:
         self._conditions += 1
         if self._conditions > CONDITIONS:
-            raise BadDocument(f"a selector has more than {CONDITIONS} conditions")
+            raise NotUnderstood(f"a selector has more than {CONDITIONS} conditions")
         if self._next() == "(":
             self._at += 1
             inner = self._either()
@@ -303,7 +307,7 @@ class _Reader:
         if prefix == "xml":
             return Name("http://www.w3.org/XML/1998/namespace", local)
         if prefix not in self._namespaces:
-            raise BadDocument(f"the prefix {prefix[:40]} of a selector is bound to nothing")
+            raise NotUnderstood(f"the prefix {prefix[:40]} of a selector is bound to nothing")
         return Name(self._namespaces[prefix], local)
 
     def _next(self) -> str:
@@ -316,5 +320,5 @@ class _Reader:
         self._at += 1
         return token
 
-    def _bad(self) -> BadDocument:
-        return BadDocument(f"this selector is not understood: {self._text[:80]}")
+    def _bad(self) -> NotUnderstood:
+        return NotUnderstood(f"this selector is not understood: {self._text[:80]}")

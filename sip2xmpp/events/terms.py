@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.event_filter import CONTENT_TYPE, Filter, FilterSet
+from sip2xmpp.documents.event_filter import CONTENT_TYPE, SIZE_LIMIT, Filter, FilterSet
+from sip2xmpp.documents.selectors import NotUnderstood
 from sip2xmpp.errors import BadDocument, Refused
 from sip2xmpp.events.conditions import condition_in
 from sip2xmpp.events.package import EventPackage, Form
@@ -107,12 +108,14 @@ def _filters_in(request: Request, package: str, held: FilterSet) -> FilterSet:
         raise BadTerms(415, "only filters are understood in a SUBSCRIBE", [("Accept", CONTENT_TYPE)])
     if request.headers.get("Content-Encoding") not in (None, "identity"):
         raise BadTerms(415, "a body must not be encoded", [("Accept-Encoding", "identity")])
+    if len(request.body) > SIZE_LIMIT:
+        raise BadTerms(413, f"filters may have {SIZE_LIMIT} octets")
     try:
         filters = held.joined(FilterSet.from_octets(request.body))
+    except NotUnderstood as bad:
+        raise BadTerms(488, str(bad)) from None
     except BadDocument as bad:
-        raise BadTerms(
-            400 if bad.__cause__ is None and "well-formed" in str(bad) else 488, str(bad)
-        ) from None
+        raise BadTerms(400, str(bad)) from None
     if filters.package not in ("", package):
         raise BadTerms(488, f"these are filters for {filters.package}")
     return filters
