@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.events.asked_phones import AskedPhones
+from sip2xmpp.events.line_phones import LinePhones
 from sip2xmpp.events.notified import Notified
 from sip2xmpp.events.registrar_following import FollowedRegistrars, FollowingLimits
 from sip2xmpp.events.subscriber import RemotePresentities
@@ -58,4 +60,8 @@ def asking_side(
         own.presence.listen(
             lambda presentity, _: registrars.watched(presentity, anybody=own.presence.is_watched(presentity))
         )
-    return AskingSide(notified=Notified([remote, phones, registrars]), phones=phones, registrars=registrars)
+    notified = Notified([remote, phones, registrars])
+    lines = [Address.parse(name) for name, line in config.sip.lines.items() if line.ask_phones]
+    if lines:
+        notified.add(LinePhones(agent=agent, store=store, clock=reactor, rng=rng, lines=lines))
+    return AskingSide(notified=notified, phones=phones, registrars=registrars)
