@@ -29,9 +29,15 @@ from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.keys import host_port
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
+from sip2xmpp.portal.api import Api
+from sip2xmpp.portal.deciding import Deciding
+from sip2xmpp.portal.site import BODY
+from sip2xmpp.portal.sources import Sources
+from sip2xmpp.portal.stating import Stating
+from sip2xmpp.portal.tokens import Token, Tokens, digest_of
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
-from sip2xmpp.settings import Authentication
+from sip2xmpp.settings import Authentication, HttpConfig
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.authentication import DigestClient, DigestServer
 from sip2xmpp.sip.flow import HostPort, Target
@@ -60,6 +66,7 @@ class Parts:
     remote: RemotePresentities
     pace: Pace
     xmpp: XmppSide | None
+    api: Api | None
 
     def legs(self) -> dict[str, dict[str, Any]]:
         """The state of each leg, for ``/health``."""
@@ -251,6 +258,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         remote=remote,
         pace=pace,
         xmpp=side,
+        api=_api(config.http, own, store, reactor),
     )
 
 
@@ -289,6 +297,26 @@ def _registrar(
     agent.tell_lost(registrar.lost)
     registrar.restore()
     return registrar
+
+
+def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any) -> Api | None:
+    """What programs use over HTTP; None where there is no port for it."""
+    if http is None:
+        return None
+    tokens = [
+        Token(name=name, digest=digest_of(each.token), addresses=each.addresses, may=frozenset(each.may))
+        for name, each in http.tokens.items()
+    ]
+    sources = Sources(own.presence, own.statements, store, reactor)
+    return Api(
+        [
+            *Stating(own.statements, sources, reactor).operations(),
+            *Deciding(store, own.watchers, own.addresses.exists, reactor).operations(),
+        ],
+        Tokens(tokens, reactor, a_minute=http.requests),
+        serves=lambda domain: domain in own.addresses.domains,
+        body=BODY,
+    )
 
 
 def _next_hop(directory: Directory, domain: str) -> SipUri | None:

@@ -26,7 +26,8 @@ from sip2xmpp.assembly import Parts, assemble
 from sip2xmpp.config import DEFAULT_PATH, Config, load
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.logs import observer
-from sip2xmpp.portal.health import Health, site
+from sip2xmpp.portal.health import Health
+from sip2xmpp.portal.site import site
 from sip2xmpp.store.opening import open_store
 
 COLLECTION = (2_000, 3, 2_500)
@@ -121,7 +122,9 @@ class Gateway(MultiService):
         if config.http is not None:
             place = config.http.listen
             try:
-                self._http = reactor.listenTCP(place.port, site(self._health), interface=place.host)
+                self._http = reactor.listenTCP(
+                    place.port, site(self._health, parts.api), interface=place.host
+                )
             except CannotListenError as error:
                 raise ConfigError([f"http.listen: {place}: {error.socketError}"]) from None
             self.log.info("HTTP: listening on {place}", place=place)

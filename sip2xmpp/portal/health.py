@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.web import http
 from twisted.web.resource import Resource
-from twisted.web.server import Request, Site
+from twisted.web.server import Request
 
 from sip2xmpp import __version__
 
@@ -68,25 +67,3 @@ class Health(Resource):
 
 def _is_impaired(leg: Report) -> bool:
     return leg["state"] == "down" or ("overload" in leg and leg["overload"]["state"] != "none")
-
-
-class Root(Resource):
-    """The port's root: nothing but ``/health`` yet."""
-
-    def __init__(self, health: Health) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.putChild(b"health", health)
-
-
-class QuietSite(Site):
-    """A site that keeps no access log: whoever watches ``/health`` asks every few seconds."""
-
-    noisy = False
-
-    def log(self, request: http.Request) -> None:
-        """Twisted's hook for the access log."""
-
-
-def site(health: Health) -> QuietSite:
-    """The HTTP server's factory, with limits for strangers: an idle connection is closed after a minute."""
-    return QuietSite(Root(health), timeout=60)  # type: ignore[no-untyped-call]

@@ -8,7 +8,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from sip2xmpp import __version__
-from sip2xmpp.portal.health import Health, site
+from sip2xmpp.portal.health import Health
+from sip2xmpp.portal.site import site
 
 PAGES = pytest.mark.filterwarnings("ignore:twisted.web.resource._Unsafe:DeprecationWarning")
 """Twisted makes its own error pages by what it calls deprecated."""
