@@ -11,7 +11,6 @@ Implements: XEP-0054, XEP-0292, XEP-0153, XEP-0084 and XEP-0172 for SIP contacts
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -27,23 +26,11 @@ from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar
 from sip2xmpp.xmpp.vcards import VCard
 
 
-class Shown(Protocol):
-    """What there is to see of our users."""
-
-    def exists(self, address: Address) -> bool:
-        """Whether it is one of our users."""
-
-    def decide(self, presentity: Address, watcher: Address) -> Handling:
-        """What ``watcher`` may see."""
-
-    def composed(self, presentity: Address) -> Presence:
-        """What those who may see ``presentity`` are shown."""
-
-
 class Cards:
     """Cards of contacts, by the JIDs under which Jabber users know them.
 
-    ``admit`` gives the address of an asker, or refuses one whom the operator does not serve.  ``seen`` is what a Jabber user
+    ``is_own`` says of a domain whether it is ours; ``exists``, ``decide`` and ``composed`` tell of our users who there is, who
+    may see whom, and what is shown to those who may.  ``admit`` gives the address of an asker, or refuses one whom the operator does not serve.  ``seen`` is what a Jabber user
     is shown of a contact of another domain, by their bare JIDs.
     """
 
@@ -52,15 +39,19 @@ class Cards:
         cards: Table[Card],
         *,
         addressing: Addressing,
-        own: Shown,
         is_own: Callable[[str], bool],
+        exists: Callable[[Address], bool],
+        decide: Callable[[Address, Address], Handling],
+        composed: Callable[[Address], Presence],
         admit: Callable[[str], Address],
         seen: Callable[[str, str], Presence | None],
     ) -> None:
         self._cards = cards
         self._addressing = addressing
-        self._own = own
         self._is_own = is_own
+        self._exists = exists
+        self._decide = decide
+        self._composed = composed
         self._admit = admit
         self._seen = seen
         self._avatars: dict[Address, Avatar | None] = {}
@@ -109,10 +100,10 @@ class Cards:
             return None, None
         if not self._is_own(contact.domain):
             return _vcard(None, self._seen(asker.partition("/")[0], contact_jid)), None
-        if not self._own.exists(contact) or self._own.decide(contact, watcher) is not Handling.ALLOW:
+        if not self._exists(contact) or self._decide(contact, watcher) is not Handling.ALLOW:
             return None, None
         card = self._cards.get(str(contact))
-        return _vcard(card, self._own.composed(contact)), self._avatar(contact)
+        return _vcard(card, self._composed(contact)), self._avatar(contact)
 
     def _contact(self, contact_jid: str) -> Address | None:
         try:

@@ -48,9 +48,6 @@ class Own:
         assert str(watcher) == ROMEO
         return self.handling
 
-    def composed(self, presentity: Address) -> Presence:
-        return self.document
-
 
 class Scene:
     def __init__(self) -> None:
@@ -62,7 +59,9 @@ class Scene:
         self.cards = Cards(
             self.store.cards,
             addressing=addressing,
-            own=self.own,
+            exists=self.own.exists,
+            decide=self.own.decide,
+            composed=lambda _: self.own.document,
             is_own=lambda domain: domain == "sip.example.org",
             admit=self.admit,
             seen=lambda watcher, contact: self.watchers.seen(watcher, contact),  # noqa: PLW0108 - made below
