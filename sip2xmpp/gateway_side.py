@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.cards import Cards
 from sip2xmpp.bridge.contacts import Realm
 from sip2xmpp.bridge.gateway_contact import GatewayContact
 from sip2xmpp.bridge.lookup_command import LookUp
@@ -15,16 +16,21 @@ from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.presence_commands import Desk, Inject, MyPresence, PermanentPresence
 from sip2xmpp.bridge.registrants import Registrants
 from sip2xmpp.bridge.requesters import Requesters
+from sip2xmpp.bridge.rosters import RosterHelp, Suggest
 from sip2xmpp.bridge.watcher_commands import MyWatchers
+from sip2xmpp.bridge.watchers import JabberWatchers
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, Leg
 from sip2xmpp.settings import XmppConfig
 from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Registrant
+from sip2xmpp.xmpp.avatars import card_questions
 from sip2xmpp.xmpp.commands import Command, Commands
 from sip2xmpp.xmpp.disco import DOMAIN
 from sip2xmpp.xmpp.iq import Answers, Asking
 from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.registration import registration_questions
+from sip2xmpp.xmpp.rosters import Rosters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +41,15 @@ class GatewaySide:
     contact: GatewayContact
     commands: Commands
     asking: Asking
+    rosters: RosterHelp
 
-    def answers(self, links: Links, reactor: Any) -> Answers:
+    def answers(self, links: Links, reactor: Any, cards: Cards) -> Answers:
         """What answers the questions of one link."""
         return Answers(
             send=links.reply,
             now=reactor.seconds,
-            more=registration_questions(self.registrants),
+            card_of=cards.card_of,
+            more={**registration_questions(self.registrants), **card_questions(cards.face)},
             commands=self.commands,
             asking=self.asking,
         )
@@ -58,6 +66,8 @@ def gateway_side(
     realm: Realm,
     pace: Pace,
     own: OwnSide,
+    outbox: Outbox,
+    watchers: JabberWatchers,
 ) -> GatewaySide:
     """Registration and commands over the links."""
 
@@ -75,7 +85,29 @@ def gateway_side(
     contact = GatewayContact(
         store=store, registrants=registrants, outbox=Outbox(links, store, DOMAIN.element), pace=pace
     )
-    registrants.joined, registrants.left = contact.joined, contact.left
+    asking = Asking(links.reply, reactor)
+    rosters = RosterHelp(
+        store=store,
+        addressing=addressing,
+        rosters=Rosters(asking),
+        outbox=outbox,
+        send=links.reply,
+        registrants=registrants,
+        contact=contact,
+        watchers=watchers,
+        clock=reactor,
+        is_ours=domains.__contains__,
+    )
+
+    def joined(held: Registrant) -> None:
+        contact.joined(held)
+        rosters.joined(held)
+
+    def left(held: Registrant) -> None:
+        contact.left(held)
+        rosters.left(held)
+
+    registrants.joined, registrants.left, contact.arrived = joined, left, rosters.arrived
     requesters = Requesters(
         registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
     )
@@ -86,10 +118,17 @@ def gateway_side(
         MyWatchers(requesters=requesters, store=store, watchers=own.watchers, clock=reactor),
         LookUp(requesters=requesters, directory=directory, clock=reactor),
         Inject(desk),
+        Suggest(
+            requesters=requesters,
+            rosters=rosters,
+            admit=admit,
+            domain=xmpp.gateway_domain or next(iter(xmpp.domains), ""),
+        ),
     ]
     return GatewaySide(
         registrants=registrants,
         contact=contact,
         commands=Commands({each.node: each for each in commands}, clock=reactor, admit=admit),
-        asking=Asking(links.reply, reactor),
+        asking=asking,
+        rosters=rosters,
     )

@@ -9,6 +9,7 @@ from twisted.internet.endpoints import HostnameEndpoint
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.cards import Cards
 from sip2xmpp.bridge.contacts import Contacts, Realm
 from sip2xmpp.bridge.conversations import Conversations
 from sip2xmpp.bridge.correspondence import Correspondence
@@ -65,7 +66,18 @@ def xmpp_side(
     ``servers`` are the component ports of Jabber domains that have one of their own.
     """
     links = _links(xmpp, servers, reactor, rng)
-    outbox = Outbox(links, store, CONTACT.element)
+    realm = Realm(xmpp.allowed_domains, addressing)
+    cards = Cards(
+        store.cards,
+        addressing=addressing,
+        is_own=directory.own_domains.__contains__,
+        exists=own.addresses.exists,
+        decide=own.policy.decide,
+        composed=own.presence.composed,
+        admit=realm.admit,
+        seen=lambda watcher, contact: watchers.seen(watcher, contact),  # noqa: PLW0108 - made below
+    )
+    outbox = Outbox(links, store, CONTACT.element, cards)
     presentities = XmppPresentities(
         store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace
     )
@@ -81,7 +93,7 @@ def xmpp_side(
         is_ours=directory.own_domains.__contains__,
         phone_show=own.phone_show,
     )
-    realm = Realm(xmpp.allowed_domains, addressing)
+    cards.listen(lambda contact: watchers.show_again(contact, dict(own.presence.watches(contact))))
     gateway = gateway_side(
         xmpp,
         store,
@@ -92,6 +104,8 @@ def xmpp_side(
         realm=realm,
         pace=pace,
         own=own,
+        outbox=outbox,
+        watchers=watchers,
     )
     contacts = Contacts(
         store=store,
@@ -100,6 +114,7 @@ def xmpp_side(
         watchers=watchers,
         presentities=presentities,
         gateway=gateway.contact,
+        lost=gateway.rosters.link_down,
     )
     messages = _messages(
         xmpp,
@@ -114,13 +129,14 @@ def xmpp_side(
         to_own_user=to_own_user,
     )
     for link in links:
-        answers = gateway.answers(links, reactor)
+        answers = gateway.answers(links, reactor, cards)
         inbound = Inbound(
             send=links.reply,
             presence=contacts,
             messages=messages,
             answer_iq=answers.iq_received,
             now=reactor.seconds,
+            granted=gateway.rosters.granted,
         )
         link.attach(receive=inbound.stanza_received, listener=contacts)
     return XmppSide(links=links, watchers=watchers, messages=messages, gateway=gateway)

@@ -10,7 +10,7 @@ would be a loop.  What is said to a component's own address is for ``GatewayCont
 Implements: RFC 6121 section 3 and appendix A; RFC 7247 section 3 (loops); RFC 8048 section 8 (one realm of trust).
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
 
 from sip2xmpp.address import CACHE_SIZE, CACHED_LENGTH, Address
@@ -65,7 +65,10 @@ class Contacts:
         watchers: JabberWatchers,
         presentities: XmppPresentities,
         gateway: GatewayContact | None = None,
+        lost: Callable[[str], object] = lambda _: None,
     ) -> None:
+        """``lost`` is told of a domain whose link is down."""
+        self._lost = lost
         self._gateway = gateway
         self._store = store
         self._realm = realm
@@ -152,6 +155,7 @@ class Contacts:
     def link_down(self, domain: str, why: str) -> None:
         """What SIP watchers were shown stands: the XMPP server was lost, not its users."""
         self._presentities.link_down(domain)
+        self._lost(domain)
 
     def _contact(self, recipient: str) -> Address:
         return self._addressing.address_of_jid(bare(recipient))

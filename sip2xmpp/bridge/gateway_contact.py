@@ -7,7 +7,7 @@ gateway is there, and probed.
 Implements: XEP-0100 sections 4.1, 4.3 to 4.5 and 4.9 (register, unregister, log in, log out, shut down); RFC 6121 section 3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from sip2xmpp.bridge.outbox import Outbox
@@ -23,7 +23,10 @@ MOST_RESOURCES: Final = 16
 
 
 class GatewayContact:
-    """What Jabber users and the gateway's own addresses say to each other.  ``domain`` is a component domain everywhere."""
+    """What Jabber users and the gateway's own addresses say to each other.  ``domain`` is a component domain everywhere.
+
+    ``arrived`` is told of each registrant a client of whom has come.
+    """
 
     def __init__(self, *, store: Store, registrants: Registrants, outbox: Outbox, pace: Pace) -> None:
         self._store = store
@@ -31,6 +34,7 @@ class GatewayContact:
         self._outbox = outbox
         self._pace = pace
         self._online: dict[tuple[str, str], dict[str, None]] = {}
+        self.arrived: Callable[[Registrant], object] = _nobody
 
     def resources(self, jid: str, domain: str) -> list[str]:
         """The full JIDs of a registrant that are online, the first to come first."""
@@ -73,6 +77,7 @@ class GatewayContact:
         if resource not in known and len(known) < MOST_RESOURCES:
             known[resource] = None
             self._greet(held, f"{jid}/{resource}" if resource else jid)
+            self.arrived(held)
 
     def unavailable(self, jid: str, resource: str, domain: str) -> None:
         """One resource, or from the bare JID all of them, logs out; it is told that the gateway is gone for it."""
@@ -123,3 +128,7 @@ class GatewayContact:
         sip = self._registrants.sip_of(held.jid)
         statuses = (("en", f"SIP account {sip}"),) if sip is not None else ()
         self._outbox.available(held.domain, to, "", Availability(statuses=statuses))
+
+
+def _nobody(_: Registrant) -> None:
+    pass

@@ -18,6 +18,7 @@ from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
 from sip2xmpp.xmpp.messages import ChatMessage, MessageType
 from sip2xmpp.xmpp.reading import children, read_availability, read_error, read_message, read_pep, text
+from sip2xmpp.xmpp.rosters import roster_access
 from sip2xmpp.xmpp.stanza_errors import StanzaError, StanzaRefused, stanza_error
 from sip2xmpp.xmpp.stanzas import PepKind, error_stanza
 from sip2xmpp.xmpp.texts import NAME_LIMIT, STATUS_LIMIT
@@ -78,6 +79,7 @@ class Inbound:
     """Dispatches the stanzas of one component stream.
 
     ``send`` takes a stanza as a string; ``answer_iq`` takes every IQ; ``now`` is Unix time.
+    ``granted`` is told that somebody (a server, if it may be believed) gives one of our addresses access to rosters.
     """
 
     def __init__(
@@ -88,12 +90,14 @@ class Inbound:
         messages: MessageListener,
         answer_iq: Callable[[Element], None],
         now: Callable[[], float],
+        granted: Callable[[str, str, str], object] = lambda *_: None,
     ) -> None:
         self._send = send
         self._presence = presence
         self._messages = messages
         self._answer_iq = answer_iq
         self._now = now
+        self._granted = granted
         self._subscriptions = {
             "subscribed": presence.subscribed,
             "unsubscribe": presence.unsubscribe,
@@ -154,6 +158,8 @@ class Inbound:
             event = read_pep(stanza)
             if event is not None:
                 self._presence.pep(sender, recipient, *event)
+        elif message.body is None and (access := roster_access(stanza)) is not None:
+            self._granted(sender, recipient, access)
         else:
             self._messages.message(message)
 

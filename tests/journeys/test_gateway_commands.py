@@ -1,6 +1,7 @@
 """A Jabber user at the gateway's own address: registers, states presence and decides about watchers from the client's menus."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape, quoteattr
@@ -10,7 +11,8 @@ import pytest
 from tests.journeys.conftest import GATEWAY_DOMAIN, PASSWORDS, SIP_DOMAIN, World
 from tests.peers.ejabberd import Ejabberd
 from tests.peers.prosody import Prosody
-from tests.peers.rawxmpp import RawClient, any_presence, condition, presence, text
+from tests.peers.rawxmpp import RawClient, any_presence, condition, message, presence, text
+from tests.peers.sipclient import pidf
 from tests.peers.waiting import eventually
 
 BOB = f"bob@{SIP_DOMAIN}"
@@ -30,6 +32,33 @@ def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
         presence={"default": "confirm"},
         xmpp={"operators": ["juliet@jabber.example"]},
     )
+    try:
+        world.open()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture
+def open_rosters(tmp_path: Path) -> Iterator[World]:
+    """The server lets the gateway change rosters; juliet is the operator."""
+    world = World(
+        tmp_path,
+        partial(Prosody, rosters="both"),  # type: ignore[arg-type]
+        presence={"default": "confirm"},
+        xmpp={"operators": ["juliet@jabber.example"]},
+    )
+    try:
+        world.open()
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture
+def half_open_rosters(tmp_path: Path) -> Iterator[World]:
+    """ejabberd 23.01 grants access to rosters and lets them be read, but fails when one is to be changed."""
+    world = World(tmp_path, partial(Ejabberd, rosters="both"))  # type: ignore[arg-type]
     try:
         world.open()
         yield world
@@ -150,7 +179,7 @@ def test_a_jabber_user_registers_and_acts_for_a_sip_user(desk: World) -> None:
 
 def test_an_operator_states_the_weather(desk: World) -> None:
     romeo, juliet = desk.jabber("romeo"), desk.jabber("juliet")
-    assert nodes(juliet, SIP_DOMAIN) == {"lookup", "inject"}
+    assert nodes(juliet, SIP_DOMAIN) == {"lookup", "inject", "suggest"}
     refused = Dialogue(romeo, "inject")
     assert condition(refused.last) == "forbidden"
     weather = Dialogue(juliet, "inject")
@@ -175,3 +204,49 @@ def test_an_operator_states_the_weather(desk: World) -> None:
     look = Dialogue(juliet, "lookup")
     look.step("complete", domain="jabber.example")
     assert any("configured as xmpp" in each for each in look.texts)
+
+
+def test_a_server_that_opens_its_rosters_has_contacts_added(open_rosters: World) -> None:
+    world = open_rosters
+    romeo, juliet, bob = world.jabber("romeo"), world.jabber("juliet"), world.phone("bob")
+    bob.publish(pidf(bob.uri, "open", "away"))
+    assert register(romeo).get("type") == "result"
+    romeo.wait(presence(sender=BOB, show="away"), "bob's presence, which is romeo's own")
+    assert romeo.roster()[BOB] == ("to", False)
+
+    suggest = Dialogue(juliet, "suggest")
+    suggest.step(
+        "complete", jid="juliet@jabber.example", contacts=[f"alice@{SIP_DOMAIN}", "carol@example.com"]
+    )
+    assert suggest.note == "juliet@jabber.example: added to the roster"
+    assert {f"alice@{SIP_DOMAIN}", rf"carol\40example.com@{GATEWAY_DOMAIN}"} <= set(juliet.roster())
+
+    romeo.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>", GATEWAY_DOMAIN)
+    eventually(lambda: BOB not in romeo.roster(), "bob is out of the roster")
+
+
+def test_where_a_roster_cannot_be_changed_the_contact_asks(half_open_rosters: World) -> None:
+    romeo = half_open_rosters.jabber("romeo")
+    assert register(romeo).get("type") == "result"
+    romeo.wait(presence("subscribe", sender=BOB), "bob asks romeo, who is bob")
+    romeo.befriend(BOB)
+    romeo.wait(presence("unavailable", sender=BOB), "bob, who is not there")
+
+
+def test_a_client_that_takes_suggestions_gets_them(desk: World) -> None:
+    romeo = desk.jabber("romeo")
+    register(romeo)
+    romeo.wait(presence("subscribe", sender=GATEWAY_DOMAIN), "the gateway wants to be in the roster")
+    romeo.subscribed(GATEWAY_DOMAIN)
+    asked = romeo.wait(
+        lambda stanza: stanza.get("type") == "get" and stanza.get("from") == GATEWAY_DOMAIN,
+        "the gateway asks what the client can do",
+    )
+    romeo.send(
+        f"<iq type='result' to='{GATEWAY_DOMAIN}' id='{asked.get('id')}'><query "
+        "xmlns='http://jabber.org/protocol/disco#info'><feature var='http://jabber.org/protocol/rosterx'/></query></iq>"
+    )
+    told = romeo.wait(message(sender=GATEWAY_DOMAIN), "the suggestion")
+    exchange = told.find("{http://jabber.org/protocol/rosterx}x")
+    assert exchange is not None
+    assert [(item.get("jid"), item.get("action")) for item in exchange] == [(BOB, "add")]

@@ -22,6 +22,7 @@ class Ejabberd(Peer):
     """One host with users, and components; the same knobs as ``Prosody``.
 
     ``global_routes``, ejabberd's default, gives the stanzas of all components to each of their connections in turn.
+    ``rosters`` is the access of every component to the rosters of users (XEP-0356), such as "both".
     """
 
     name = "ejabberd"
@@ -37,9 +38,11 @@ class Ejabberd(Peer):
         components: Sequence[str] = ("sip.example.org",),
         secret: str = SECRET,
         global_routes: bool = False,
+        rosters: str = "",
     ) -> None:
         super().__init__(directory)
         self.global_routes = global_routes
+        self.rosters = rosters
         self.domain = domain
         self.users = dict(users or {})
         self.components = list(components)
@@ -149,6 +152,8 @@ class Ejabberd(Peer):
             "certfiles": [],
             "listen": [clients, components, api],
             "api_permissions": {"tests": {"from": ["mod_http_api"], "who": "all", "what": "*"}},
-            "modules": {name: {} for name in _MODULES} | {"mod_pubsub": {"plugins": ["flat", "pep"]}},
+            "modules": {name: {} for name in _MODULES}
+            | {"mod_pubsub": {"plugins": ["flat", "pep"]}}
+            | ({"mod_privilege": {"roster": {self.rosters: "all"}}} if self.rosters else {}),
             "registration_timeout": "infinity",
         }

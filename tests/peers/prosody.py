@@ -40,7 +40,8 @@ class Prosody(Peer):
     """One virtual host with users, and components that a gateway may connect as.
 
     ``users`` maps local parts to passwords.  ``options`` is Lua for the global section.  ``conflict`` says what becomes
-    of a second connection of one component: "kick_new" or "kick_old".
+    of a second connection of one component: "kick_new" or "kick_old".  ``rosters`` is the access of every component to the
+    rosters of users (XEP-0356), such as "both".
     """
 
     name = "prosody"
@@ -55,6 +56,7 @@ class Prosody(Peer):
         secret: str = SECRET,
         conflict: str = "kick_new",
         options: str = "",
+        rosters: str = "",
         level: str = "info",
     ) -> None:
         super().__init__(directory)
@@ -63,6 +65,7 @@ class Prosody(Peer):
         self.secret = secret
         self.conflict = conflict
         self.options = options
+        self.rosters = rosters
         self.level = level
         self.c2s_port = free_port()
         self.component_port = free_port()
@@ -110,8 +113,12 @@ class Prosody(Peer):
             options=self.options,
             domain=self.domain,
         )
+        if self.rosters:
+            text += _privileges(self.components, self.rosters)
         for name in self.components:
             text += _COMPONENT.format(name=name, secret=self.secret, conflict=self.conflict)
+            if self.rosters:
+                text += '  modules_enabled = { "privilege" }\n'
         (self.directory / "prosody.cfg.lua").write_text(text, "utf-8")
 
     def is_up(self) -> bool:
@@ -128,6 +135,12 @@ class Prosody(Peer):
 
     def _file(self, store: str, user: str) -> Path:
         return self.directory / "data" / _encoded(self.domain) / store / f"{_encoded(user)}.dat"
+
+
+def _privileges(components: Sequence[str], access: str) -> str:
+    """What the virtual host says of its components."""
+    entities = " ".join(f"[{_quoted(name)}] = {{ roster = {_quoted(access)} }};" for name in components)
+    return f'  modules_enabled = {{ "privilege" }}\n  privileged_entities = {{ {entities} }}\n'
 
 
 def _encoded(name: str) -> str:

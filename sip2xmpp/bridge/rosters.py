@@ -1,0 +1,318 @@
+"""Help with the roster: contacts that a Jabber user would have to add by hand otherwise.
+
+Where the user's server lets us change rosters, they are added there, and what the server does not let us say (that the user
+watches them) is asked.  Otherwise they are suggested to those clients that say they can take suggestions, and only where there
+is none of these a contact asks in its own name, which every client shows.
+
+Whom to help with is small until there are resource lists: somebody who registered with a SIP account gets that SIP user,
+and those SIP users of ours who may see it; and an operator suggests contacts to anybody by a command.  What was added for a
+registrant is remembered, and removed when the registration is.
+
+Only a server itself grants access, and only to the rosters of its own users; what was granted ends with the link.
+
+Implements: XEP-0356 (roster permission); XEP-0144; XEP-0100 section 4.1.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from enum import Enum
+from functools import partial
+from typing import Any, Final
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.gateway_contact import GatewayContact
+from sip2xmpp.bridge.outbox import Outbox, domain_of
+from sip2xmpp.bridge.registrants import Registrants
+from sip2xmpp.bridge.requesters import Requesters
+from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.errors import BadAddress, BadInput
+from sip2xmpp.presence.policy import Handling
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Registrant, Verdict
+from sip2xmpp.xmpp.commands import Outcome, Stage
+from sip2xmpp.xmpp.forms import Answer, Field, FieldType, Form
+from sip2xmpp.xmpp.rosters import RosterItem, Rosters, suggestion
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
+
+MOST_CONTACTS: Final = 50
+"""Contacts that are helped with at once."""
+
+MOST_WAITING: Final = 1_000
+"""Registrants who are helped as soon as a client of theirs is there."""
+
+MOST_GRANTS: Final = 1_000
+"""Grants that are remembered; any server may claim to give access to its users."""
+
+GROUP: Final = "SIP"
+
+OWN: Final = "verdict "
+"""Marks, among what was added, that somebody was let see the own SIP user."""
+
+
+class Way(Enum):
+    """How a user was helped."""
+
+    NOTHING = "nothing was to do"
+    ROSTER = "added to the roster"
+    SUGGESTED = "suggested to the client"
+    ASKED = "each contact asked"
+
+
+class RosterHelp:
+    """Adds and suggests contacts.  ``send`` sends a stanza of a component domain."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        addressing: Addressing,
+        rosters: Rosters,
+        outbox: Outbox,
+        send: Callable[[str], object],
+        registrants: Registrants,
+        contact: GatewayContact,
+        watchers: JabberWatchers,
+        clock: IReactorTime,
+        is_ours: Callable[[str], bool],
+    ) -> None:
+        """``is_ours`` says of a domain whether our SIP users live there."""
+        self._store = store
+        self._addressing = addressing
+        self._rosters = rosters
+        self._outbox = outbox
+        self._send = send
+        self._registrants = registrants
+        self._contact = contact
+        self._watchers = watchers
+        self._clock = clock
+        self._is_ours = is_ours
+        self._access: dict[tuple[str, str], str] = {}
+        self._waiting: dict[tuple[str, str], None] = {}
+
+    # From servers
+
+    def granted(self, server: str, domain: str, access: str) -> None:
+        """A server says what ``domain``, one of our components, may do with the rosters of its users."""
+        if "@" in server or "/" in server or not self._addressing.is_ours(domain):
+            self.log.info("{server} cannot grant access to rosters", server=server)
+        elif access == "none":
+            self._access.pop((server, domain), None)
+        elif len(self._access) < MOST_GRANTS:
+            self._access[server, domain] = access
+            self.log.info(
+                "{server} gives {domain} access to rosters: {access}",
+                server=server,
+                domain=domain,
+                access=access,
+            )
+
+    def link_down(self, domain: str) -> None:
+        """Every grant ends with the stream that brought it."""
+        for key in [key for key in self._access if key[1] == domain]:
+            del self._access[key]
+
+    # For registrants
+
+    def joined(self, held: Registrant) -> None:
+        """Somebody registered: help at once, or as soon as a client is there."""
+        if not held.sip:
+            return
+        if self._entrance(held.jid, held.domain) is not None or self._contact.resources(
+            held.jid, held.domain
+        ):
+            self._run(self._help_registrant(held))
+        elif len(self._waiting) < MOST_WAITING:
+            self._waiting[held.jid, held.domain] = None
+
+    def arrived(self, held: Registrant) -> None:
+        """A client of a registrant has come."""
+        if (held.jid, held.domain) in self._waiting:
+            del self._waiting[held.jid, held.domain]
+            self._run(self._help_registrant(held))
+
+    def left(self, held: Registrant) -> None:
+        """Somebody is no longer registered: take out what we put in."""
+        self._waiting.pop((held.jid, held.domain), None)
+        verdict = self._store.verdicts.get(f"{held.sip} {held.jid}")
+        if (
+            f"{OWN}{held.sip}" in held.added
+            and verdict is not None
+            and verdict.handling == Handling.ALLOW.value
+        ):
+            self._store.verdicts.remove(verdict.key)
+        ours = self._entrance(held.jid, held.domain)
+        if ours is not None:
+            self._run(self._take_out(ours, held))
+
+    async def _help_registrant(self, held: Registrant) -> None:
+        sip = self._registrants.sip_of(held.jid)
+        current = self._registrants.get(held.jid, held.domain)
+        if sip is None or current is None:
+            return
+        added = [*current.added, *self._let_see_itself(sip, held.jid)]
+        allowed = [
+            each.watcher
+            for each in self._store.verdicts.select(str(sip))
+            if each.handling == Handling.ALLOW.value and self._is_ours(each.watcher.domain)
+        ]
+        _, helped = await self.help(held.jid, held.domain, [sip, *allowed], ask=[sip])
+        current = self._registrants.get(held.jid, held.domain)
+        if current is not None:
+            made = tuple(dict.fromkeys([*added, *helped]))
+            if made != current.added:
+                self._store.registrants.put(replace(current, added=made))
+
+    def _let_see_itself(self, sip: Address, jid: str) -> list[str]:
+        """Whoever has the password of a SIP user may see that user, unless it was decided otherwise."""
+        watcher = self._addressing.address_of_jid(jid)
+        verdict = Verdict(
+            presentity=sip,
+            watcher=watcher,
+            handling=Handling.ALLOW.value,
+            decided_at=self._clock.seconds(),
+        )
+        if self._store.verdicts.get(verdict.key) is not None:
+            return []
+        self._store.verdicts.put(verdict)
+        return [f"{OWN}{sip}"]
+
+    async def _take_out(self, ours: str, held: Registrant) -> None:
+        for contact in held.added:
+            if not contact.startswith(OWN):
+                try:
+                    await self._rosters.remove(ours, held.jid, contact)
+                except StanzaRefused:
+                    continue  # the owner has removed it already
+
+    # For everybody
+
+    async def help(
+        self, jid: str, domain: str, contacts: Sequence[Address], *, ask: Sequence[Address] | None = None
+    ) -> tuple[Way, list[str]]:
+        """Help ``jid`` with contacts it does not have; tells how, and which were put into its roster.
+
+        ``ask`` are those who may ask in their own name when nothing else is possible; all if it is not given.
+        """
+        items = {}
+        for contact in contacts[:MOST_CONTACTS]:
+            try:
+                contact_jid = self._addressing.jid_of(contact)
+            except BadAddress:
+                continue
+            if self._store.authorizations.get(f"{jid} {contact_jid}") is None:
+                items[contact_jid] = (contact, RosterItem(jid=contact_jid, name=str(contact), group=GROUP))
+        if not items:
+            return Way.NOTHING, []
+        entrance = self._entrance(jid, domain)
+        if entrance is not None:
+            try:
+                return Way.ROSTER, await self._add(entrance, jid, items)
+            except StanzaRefused as refused:
+                self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
+        if await self._suggest(jid, domain, [item for _, item in items.values()]):
+            return Way.SUGGESTED, []
+        for contact_jid, (contact, _) in items.items():
+            if ask is None or contact in ask:
+                self._outbox.subscription("subscribe", contact_jid, jid)
+        return Way.ASKED, []
+
+    async def _add(self, entrance: str, jid: str, items: dict[str, tuple[Address, RosterItem]]) -> list[str]:
+        """Put contacts into a roster; what is in it already is its owner's and left alone."""
+        before = await self._rosters.get(entrance, jid)
+        added = [contact for contact in items if contact not in before]
+        for contact in added:
+            await self._rosters.add(entrance, jid, items[contact][1])
+        after = await self._rosters.get(entrance, jid)
+        watcher = self._addressing.address_of_jid(jid)
+        for contact in added:
+            if after.get(contact) in ("to", "both"):
+                self._watchers.subscribe_received(jid, contact, watcher, items[contact][0])
+            else:
+                # the server keeps subscriptions to itself: the contact is there, and its owner is asked
+                self._outbox.subscription("subscribe", contact, jid)
+        return added
+
+    async def _suggest(self, jid: str, domain: str, items: Sequence[RosterItem]) -> bool:
+        """Suggest to the clients that can take it; whether there was one."""
+        clients = self._contact.resources(jid, domain)
+        answers = await DeferredList(
+            [Deferred.fromCoroutine(self._rosters.takes_suggestions(domain, client)) for client in clients]
+        )
+        able = [client for client, (_, takes) in zip(clients, answers, strict=True) if takes]
+        body = "You may want to add: " + ", ".join(item.name for item in items)
+        for client in able:
+            self._send(suggestion(domain, client, items, body))
+        return bool(able)
+
+    def _entrance(self, jid: str, domain: str) -> str | None:
+        """The component domain that may change the roster of ``jid``, ``domain`` if it may."""
+        server = domain_of(jid)
+        able = [
+            ours
+            for (granting, ours), access in self._access.items()
+            if granting == server and access == "both"
+        ]
+        return domain if domain in able else next(iter(able), None)
+
+    def _run(self, helping: Coroutine[Any, Any, None]) -> None:
+        Deferred.fromCoroutine(helping).addErrback(
+            lambda failure: self.log.failure("helping with a roster failed", failure)
+        )
+
+
+class Suggest:
+    """The command by which an operator suggests contacts to a Jabber user."""
+
+    node, name = "suggest", "Suggest contacts to somebody"
+
+    def __init__(
+        self, *, requesters: Requesters, rosters: RosterHelp, admit: Callable[[str], str], domain: str
+    ) -> None:
+        """``domain`` is the component domain in whose name contacts are suggested; ``admit`` says who is served."""
+        self._requesters = requesters
+        self._rosters = rosters
+        self._admit = admit
+        self._domain = domain
+
+    def permits(self, requester: str) -> bool:
+        """Operators only."""
+        return self._requesters.is_operator(requester)
+
+    async def begin(self, requester: str) -> Stage:
+        """Whom to whom."""
+        self._requesters.must_be_operator(requester)
+        form = Form(
+            title=self.name,
+            fields=(
+                Field(name="jid", type=FieldType.JID_SINGLE, label="Jabber user", required=True),
+                Field(
+                    name="contacts",
+                    type=FieldType.TEXT_MULTI,
+                    label="SIP users",
+                    required=True,
+                    description="addresses as in bob@sip.example.org, one on each line",
+                ),
+            ),
+        )
+        return Stage(form=form, finish=partial(self._finished, requester))
+
+    async def _finished(self, requester: str, answer: Answer) -> Outcome:
+        self._requesters.must_be_operator(requester)
+        contacts = [self._requesters.address(each) for each in answer.all("contacts")]
+        try:
+            jid = self._admit(answer.one("jid"))
+        except (BadAddress, StanzaRefused) as fault:
+            raise BadInput(str(fault)) from None
+        if "@" not in jid:
+            raise BadInput("Only a user has a roster")
+        if len(contacts) > MOST_CONTACTS:
+            raise BadInput(f"Suggest {MOST_CONTACTS} contacts at most")
+        way, _ = await self._rosters.help(jid, self._domain, contacts)
+        return Outcome(note=f"{jid}: {way.value}")

@@ -1,0 +1,120 @@
+"""What is said about rosters: leave to change them, their items, and suggestions to their owners.
+
+Implements: XEP-0356 sections 4 and 5 (roster permission, versions 1 and 2 of the namespace); XEP-0144; RFC 6121 section 2.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from twisted.words.xish.domish import Element
+
+from sip2xmpp.xmpp import namespaces as ns
+from sip2xmpp.xmpp.iq import Asking
+from sip2xmpp.xmpp.reading import children
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
+from sip2xmpp.xmpp.texts import NAME_LIMIT, quote, text_of
+
+MOST_ITEMS: Final = 10_000
+"""Items of a roster that are read."""
+
+_WATCHED: Final = " subscription='to'"
+ACCESS: Final = frozenset({"get", "set", "both"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RosterItem:
+    """Somebody to be added."""
+
+    jid: str
+    name: str = ""
+    group: str = ""
+
+
+class Rosters:
+    """Rosters of users whose server grants access, and clients that take suggestions.
+
+    ``ours`` is the component domain that asks.  All but ``takes_suggestions`` raise ``StanzaRefused``.
+    """
+
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+
+    async def get(self, ours: str, jid: str) -> Mapping[str, str]:
+        """The subscription of each contact of ``jid``."""
+        return read_roster(await self._asking.ask(ours, jid, "get", f"<query xmlns='{ns.ROSTER}'/>"))
+
+    async def add(self, ours: str, jid: str, item: RosterItem) -> None:
+        """Put a contact into the roster of ``jid``."""
+        await self._asking.ask(ours, jid, "set", roster_addition(item))
+
+    async def remove(self, ours: str, jid: str, contact: str) -> None:
+        """Take a contact out of the roster of ``jid``."""
+        await self._asking.ask(ours, jid, "set", roster_removal(contact))
+
+    async def takes_suggestions(self, ours: str, client: str) -> bool:
+        """Whether a client, a full JID, says so."""
+        try:
+            answer = await self._asking.ask(ours, client, "get", f"<query xmlns='{ns.DISCO_INFO}'/>")
+        except StanzaRefused:
+            return False
+        return ns.ROSTER_EXCHANGE in read_features(answer)
+
+
+def roster_access(message: Element) -> str | None:
+    """Which access to rosters a message grants: get, set, both or none; None if it does not speak of that."""
+    for privilege in children(message):
+        if privilege.uri not in ns.PRIVILEGE or privilege.name != "privilege":
+            continue
+        for perm in children(privilege):
+            if perm.name == "perm" and perm.attributes.get("access") == "roster":
+                granted: str = perm.attributes.get("type", "none")
+                return granted if granted in ACCESS else "none"
+        return "none"
+    return None
+
+
+def read_roster(iq: Element) -> Mapping[str, str]:
+    """The subscription of each contact in the result of a roster query."""
+    found: dict[str, str] = {}
+    for query in children(iq):
+        for item in children(query) if query.uri == ns.ROSTER else ():
+            if len(found) < MOST_ITEMS and "jid" in item.attributes:
+                found[item.attributes["jid"]] = item.attributes.get("subscription", "none")
+    return found
+
+
+def read_features(iq: Element) -> frozenset[str]:
+    """The features in a disco#info result."""
+    return frozenset(
+        each.attributes.get("var", "")
+        for query in children(iq)
+        if query.uri == ns.DISCO_INFO
+        for each in children(query)
+        if each.name == "feature"
+    )
+
+
+def roster_addition(item: RosterItem) -> str:
+    """A roster set that adds one item which its owner watches already, as far as the server lets that be said."""
+    return f"<query xmlns='{ns.ROSTER}'>{_item(item, _WATCHED)}</query>"
+
+
+def roster_removal(jid: str) -> str:
+    """A roster set that removes one."""
+    return f"<query xmlns='{ns.ROSTER}'><item jid='{quote(jid)}' subscription='remove'/></query>"
+
+
+def suggestion(sender: str, recipient: str, items: Iterable[RosterItem], body: str) -> str:
+    """A message that suggests to add contacts; ``body`` is for clients that do not know how."""
+    inside = "".join(_item(item, " action='add'") for item in items)
+    return (
+        f"<message from='{quote(sender)}' to='{quote(recipient)}'><body>{text_of(body)}</body>"
+        f"<x xmlns='{ns.ROSTER_EXCHANGE}'>{inside}</x></message>"
+    )
+
+
+def _item(item: RosterItem, more: str) -> str:
+    name = f" name='{quote(item.name[:NAME_LIMIT])}'" if item.name else ""
+    group = f"<group>{text_of(item.group, NAME_LIMIT)}</group>" if item.group else ""
+    return f"<item jid='{quote(item.jid)}'{name}{more}>{group}</item>"
