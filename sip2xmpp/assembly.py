@@ -175,7 +175,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     registrar = _registrar(
         config, store, reactor, own=own, addressing=addressing, agent=agent, transports=transports
     )
-    registered = RegisteredUsers(store, proxy, registrar.end)
+    registered = RegisteredUsers(store, proxy, registrar.end, asking.registrars.registrar_of)
     side = None
     if xmpp is not None:
         side = xmpp_side(
@@ -188,7 +188,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             legs=legs,
             agent=agent,
             pace=pace,
-            to_own_user=registered.deliver,
+            registered=registered,
             servers=_servers(config),
             own=own,
         )

@@ -1,13 +1,12 @@
 """What speaks XMPP, built and joined: the part of the composition root behind the component links; see ``assembly``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from twisted.internet.endpoints import HostnameEndpoint
 
-from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.cards import Cards
 from sip2xmpp.bridge.contacts import Contacts, Realm
@@ -19,6 +18,7 @@ from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.presentities import XmppPresentities
 from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.gateway_side import GatewaySide, gateway_side
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
@@ -26,8 +26,6 @@ from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import XmppConfig
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.flow import HostPort
-from sip2xmpp.sip.message import Request
-from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.disco import CONTACT
 from sip2xmpp.xmpp.inbound import Inbound
@@ -57,7 +55,7 @@ def xmpp_side(
     legs: dict[Leg, BackEnd],
     agent: UserAgent,
     pace: Pace,
-    to_own_user: Callable[[ServerTransaction, Request, Address], None],
+    registered: RegisteredUsers,
     servers: Mapping[str, HostPort],
     own: OwnSide,
 ) -> XmppSide:
@@ -126,7 +124,7 @@ def xmpp_side(
         directory=directory,
         realm=realm,
         agent=agent,
-        to_own_user=to_own_user,
+        registered=registered,
     )
     for link in links:
         answers = gateway.answers(links, reactor, cards)
@@ -173,7 +171,7 @@ def _messages(
     directory: Directory,
     realm: Realm,
     agent: UserAgent,
-    to_own_user: Callable[[ServerTransaction, Request, Address], None],
+    registered: RegisteredUsers,
 ) -> Messages:
     """The two directions of messages; what one learns of a pair, the other uses."""
     conversations = Conversations(store, reactor, rng)
@@ -188,6 +186,7 @@ def _messages(
         clock=reactor,
         rng=rng,
         say=lambda message: messages.say(message),  # noqa: PLW0108 - made below
+        places_of=registered.places_of,
     )
     messages = Messages(
         links=links,
@@ -196,7 +195,7 @@ def _messages(
         conversations=conversations,
         correspondence=correspondence,
         delivery=delivery,
-        to_own_user=to_own_user,
+        to_own_user=registered.deliver,
         message_type=MessageType(xmpp.message_type.value),
         clock=reactor,
         rng=rng,

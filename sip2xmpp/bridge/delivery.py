@@ -79,7 +79,10 @@ class _Line:
 
 
 class Delivery:
-    """The way out.  ``say`` sends a stanza back to a Jabber user: an error or a receipt."""
+    """The way out.  ``say`` sends a stanza back to a Jabber user: an error or a receipt.
+
+    ``places_of`` knows where a user of ours can be reached; if it is not given, where it is registered here.
+    """
 
     log = Logger()
 
@@ -95,9 +98,9 @@ class Delivery:
         clock: IReactorTime,
         rng: Random,
         say: Callable[[ChatMessage], bool],
+        places_of: Callable[[Address], Fork[Contact]] | None = None,
     ) -> None:
         self._agent = agent
-        self._store = store
         self._directory = directory
         self._addressing = addressing
         self._conversations = conversations
@@ -105,6 +108,7 @@ class Delivery:
         self._clock = clock
         self._rng = rng
         self._say = say
+        self._places_of = places_of or (lambda address: fork_of(store.bindings.select(str(address))))
         self._lines: OrderedDict[tuple[str, Address], _Line] = OrderedDict()
 
     def send(self, message: ChatMessage, jabber: Address, sip: Address) -> None:
@@ -216,7 +220,7 @@ class Delivery:
             return [[[Contact(key="", uri=self._addressing.uri_of(sip), server=finding.target or "")]]]
         if finding.leg is not Leg.OWN:
             return []
-        return fork_of(self._store.bindings.select(str(sip)))
+        return self._places_of(sip)
 
     async def _try_all(
         self,

@@ -34,14 +34,22 @@ class Forwarder(Protocol):
 
 
 class RegisteredUsers:
-    """The way to whoever is registered here.  ``ended`` is told of a binding whose flow does not lead to its device any more."""
+    """The way to whoever is registered here.  ``ended`` is told of a binding whose flow does not lead to its device any more.
+
+    ``elsewhere(address)`` is the URI of the registrar that knows where an address is of which nothing is known here, if any.
+    """
 
     def __init__(
-        self, store: Store, forwarder: Forwarder, ended: Callable[[Binding], None] = lambda _: None
+        self,
+        store: Store,
+        forwarder: Forwarder,
+        ended: Callable[[Binding], None] = lambda _: None,
+        elsewhere: Callable[[Address], str | None] = lambda _: None,
     ) -> None:
         self._bindings = store.bindings
         self._forwarder = forwarder
         self._ended = ended
+        self._elsewhere = elsewhere
 
     def message_received(
         self,
@@ -67,10 +75,17 @@ class RegisteredUsers:
             return
         if device:
             bindings = tuple([binding for binding in bindings if binding.instance.strip("<>") == device])
-        if bindings:
-            self._forwarder.forward_to_contacts(transaction, request, fork_of(bindings), self._flow_failed)
+        places = fork_of(bindings) if bindings or device else self.places_of(recipient)
+        if places:
+            self._forwarder.forward_to_contacts(transaction, request, places, self._flow_failed)
         else:
             transaction.reply(480, "Not registered anywhere now")
+
+    def places_of(self, address: Address) -> Fork[Contact]:
+        """Where ``address`` can be reached now."""
+        places = fork_of(self._bindings.select(str(address)))
+        registrar = None if places else self._elsewhere(address)
+        return places if registrar is None else [[[Contact(key="", uri=address.sip_uri(), server=registrar)]]]
 
     def _flow_failed(self, contact: Contact) -> None:
         binding = self._bindings.get(contact.key)
