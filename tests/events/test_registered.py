@@ -138,3 +138,14 @@ def test_without_an_xmpp_side_other_domains_have_no_way(scene: Scene) -> None:
     assert len(scene.line.forks) == 1
     scene.users.message_received(transaction, transaction, BOB, BOB, Leg.XMPP)
     assert scene.line.status == 404
+
+
+def test_of_whom_nothing_is_known_the_followed_registrar_knows(clock: Any) -> None:
+    scene = Scene(clock)
+    scene.users = RegisteredUsers(scene.store, scene.line, elsewhere=lambda _: "sip:registrar.example.net")
+    scene.send()
+    [[[place]]] = scene.line.forks[-1]
+    assert (place.uri, place.server) == ("sip:bob@sip.example.org", "sip:registrar.example.net")
+    scene.bind("sip:bob@192.0.2.9")
+    scene.send()
+    assert scene.line.uris == [[["sip:bob@192.0.2.9"]]], "it is known here"
