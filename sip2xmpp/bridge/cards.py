@@ -5,7 +5,8 @@ see a presence, is put off politely, or asks about somebody who does not exist g
 without any.  URLs are passed on; what lies behind them is never fetched from here.
 
 Every available presence of a contact with a card carries the hash of its picture, prepared once a card; the listener is told
-when that is another one, so that whoever watches gets the presence again.
+when that is another one, so that whoever watches gets the presence again.  A card without a picture says that there is none;
+where there is no card nothing is said, and clients keep what they have: so a card is emptied rather than removed.
 
 Implements: XEP-0054, XEP-0292, XEP-0153, XEP-0084 and XEP-0172 for SIP contacts; RFC 4482 (CIPID) toward XMPP.
 """
@@ -20,7 +21,7 @@ from sip2xmpp.documents.pictures import picture_of
 from sip2xmpp.documents.presence import Cipid, Presence
 from sip2xmpp.errors import BadAddress, BadDocument
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.store.interface import Change, ChangeKind, Table
+from sip2xmpp.store.interface import Change, Table
 from sip2xmpp.store.records import Card
 from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar
 from sip2xmpp.xmpp.vcards import VCard
@@ -55,7 +56,6 @@ class Cards:
         self._admit = admit
         self._seen = seen
         self._avatars: dict[Address, Avatar | None] = {}
-        self._bare: set[Address] = set()
         self._listeners: list[Callable[[Address], None]] = []
         cards.listen(self._card_changed)
 
@@ -67,13 +67,9 @@ class Cards:
 
     def mark(self, contact_jid: str) -> str:
         """The element that goes into every available presence of a contact; empty where there is no card."""
-        if not len(self._cards) and not self._bare:
+        contact = self._contact(contact_jid) if len(self._cards) else None
+        if contact is None or self._cards.get(str(contact)) is None:
             return ""
-        contact = self._contact(contact_jid)
-        if contact is None:
-            return ""
-        if self._cards.get(str(contact)) is None:
-            return NO_PICTURE if contact in self._bare else ""
         avatar = self._avatar(contact)
         return NO_PICTURE if avatar is None else avatar.update
 
@@ -122,16 +118,8 @@ class Cards:
     def _card_changed(self, change: Change[Card]) -> None:
         contact = change.record.address
         self._avatars.pop(contact, None)
-        if change.kind is ChangeKind.PUT:
-            self._bare.discard(contact)
-            before = change.previous
-            changed = before is None or before.picture != change.record.picture
-        else:
-            changed = bool(change.record.picture)
-            if changed:
-                # Who has the picture has to be told that it is gone.
-                self._bare.add(contact)
-        if changed:
+        before = change.previous
+        if before is None or before.picture != change.record.picture:
             for listener in self._listeners:
                 listener(contact)
 

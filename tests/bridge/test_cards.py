@@ -239,11 +239,14 @@ def test_a_presence_carries_the_hash_and_a_new_picture_is_a_new_presence(scene: 
     scene.keep(full_name="Bob", picture=PNG + b"x", picture_type="image/png")
     scene.settle()
     assert scene.marks() == [sha1(PNG + b"x").hexdigest()]
-    scene.store.cards.remove(BOB)
+    scene.keep()
     scene.settle()
     assert scene.marks() == [""], "the picture is gone"
     scene.source.last.active(Tuple(id="ID-desk", basic=Basic.OPEN, priority=0.5))
     assert scene.marks() == [""]
+    scene.store.cards.remove(BOB)
+    scene.settle()
+    assert scene.marks() == [None]
 
 
 def test_who_comes_later_gets_the_newest_hash(scene: Scene) -> None:

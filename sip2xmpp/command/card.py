@@ -1,0 +1,121 @@
+"""``sip2xmpp card``: what is known about one of our users beside presence: names, phone, mail, a page, a picture.
+
+Works on the state file, with the gateway running or stopped; a running gateway shows a new card within a second.  What is
+not named stays as it was, and an empty text takes a field away.  Jabber users who may see the presence get it as a vCard,
+SIP watchers as contact information in presence documents.
+"""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.documents.pictures import picture_of
+from sip2xmpp.documents.uris import absolute_uri
+from sip2xmpp.documents.xml import clean
+from sip2xmpp.errors import BadInput
+from sip2xmpp.store.offline import offline
+from sip2xmpp.store.records import Card
+
+TEXTS: Final = {
+    "name": ("full_name", "the name to be shown"),
+    "nickname": ("nickname", "what friends say"),
+    "phone": ("phone", "a telephone number"),
+    "mail": ("email", "an address for mail"),
+    "url": ("url", "a page about the user, http or https"),
+    "icon": ("icon", "a picture in the web, http or https, for those who cannot be given a file"),
+    "organization": ("organization", "a company or the like"),
+    "title": ("title", "a position there"),
+    "description": ("description", "a few words"),
+}
+"""Option -> field of the card, and what it is."""
+
+TEXT_LIMIT: Final = 1024
+URLS: Final = ("url", "icon")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``card``."""
+    parser = subparsers.add_parser("card", help="show or change the contact data of a user")
+    parser.add_argument("address", metavar="ADDRESS", help="one of our users, as in bob@sip.example.org")
+    for option, (_, told) in TEXTS.items():
+        parser.add_argument(f"--{option}", metavar="TEXT", help=told)
+    parser.add_argument(
+        "--picture",
+        metavar="FILE",
+        type=Path,
+        help="a PNG, JPEG or GIF; an empty name takes the picture away",
+    )
+    parser.add_argument("--clear", action="store_true", help="take everything away first")
+    parser.add_argument(
+        "--show", action="store_true", help="print the card, which is also done without options"
+    )
+    parser.add_argument("--json", action="store_true", help="print the card as a JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Change what was named, then print the card if that is wished; exit status 1 when there is none to print."""
+    config = configuration(arguments)
+    address = own_address(arguments.address, config)
+    changes: dict[str, object] = {
+        field: _text(option, value)
+        for option, (field, _) in TEXTS.items()
+        if (value := getattr(arguments, option)) is not None
+    }
+    if arguments.picture is not None:
+        changes["picture"], changes["picture_type"] = _picture(arguments.picture, config.limits.picture)
+    with offline(config.gateway.state) as store:
+        known = store.cards.get(str(address))
+        card = known if known is not None and not arguments.clear else Card(address=address)
+        card = replace(card, **changes)  # type: ignore[arg-type]
+        # A card that was is emptied and not removed: clients have to learn that the picture is gone.
+        if card != known and (known is not None or card != Card(address=address)):
+            store.cards.put(card)
+    if arguments.json:
+        print(json.dumps(_shown(card), indent=2))
+    elif arguments.show or not (changes or arguments.clear):
+        for name, value in _shown(card).items():
+            print(f"{name:12} {value}")
+        if not _shown(card):
+            print("nothing is known")
+            return NOT_AS_WISHED
+    else:
+        print(f"{address}: stored")
+    return OK
+
+
+def _shown(card: Card) -> dict[str, str]:
+    """What the card says, by option."""
+    said = {option: getattr(card, field) for option, (field, _) in TEXTS.items()}
+    if card.picture:
+        said["picture"] = f"{card.picture_type}, {len(card.picture)} octets"
+    return {option: value for option, value in said.items() if value}
+
+
+def _text(option: str, value: str) -> str:
+    said = clean(value)
+    if len(said) > TEXT_LIMIT:
+        raise BadInput(f"--{option}: {TEXT_LIMIT} characters are the most")
+    if said and option in URLS:
+        url = absolute_uri(said)
+        if url is None or not url.lower().startswith(("http://", "https://")):
+            raise BadInput(f"--{option}: {said[:80]} is no http or https URL")
+        return url
+    return said
+
+
+def _picture(path: Path, limit: int) -> tuple[bytes, str]:
+    """The octets of a picture and their type, known by what is in the file and not by its name."""
+    if path == Path():
+        return b"", ""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(limit + 1)
+    except OSError as error:
+        raise BadInput(f"--picture: {path}: {error.strerror}") from error
+    if len(octets) > limit:
+        raise BadInput(f"--picture: {path} is larger than {limit} octets (limits.picture)")
+    return octets, picture_of(octets).type
