@@ -1,1 +1,1 @@
-"""HTTP: health today, pages and an API later."""
+"""HTTP: health, and the API for programs and operators."""

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.errors import NoSuchPresentity
 from sip2xmpp.portal.operations import JSON, Answer, Call, Operation
-from sip2xmpp.portal.problems import Fault, Problem, wrong
+from sip2xmpp.portal.problems import Problem, wrong
 from sip2xmpp.portal.shapes import Member, Wrong, choice, loaded, members
 from sip2xmpp.portal.sources import moment_told
 from sip2xmpp.portal.tokens import Right
@@ -132,7 +132,7 @@ class Deciding:
         try:
             handling: Handling = _BODY.read(loaded(call.body))["handling"]
         except Wrong as error:
-            raise wrong([Fault(f"#{fault.pointer}", fault.detail) for fault in error.faults]) from None
+            raise wrong([fault._replace(pointer=f"#{fault.pointer}") for fault in error.faults]) from None
         verdict = Verdict(
             presentity=address, watcher=watcher, handling=handling.value, decided_at=self._clock.seconds()
         )

@@ -20,6 +20,12 @@ class Fault(NamedTuple):
     detail: str
 
 
+class Senseless(Fault):
+    """A fault of something that is as the API describes it, and yet makes no sense: a text of blanks."""
+
+    __slots__ = ()
+
+
 class Problem(Exception):
     """A request that is not answered with what it asked for."""
 
@@ -51,9 +57,10 @@ class Problem(Exception):
 
 
 def wrong(faults: Sequence[Fault]) -> Problem:
-    """What is told of a request that is not as the description of the API says."""
+    """What is told of a request that is not as the description of the API says: 400, or 422 if it is and makes no sense."""
     many = "one thing is" if len(faults) == 1 else f"{len(faults)} things are"
-    return Problem(400, f"{many} wrong with the request; see errors", faults=faults)
+    status = 422 if all(isinstance(fault, Senseless) for fault in faults) else 400
+    return Problem(status, f"{many} wrong with the request; see errors", faults=faults)
 
 
 SCHEMA: Final[Mapping[str, object]] = MappingProxyType(

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from sip2xmpp.documents.times import read_time
 from sip2xmpp.errors import BadInput
-from sip2xmpp.portal.problems import Fault, Problem
+from sip2xmpp.portal.problems import Fault, Problem, Senseless
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -90,15 +90,11 @@ def told(value: object) -> str:
     return "null" if value is None else names.get(type(value), "an object")
 
 
-def words(
-    read: Callable[[str], T], *, most: int, least: int = 1, pattern: str = "", format_: str = ""
-) -> Shape[T]:
+def words(read: Callable[[str], T], *, most: int, least: int = 1, pattern: str = "") -> Shape[T]:
     """Text that ``read`` makes something of; it raises ``BadInput`` where more is wrong than the schema says."""
     schema: Schema = {"type": "string", "minLength": least, "maxLength": most}
     if pattern:
         schema["pattern"] = pattern
-    if format_:
-        schema["format"] = format_
     compiled = re.compile(pattern)
 
     def check(value: object) -> T:
@@ -111,7 +107,7 @@ def words(
         try:
             return read(value)
         except BadInput as error:
-            raise Wrong(Fault("", str(error))) from None
+            raise Wrong(Senseless("", str(error))) from None
 
     return Shape(schema=schema, read=check)
 
@@ -257,7 +253,7 @@ def from_query(given: Sequence[tuple[str, str]], known: Mapping[str, Member]) ->
         try:
             found[name] = member.shape.read(member.shape.from_text(text))
         except Wrong as wrong:
-            faults.extend(Fault(f"?{name}", fault.detail) for fault in wrong.faults)
+            faults.extend(fault._replace(pointer=f"?{name}") for fault in wrong.faults)
     if faults:
         raise Wrong(*faults)
     return found
@@ -270,7 +266,7 @@ def _each(values: Sequence[tuple[str, object]], shape_of: Callable[[str], Shape[
         try:
             good.append(shape_of(name).read(value))
         except Wrong as wrong:
-            faults.extend(Fault(_inside(name, fault.pointer), fault.detail) for fault in wrong.faults)
+            faults.extend(fault._replace(pointer=_inside(name, fault.pointer)) for fault in wrong.faults)
     if faults:
         raise Wrong(*faults)
     return good

@@ -15,7 +15,7 @@ from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Note
 from sip2xmpp.errors import NotAuthorized
 from sip2xmpp.portal.operations import JSON, Answer, Call, Operation
-from sip2xmpp.portal.problems import Fault, Problem, wrong
+from sip2xmpp.portal.problems import Problem, Senseless, wrong
 from sip2xmpp.portal.shapes import (
     Member,
     Shape,
@@ -217,12 +217,12 @@ class Stating:
         lifetime = said.get("lifetime", lifetime)
         until = said.get("until", None if lifetime is None else max(now, begins) + lifetime)
         if until is not None and until <= max(now, begins):
-            raise Problem(
-                422,
-                "it would end before it begins",
-                faults=[
-                    Fault("/until" if call.media == JSON else "?until", "has passed, or is before the begin")
-                ],
+            raise wrong(
+                [
+                    Senseless(
+                        "#/until" if call.media == JSON else "?until", "has passed, or is not after the begin"
+                    )
+                ]
             )
         made = await self._statements.state(
             Saying(
@@ -279,7 +279,7 @@ def _read_body(shape: Shape[dict[str, Any]], octets: bytes) -> dict[str, Any]:
     try:
         return shape.read(value)
     except Wrong as error:
-        raise wrong([Fault(f"#{fault.pointer}", fault.detail) for fault in error.faults]) from None
+        raise wrong([fault._replace(pointer=f"#{fault.pointer}") for fault in error.faults]) from None
 
 
 def _document(address: Address, source: str, said: Mapping[str, Any]) -> bytes:
