@@ -34,7 +34,7 @@ _LISTED = re.compile(r"^\W*(Online|Offline|Busy|Unknown)\b.*?<?(sips?:[^>;\s]+)"
 
 
 class Baresip(Peer):
-    """``sip:USER@DOMAIN`` with contacts whose presence it watches, by UDP through the server at ``server``.
+    """``sip:USER@DOMAIN`` with contacts whose presence it watches, by UDP or TCP through the server at ``server``.
 
     ``contacts`` are pairs of a name and a SIP URI; ``publishes`` makes it PUBLISH its own presence.
     """
@@ -52,6 +52,7 @@ class Baresip(Peer):
         password: str = "x",
         contacts: Sequence[tuple[str, str]] = (),
         publishes: bool = False,
+        transport: str = "udp",
     ) -> None:
         super().__init__(directory)
         self.user = user
@@ -60,6 +61,7 @@ class Baresip(Peer):
         self.password = password
         self.contacts = list(contacts)
         self.publishes = publishes
+        self.transport = transport
         self.port = free_port()
         self.control_port = free_port()
 
@@ -78,7 +80,8 @@ class Baresip(Peer):
                 host=LOOPBACK, port=self.port, control=self.control_port, modules="/usr/lib/baresip/modules"
             ),
         )
-        account = f'<{self.uri};transport=udp>;outbound="sip:{host}:{server};transport=udp";regint=60'
+        way = f"transport={self.transport}"
+        account = f'<{self.uri};{way}>;outbound="sip:{host}:{server};{way}";regint=60'
         account += f";auth_user={self.user};auth_pass={self.password}"
         self._write("accounts", account + (";pubint=60\n" if self.publishes else "\n"))
         self._write("contacts", "".join(f'"{name}" <{uri}>;presence=p2p\n' for name, uri in self.contacts))
