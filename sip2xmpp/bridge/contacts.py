@@ -3,6 +3,7 @@
 The nine states of RFC 6121 appendix A are not stored: they follow from the two authorizations of a pair, one in each
 direction.  The chart decides whether an incoming subscription stanza is acted upon; the acting is ``JabberWatchers``'s where
 the Jabber user watches, and ``XmppPresentities``'s where a SIP user does.
+A request to a device is one to its user; other subscription stanzas to a device are ignored.
 
 Refused here: senders of domains that the operator does not serve, and stanzas in the name of our own component domains, which
 would be a loop.  What is said to a component's own address is for ``GatewayContact``.
@@ -90,6 +91,8 @@ class Contacts:
 
     def unsubscribe(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
         jabber, sip = self._realm.admit(sender), self._contact(recipient)
+        if "/" in recipient:
+            return
         if self._gateway is not None and not sip.local:
             self._gateway.unsubscribe(jabber.jid(), sip.domain)
             return
@@ -98,11 +101,15 @@ class Contacts:
 
     def subscribed(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
         self._realm.admit(sender)
+        if "/" in recipient:
+            return
         if inbound(self._chart(sender, recipient), Subscription.SUBSCRIBED).delivers:
             self._presentities.subscribed_received(bare(recipient), bare(sender))
 
     def unsubscribed(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
         jabber, sip = self._realm.admit(sender), self._contact(recipient)
+        if "/" in recipient:
+            return
         if self._gateway is not None and not sip.local:
             self._gateway.unsubscribed(jabber.jid(), sip.domain)
             return
@@ -112,7 +119,8 @@ class Contacts:
     def probe(self, sender: str, recipient: str, *, stanza_id: str | None) -> None:
         watcher, contact = self._realm.admit(sender), self._contact(recipient)
         if contact.local:
-            self._watchers.probe_received(bare(sender), bare(recipient), sender, stanza_id)
+            resource = recipient.partition("/")[2]
+            self._watchers.probe_received(bare(sender), bare(recipient), sender, stanza_id, resource)
         elif self._gateway is not None:
             self._gateway.probe(sender, watcher.jid(), contact.domain, stanza_id)
 

@@ -83,9 +83,9 @@ class Outbox:
         """Say what was prepared to one of them."""
         return self._links.send_prepared(stanza, recipient)
 
-    def unavailable(self, sender: str, recipient: str) -> bool:
-        """All resources of ``sender`` are gone."""
-        return self._send(presence_stanza(sender, recipient, UNAVAILABLE), sender)
+    def unavailable(self, sender: str, recipient: str, stanza_id: str | None = None) -> bool:
+        """All resources of ``sender`` are gone, or with a full JID that one; ``stanza_id`` is that of a probe."""
+        return self._send(presence_stanza(sender, recipient, UNAVAILABLE, id_=stanza_id), sender)
 
     def error(
         self, sender: str, recipient: str, condition: str, text: str = "", stanza_id: str | None = None

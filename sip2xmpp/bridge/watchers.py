@@ -152,9 +152,14 @@ class JabberWatchers:
         self._watchers.pop(key, None)
 
     def probe_received(
-        self, watcher_jid: str, contact_jid: str, asked_from: str = "", stanza_id: str | None = None
+        self,
+        watcher_jid: str,
+        contact_jid: str,
+        asked_from: str = "",
+        stanza_id: str | None = None,
+        resource: str = "",
     ) -> None:
-        """U's server asks what C is now; answered from what is known, while the source is asked again."""
+        """U's server asks what C is now, or one device of C; answered from what is known, while the source is asked again."""
         key = f"{watcher_jid} {contact_jid}"
         held = self._watchers.get(key)
         record = self._store.authorizations.get(key)
@@ -169,11 +174,14 @@ class JabberWatchers:
         if held.unsaid:
             self._approved(held)
         to = asked_from or watcher_jid
-        available = {name: said for name, said in held.view.said.items() if said.available}
+        available = {
+            name: said for name, said in held.view.said.items() if said.available and resource in ("", name)
+        }
         for name, said in available.items():
             self._outbox.available(contact_jid, to, name, said)
         if not available:
-            self._outbox.unavailable(contact_jid, to)
+            gone = f"{contact_jid}/{resource}" if resource else contact_jid
+            self._outbox.unavailable(gone, to, stanza_id)
         if held.watch is None:
             self._begin(held)
         else:

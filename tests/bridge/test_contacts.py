@@ -155,6 +155,30 @@ def test_a_probe_is_for_the_watchers(scene: Scene) -> None:
     ]
 
 
+def test_a_probe_of_one_device_is_answered_for_that_device(scene: Scene) -> None:
+    scene.put(Chart.FROM)
+    scene.contacts.probe(ROMEO, f"{BOB}/desk", stanza_id="p1")
+    scene.contacts.probe(ROMEO, f"{BOB}/car", stanza_id="p2")
+    answers = scene.wire.take()
+    assert [(each.brief, each.id) for each in answers] == [
+        (f"available {BOB}/desk", ""),
+        (f"unavailable {BOB}/car", "p2"),
+    ]
+
+
+@pytest.mark.parametrize("state", Chart)
+@pytest.mark.parametrize("kind", [kind for kind in Subscription if kind is not Subscription.SUBSCRIBE])
+def test_a_subscription_stanza_to_a_device_is_ignored(scene: Scene, state: Chart, kind: Subscription) -> None:
+    scene.put(state)
+    scene.receive(kind, recipient=f"{BOB}/desk")
+    assert scene.states == HALVES[state] and scene.wire.take() == [] and scene.bob.brief() == []
+
+
+def test_a_request_to_a_device_is_one_to_its_user(scene: Scene) -> None:
+    scene.receive(Subscription.SUBSCRIBE, recipient=f"{BOB}/desk")
+    assert scene.states == HALVES[Chart.NONE_IN]
+
+
 def test_both_forms_of_an_address_are_pairs_of_their_own(scene: Scene) -> None:
     scene.subscribe()
     scene.subscribe(recipient=r"bob\40sip.example.org@gw.example.org")
