@@ -17,6 +17,7 @@ from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.appearances import Line
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.cards import CardFeed
+from sip2xmpp.presence.clients import own_client
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
 from sip2xmpp.presence.line_presence import LinePresence
@@ -175,7 +176,12 @@ def event_packages(config: Config, view: BackEnd, own: OwnSide) -> list[EventPac
         details=config.presence.dialog_details,
     )
     return [
-        PresencePackage(view, default=config.presence.profile, quirks=config.presence.quirks),
+        PresencePackage(
+            view,
+            default=config.presence.profile,
+            quirks=config.presence.quirks,
+            clients=[own_client(each.user_agent, each.profile) for each in config.presence.clients],
+        ),
         DialogPackage(lamps),
         *own.packages,
     ]

@@ -17,8 +17,8 @@ from twisted.logger import LogLevel
 from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import BadAddress
-from sip2xmpp.events.renderings import QUIRKS
 from sip2xmpp.keys import (
+    Fault,
     Listener,
     Wrong,
     address_port,
@@ -42,6 +42,7 @@ from sip2xmpp.keys import (
 )
 from sip2xmpp.portal.tokens import Right
 from sip2xmpp.presence.calls import OnThePhone
+from sip2xmpp.presence.clients import OPTIONS, PROFILES, sound_pattern
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.profiles import INTEROP, RFC, Profile
 from sip2xmpp.presence.states import State
@@ -186,13 +187,38 @@ class XmppConfig:
     operators: tuple[str, ...] = key(many(jid), ())
 
 
+def _user_agent(value: object) -> str:
+    """A pattern for User-Agent headers."""
+    try:
+        sound_pattern(text(value))
+    except ValueError as error:
+        raise Wrong(str(error)) from None
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """``[[presence.clients]]``: the form of documents for clients whose User-Agent matches."""
+
+    user_agent: str = key(_user_agent, "")
+    profile: Profile = key(one_of(PROFILES), INTEROP)
+
+
+def _client(value: object) -> ClientConfig:
+    made = table(ClientConfig)(value)
+    if not made.user_agent:
+        raise Wrong(Fault("user_agent", "is missing"))
+    return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceConfig:
     """``[presence]``: what a watcher gets about whom its owner decided nothing, in which form documents are written, and calls."""
 
     default: Handling = key(one_of(_HANDLINGS), Handling.CONFIRM)
     profile: Profile = key(one_of({"interop": INTEROP, "rfc": RFC}), INTEROP)
-    quirks: tuple[str, ...] = key(many(one_of({name: name for name in QUIRKS})), ())
+    quirks: tuple[str, ...] = key(many(one_of({name: name for name in OPTIONS})), ())
+    clients: tuple[ClientConfig, ...] = key(many(_client), ())
     on_the_phone: OnThePhone = key(choice(OnThePhone), OnThePhone.CONFIRMED)
     on_the_phone_show: Show = key(one_of({"dnd": Show.DND, "away": Show.AWAY}), Show.DND)
     lamp: tuple[State, ...] = key(many(choice(State)), (State.ON_THE_PHONE, State.BUSY, State.DND))

@@ -18,6 +18,7 @@ from sip2xmpp.documents.pidf import CONTENT_TYPE, well_formed
 from sip2xmpp.errors import BadMessage
 from sip2xmpp.events.forms import Body, FilteredForm, Form, PartialForm, PresenceForm
 from sip2xmpp.events.renderings import prefers_changes, profile_for
+from sip2xmpp.presence.clients import Client
 from sip2xmpp.presence.profiles import INTEROP, Profile, Syntax
 from sip2xmpp.presence.watching import BackEnd, StateWatcher, Watch
 from sip2xmpp.sip.headers import Event
@@ -78,7 +79,8 @@ class PresencePackage:
     """Package ``presence``: PIDF in, and PIDF or one of its dialects out.
 
     ``check`` raises ``BadDocument`` for a body that may not be published.  ``default`` is the profile for clients of which
-    nothing is known, ``quirks`` name the rows of the table in ``renderings`` that the operator switches on.
+    nothing is known, ``quirks`` name the rows of ``presence.clients`` that the operator switches on, ``clients`` are rows of the
+    operator's own.
     """
 
     name = "presence"
@@ -92,6 +94,7 @@ class PresencePackage:
         *,
         default: Profile = INTEROP,
         quirks: Sequence[str] = (),
+        clients: Sequence[Client] = (),
     ) -> None:
         self._back_end = back_end
         self._check = check
@@ -99,7 +102,9 @@ class PresencePackage:
         partial: dict[str, PartialForm] = {}
 
         def chosen(accept: str, user_agent: str, datagram: bool) -> PresenceForm | PartialForm | None:
-            profile = profile_for(accept, user_agent, default=default, datagram=datagram, quirks=quirks)
+            profile = profile_for(
+                accept, user_agent, default=default, datagram=datagram, quirks=quirks, clients=clients
+            )
             if profile is None:
                 return None
             form = forms.setdefault(profile.name, PresenceForm(profile))

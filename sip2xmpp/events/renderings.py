@@ -1,6 +1,7 @@
 """Which form of a presence document a watcher gets, and the octets of it, made once for all watchers alike.
 
-The choice is a table: what the SUBSCRIBE accepts, then what its User-Agent is known to read.  ``render`` keeps what it
+The choice is what the SUBSCRIBE accepts, then what its User-Agent is known to read (``presence.clients``); where the operator has
+a row for a client, that comes first.  ``render`` keeps what it
 made in the notification, by profile and entity, so that a change with ten thousand watchers is written once.
 
 Implements: RFC 3856 section 6.7 (Accept of the presence package); RFC 3261 section 20.1.
@@ -14,6 +15,7 @@ from sip2xmpp.documents import cisco, pidf, xpidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.presence import profiles
 from sip2xmpp.presence.canonical import canonical, canonical_forms
+from sip2xmpp.presence.clients import CLIENTS, Client, known_as
 from sip2xmpp.presence.profiles import Profile, Syntax
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.stencils import filled
@@ -24,31 +26,6 @@ PIDF_TYPE: Final = "application/pidf+xml"
 XPIDF_TYPE: Final = "application/xpidf+xml"
 CPIM_PIDF_TYPE: Final = "application/cpim-pidf+xml"
 PIDF_DIFF_TYPE: Final = "application/pidf-diff+xml"
-
-_USER_AGENTS: Final[tuple[tuple[re.Pattern[str], Profile], ...]] = (
-    (re.compile(r"Cisco-(?:CP|CUCM)", re.IGNORECASE), profiles.CISCO),
-    (re.compile(r"^Linphone/(?:[0-2]\.|3\.[0-5](?:\.|\b))", re.IGNORECASE), profiles.LINPHONE_3),
-    (re.compile(r"^Linphonec\b|^Linphone/[0-5]\b", re.IGNORECASE), profiles.LINPHONE_5),
-    (re.compile(r"^Linphone[ -]?Desktop/(?:[6-9]|[1-9]\d)\b", re.IGNORECASE), profiles.LINPHONE_DESKTOP_6),
-)
-"""User-Agent of the watcher -> profile, where the watcher takes PIDF; the first row that matches."""
-
-_QUIRKS: Final[tuple[tuple[str, re.Pattern[str], Profile], ...]] = (
-    ("linphone-sdk-dnd", re.compile(r"^Linphone.*SDK", re.IGNORECASE), profiles.LINPHONE_SDK_DND),
-    (
-        "linphone-desktop-offline",
-        re.compile(r"^Linphone[ -]?Desktop/(?:[6-9]|[1-9]\d)\b", re.IGNORECASE),
-        profiles.LINPHONE_DESKTOP_OFFLINE,
-    ),
-)
-"""Options of the operator -> User-Agent and profile; they stand before the table above when they are on."""
-
-QUIRKS: Final = tuple(name for name, _, _ in _QUIRKS)
-"""Their names."""
-
-_POLYCOM: Final = re.compile("poly", re.IGNORECASE)
-_GATEWAY: Final = re.compile(r"sip2xmpp|sylkserver|kamailio|opensips", re.IGNORECASE)
-"""Watchers that read the XMPP ``show`` inside a document."""
 
 _XPIDF_WORDS: Final[dict[State, tuple[str, str]]] = {
     State.ONLINE: ("open", "online"),
@@ -70,20 +47,24 @@ def profile_for(
     default: Profile = profiles.INTEROP,
     datagram: bool = False,
     quirks: Sequence[str] = (),
+    clients: Sequence[Client] = (),
 ) -> Profile | None:
     """The profile for a watcher, or None when it accepts nothing we can write (406).
 
     ``accept`` is the Accept header, as one value or several; empty stands for none.  ``default`` is the operator's
-    choice for clients that are not in the table.  With ``datagram`` documents are kept small for UDP.
+    choice for clients that are not in the table, ``clients`` are the operator's rows for it.  With ``datagram`` documents are
+    kept small for UDP.
     """
     named, offered = _media_types(accept)
-    chosen = _by_type(offered, user_agent) if offered or not named else None
+    rows = known_as(user_agent, (*clients, *CLIENTS), quirks)
+    own = _by_row(rows, named, offered)
+    chosen = own or (_by_type(offered, rows) if offered or not named else None)
     if chosen is None:
         return None
-    if chosen is profiles.INTEROP:
-        chosen = _by_user_agent(user_agent, default, quirks)
+    if own is None and chosen is profiles.INTEROP:
+        chosen = next((row.profile for row in rows if row.profile is not None and not row.is_own), default)
     if datagram and chosen.syntax is Syntax.PIDF:
-        return profiles.slim(chosen, keep_show=_GATEWAY.search(user_agent) is not None)
+        return profiles.slim(chosen, keep_show=any(row.keeps_show for row in rows))
     return chosen
 
 
@@ -150,21 +131,26 @@ def _media_types(accept: str | Iterable[str]) -> tuple[bool, frozenset[str]]:
     return named, frozenset(offered)
 
 
-def _by_type(offered: frozenset[str], user_agent: str) -> Profile | None:
+def _by_row(rows: Sequence[Client], named: bool, offered: frozenset[str]) -> Profile | None:
+    """What the operator says, if the client takes it."""
+    for row in rows:
+        if row.is_own and row.profile is not None:
+            if not named or offered & {row.profile.content_type, "*/*", "application/*"}:
+                return row.profile
+            return None
+    return None
+
+
+def _by_type(offered: frozenset[str], rows: Sequence[Client]) -> Profile | None:
     """The family of documents; INTEROP stands for PIDF in whatever form."""
     if offered & {PIDF_TYPE, PIDF_DIFF_TYPE}:
         return profiles.INTEROP
-    if _POLYCOM.search(user_agent) and (not offered or offered & {XPIDF_TYPE, "*/*", "application/*"}):
+    if any(row.reads_xpidf for row in rows) and (
+        not offered or offered & {XPIDF_TYPE, "*/*", "application/*"}
+    ):
         return profiles.XPIDF
     if not offered or offered & {"*/*", "application/*"}:
         return profiles.INTEROP
     if CPIM_PIDF_TYPE in offered:
         return profiles.CISCO_CPIM
     return profiles.XPIDF if XPIDF_TYPE in offered else None
-
-
-def _by_user_agent(user_agent: str, default: Profile, quirks: Sequence[str]) -> Profile:
-    for name, pattern, profile in _QUIRKS:
-        if name in quirks and pattern.search(user_agent):
-            return profile
-    return next((profile for pattern, profile in _USER_AGENTS if pattern.search(user_agent)), default)
