@@ -11,12 +11,36 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sip2xmpp import __version__
-from sip2xmpp.command import accounts, card, lookup, mapping, publish, status, verdicts, watch
+from sip2xmpp.command import (
+    accounts,
+    card,
+    inject,
+    lookup,
+    mapping,
+    permanent,
+    publish,
+    registrations,
+    status,
+    verdicts,
+    watch,
+)
 from sip2xmpp.command.arguments import FAILED, Verb
 from sip2xmpp.config import DEFAULT_PATH, PATH_VARIABLE
 from sip2xmpp.errors import Sip2XmppError
 
-VERBS: Sequence[Verb] = (accounts, verdicts, card, watch, publish, lookup, mapping, status)
+VERBS: Sequence[Verb] = (
+    accounts,
+    verdicts,
+    card,
+    registrations,
+    watch,
+    publish,
+    inject,
+    permanent,
+    lookup,
+    mapping,
+    status,
+)
 
 
 def parser(verbs: Sequence[Verb] = VERBS) -> argparse.ArgumentParser:

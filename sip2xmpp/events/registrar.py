@@ -108,11 +108,12 @@ class Registrar:
 
     def restore(self) -> None:
         """Give the bindings of an earlier run whose connections are gone a while; to be called once, before requests are served."""
-        if not self._flows.bound:
-            return
         end = self._clock.seconds() + self._flows.grace
         for binding in list(self._store.bindings.all()):
-            if not _depends_on_connection(binding) or binding.expires_at <= end:
+            if not ContactEvent(binding.event).keeps:
+                self._store.bindings.remove(binding.key)
+                continue
+            if not (self._flows.bound and _depends_on_connection(binding)) or binding.expires_at <= end:
                 continue
             if self._flows.grace > 0:
                 self._store.bindings.put(replace(binding, expires_at=end, event=ContactEvent.SHORTENED.value))
@@ -126,6 +127,12 @@ class Registrar:
             if binding is not None and self._flows.bound:
                 self.log.debug("{aor} has lost its connection from {peer}", aor=binding.aor, peer=flow.peer)
                 self.end(binding)
+
+    def existence_changed(self, aor: Address) -> None:
+        """Nobody is registered any more for an address that is not ours any more: it may be somebody else's later."""
+        if not self._exists(aor):
+            for binding in self._store.bindings.select(str(aor)):
+                self.end(binding, ContactEvent.REJECTED)
 
     def end(self, binding: Binding, event: ContactEvent = ContactEvent.DEACTIVATED) -> None:
         """End a binding of which its client says nothing; the ``event`` tells it what to do about it."""

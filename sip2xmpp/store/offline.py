@@ -17,6 +17,7 @@ from sip2xmpp.store.opening import state_path
 from sip2xmpp.store.records import (
     Account,
     Authorization,
+    Binding,
     Card,
     DialogRecord,
     Statement,
@@ -73,6 +74,7 @@ class OfflineStore:
         self.statements: OfflineTable[Statement] = OfflineTable(connection, LAYOUTS["statements"])
         self.virtuals: OfflineTable[Virtual] = OfflineTable(connection, LAYOUTS["virtuals"])
         self.waiting: OfflineTable[Waiting] = OfflineTable(connection, LAYOUTS["waiting"])
+        self.bindings: OfflineTable[Binding] = OfflineTable(connection, LAYOUTS["bindings"])
         self.cards: OfflineTable[Card] = OfflineTable(connection, LAYOUTS["cards"])
         # Only to be read: a running gateway does not look for changes of these.
         self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])

@@ -36,7 +36,7 @@ _log = Logger()
 LOOK_SECONDS = 1.0
 """How often foreign commits are looked for."""
 
-SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards")
+SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards", "bindings")
 """The tables that the operator's command writes."""
 
 ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)

@@ -158,6 +158,15 @@ def test_an_operator_says_why(scene: Scene) -> None:
     assert only(line.last).event is ContactEvent.REJECTED
 
 
+def test_who_is_not_ours_any_more_is_not_registered_any_more(scene: Scene) -> None:
+    scene.desk.register(CONTACT, expires=600)
+    scene.gateway.registrar.existence_changed(Address.parse("alice@sip.example.org"))
+    assert len(scene.desk.bindings) == 1
+    scene.gateway.registrar._exists = lambda _: False
+    scene.gateway.registrar.existence_changed(Address.parse("alice@sip.example.org"))
+    assert scene.desk.bindings == ()
+
+
 def test_a_lost_connection_asks_for_another_registration(scene: Scene) -> None:
     peer = scene.network.stream_peer("192.0.2.30", 5060, Transport.TCP)
     answer = peer.connect(SERVER)

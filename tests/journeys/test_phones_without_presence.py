@@ -113,6 +113,19 @@ def test_a_message_of_a_jabber_user_reaches_all_telephones(world: World) -> None
     romeo.wait(message(sender=BOB, body="Here"), "the answer")
 
 
+def test_an_operator_ends_a_registration(world: World) -> None:
+    romeo = watching(world, BOB)
+    bob = world.phone("bob")
+    online(romeo, BOB)
+    watch: Subscription = bob.subscribe(bob.uri, event="reg", accept="application/reginfo+xml")
+    watch.wait_for_text('event="registered"')
+    assert bob.contact.strip("<>") in world.gateway.run("registrations", BOB)
+    world.gateway.run("deregister", BOB)
+    offline(romeo, BOB, 5.0)
+    _said(watch, lambda body: 'event="deactivated"' in body, 8.0)
+    assert world.gateway.run("registrations", BOB) == ""
+
+
 def test_an_owner_follows_his_registrations(world: World) -> None:
     bob = world.phone("bob")
     watch: Subscription = bob.subscribe(bob.uri, event="reg", accept="application/reginfo+xml")

@@ -1,0 +1,97 @@
+"""``sip2xmpp registrations`` and ``deregister``: who is registered where, and the end of it by an operator.
+
+Works on the state file.  A running gateway ends a binding within a second after it was told to here, and tells watchers and the
+phone's own subscription to package ``reg`` why; one that is not running does so when it starts.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, any_address, configuration
+from sip2xmpp.documents.reginfo import ContactEvent
+from sip2xmpp.store.offline import offline
+from sip2xmpp.store.records import Binding
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add both verbs."""
+    parser = subparsers.add_parser("registrations", help="list who is registered where")
+    parser.add_argument(
+        "address", metavar="ADDRESS", nargs="?", help="only this one, as in alice@sip.example.org"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON array")
+    parser.set_defaults(run=show)
+    parser = subparsers.add_parser("deregister", help="end the registrations of an address, or one of them")
+    parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
+    parser.add_argument("contact", metavar="CONTACT", nargs="?", help="only this contact, as it is listed")
+    parser.add_argument(
+        "--forbid",
+        action="store_true",
+        help="tell the phone not to come back; otherwise it may register again",
+    )
+    parser.set_defaults(run=deregister)
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """List bindings by address."""
+    wanted = any_address(arguments.address) if arguments.address else None
+    with offline(configuration(arguments).gateway.state) as store:
+        live = _live(store.bindings.all())
+    bindings = sorted(
+        (binding for binding in live if wanted is None or binding.aor == wanted),
+        key=lambda binding: (binding.aor, -binding.q, binding.registered_at),
+    )
+    if arguments.json:
+        print(json.dumps([_as_json(binding) for binding in bindings], indent=2))
+        return OK
+    for binding in bindings:
+        left = int(binding.expires_at - time.time())
+        print(f"{binding.aor} {binding.contact} q={binding.q:g} for {left} s  {binding.user_agent}".rstrip())
+    return OK
+
+
+def deregister(arguments: argparse.Namespace) -> int:
+    """End bindings; 1 if there are none."""
+    address = any_address(arguments.address)
+    event = ContactEvent.REJECTED if arguments.forbid else ContactEvent.DEACTIVATED
+    with offline(configuration(arguments).gateway.state) as store:
+        ended = [
+            binding
+            for binding in _live(store.bindings.select(str(address)))
+            if arguments.contact in (None, binding.contact)
+        ]
+        for binding in ended:
+            store.bindings.put(replace(binding, event=event.value))
+    for binding in ended:
+        print(f"{binding.contact} is no longer registered")
+    if not ended:
+        print(f"{address} is not registered" + (f" at {arguments.contact}" if arguments.contact else ""))
+    return OK if ended else NOT_AS_WISHED
+
+
+def _live(bindings: list[Binding]) -> list[Binding]:
+    now = time.time()
+    return [each for each in bindings if each.expires_at > now and ContactEvent(each.event).keeps]
+
+
+def _as_json(binding: Binding) -> dict[str, object]:
+    return {
+        "address": str(binding.aor),
+        "contact": binding.contact,
+        "q": binding.q,
+        "user_agent": binding.user_agent,
+        "instance": binding.instance,
+        "reg_id": binding.reg_id,
+        "flow": binding.flow,
+        "path": list(binding.path),
+        "event": binding.event,
+        "registered_at": _time(binding.registered_at),
+        "expires_at": _time(binding.expires_at),
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
