@@ -125,6 +125,8 @@ class DialogPackage:
     name = PACKAGE
     default_expires = 3600
     accepts = (CONTENT_TYPE,)
+    least_expires = 1
+    """COMPAT: Kamailio publishes the end of a call for 11 seconds, and does not publish it again if that is too brief."""
 
     def __init__(self, lamps: Lamps) -> None:
         self._lamps = lamps

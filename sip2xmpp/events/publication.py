@@ -64,6 +64,14 @@ DEFAULT_LIMITS = PublicationLimits()
 
 
 @runtime_checkable
+class Brief(Protocol):
+    """A package whose publications may live for ``least_expires`` seconds, if that is less than the operator's least."""
+
+    @property
+    def least_expires(self) -> int: ...
+
+
+@runtime_checkable
 class Merging(Protocol):
     """A package of which one device may have several publications, and may publish only what changed."""
 
@@ -99,6 +107,11 @@ class Publications:
         self._merging = {
             name: package for name, package in self._packages.items() if isinstance(package, Merging)
         }
+        self._least = {
+            name: min(package.least_expires, limits.min_expires)
+            for name, package in self._packages.items()
+            if isinstance(package, Brief)
+        }
         self._exists = exists
         self._limits = limits
         self._tells = tells
@@ -132,7 +145,7 @@ class Publications:
             expires = granted(
                 request.expires,
                 default=package.default_expires,
-                least=limits.min_expires,
+                least=self._least.get(package.name, limits.min_expires),
                 most=limits.max_expires,
             )
         except IntervalTooBrief as brief:

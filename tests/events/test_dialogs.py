@@ -187,6 +187,16 @@ def test_a_lamp_follows_a_call(scene: Scene) -> None:
     assert versions == list(range(versions[0], versions[0] + 4))
 
 
+def test_the_end_of_a_call_may_be_published_for_moments(scene: Scene) -> None:
+    line = scene.lamp()
+    etag = tag(scene.published(call("a"), expires=43_201))
+    ended = scene.published(call("a", TERMINATED), etag=etag, expires=11)
+    assert ended.final is not None and (ended.status, ended.final["Expires"]) == (200, "11")
+    assert shown(line) == ["terminated"]
+    scene.network.drive(12)
+    assert len(scene.gateway.store.publications) == 0
+
+
 def test_a_call_that_is_over_is_told_once(scene: Scene) -> None:
     line = scene.lamp()
     etag = tag(scene.published(call("a")))

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.conftest import GATEWAY_DOMAIN, PASSWORDS, SIP_DOMAIN, World
+from tests.peers.exchange import CallingPhone
+from tests.peers.exchange import Exchange as Kamailio
 from tests.peers.linphone import Linphone
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import presence, text
@@ -83,7 +85,7 @@ def shows(watch: Subscription, *wanted: str, within: float = 10.0) -> None:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    stage = World(tmp_path, Prosody, sip={"trusted_peers": [EXCHANGE]}, limits={"min_expires": 1})
+    stage = World(tmp_path, Prosody, sip={"trusted_peers": [EXCHANGE]})
     try:
         stage.open()
         yield stage
@@ -202,3 +204,38 @@ def test_only_the_owner_and_the_exchange_say_which_calls_bob_has(world: World) -
     assert alice.request("PUBLISH", f"sip:{BOB}", fields, body).status == 403
     key = lamp(alice, f"sip:{BOB}")
     shows(key, "terminated")
+
+
+def test_a_real_exchange_publishes_a_call_of_two_telephones(world: World, tmp_path: Path) -> None:
+    """Kamailio tells of both sides; each publication is one call, and none is left when they hang up."""
+    romeo, alice = world.jabber("romeo"), world.phone("alice")
+    assert world.phone("bob").publish(pidf(f"sip:{BOB}", "open")).status == 200
+    romeo.befriend(BOB)
+    romeo.wait(presence(sender=BOB), "bob available")
+    keys = [lamp(alice, f"sip:{BOB}"), lamp(alice, f"sip:{ALICE}")]
+    called, caller = CallingPhone(f"sip:{BOB}"), CallingPhone(f"sip:{ALICE}")
+    gateway = f"{world.gateway.sip[0]}:{world.gateway.sip[1]}"
+    with called, caller:
+        phone = f"{called.host}:{called.port}"
+        kamailio = Kamailio(tmp_path / "kamailio", host=EXCHANGE, gateway=gateway, phone=phone)
+        with kamailio:
+            caller.call(called.uri, kamailio.sip)
+            called.wait_for_request("INVITE")
+            called.respond(180, "Ringing")
+            shows(keys[0], "early")
+            shows(keys[1], "early")
+            assert 'direction="recipient"' in keys[0].notifies[-1].text
+            called.respond(200, "OK")
+            answer = caller.wait_for(lambda message: message.status == 200, "the call is answered")
+            caller.acknowledge(answer, kamailio.sip)
+            shows(keys[0], "confirmed")
+            shows(keys[1], "confirmed")
+            assert BOB in keys[1].notifies[-1].text.partition("<remote>")[2], "alice sees with whom she talks"
+            romeo.wait(presence(sender=BOB, show="dnd"), "bob on the phone")
+            caller.hang_up(answer, kamailio.sip)
+            called.wait_for_request("BYE")
+            shows(keys[0], "terminated")
+            shows(keys[1], "terminated")
+            romeo.wait(
+                lambda stanza: presence(sender=BOB)(stanza) and text(stanza, "show") is None, "bob available"
+            )
