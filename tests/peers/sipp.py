@@ -20,14 +20,21 @@ class Sipp(Peer):
     name = "sipp"
 
     def __init__(
-        self, directory: Path, scenario: Path, server: tuple[str, int], *, user: str, **keys: str
+        self,
+        directory: Path,
+        scenario: Path,
+        server: tuple[str, int],
+        *,
+        user: str,
+        port: int = 0,
+        **keys: str,
     ) -> None:
         super().__init__(directory)
         self.scenario = scenario
         self.server = server
         self.user = user
         self.keys = keys
-        self.port = free_port()
+        self.port = port or free_port()
         self.log = self.directory / "log.txt"
 
     def command(self) -> list[str]:
