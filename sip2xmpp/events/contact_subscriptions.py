@@ -41,7 +41,10 @@ from sip2xmpp.store.records import Binding
 
 D = TypeVar("D")
 
-ATTEMPTS = 4
+SOON = 0.3
+"""Seconds after which a phone that registered is asked: it does not answer before it has got its 200. (COMPAT: Linphone)"""
+
+ATTEMPTS = 3
 """Passing failures in a row after which a phone is left alone until it registers as another."""
 
 SETTLED = 300.0
@@ -226,7 +229,8 @@ class ContactSubscriptions(Generic[D]):
         elif asked is not None:
             self._came_again(asked, binding)
         elif self._has_room(binding):
-            self._enqueue(self._add(binding))
+            asked = self._add(binding)
+            asked.retry = self._clock.callLater(SOON, self._again, asked)
 
     def _is_wanted(self, binding: Binding) -> bool:
         return ContactEvent(binding.event).keeps and self._qualifies(binding)

@@ -32,7 +32,7 @@ from sip2xmpp.errors import BadDocument, BadMessage, Sip2XmppError
 from sip2xmpp.events.asked import AskedPackage, event_of
 from sip2xmpp.presence.watching import Reason
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.dialog import Dialog
+from sip2xmpp.sip.dialog import Dialog, route_set_of
 from sip2xmpp.sip.flow import Flow
 from sip2xmpp.sip.headers import SubscriptionState
 from sip2xmpp.sip.message import Request, Response
@@ -270,8 +270,14 @@ class Outgoing(Generic[D]):
             return
         if self.dialog.remote_tag:
             self.dialog.update_target(request)
-        else:
+        elif "Contact" in request.headers:
             self.dialog = Dialog.from_notify(request, local_cseq=self.dialog.local_cseq)
+        else:
+            # COMPAT: Linphone's NOTIFY has no Contact; the peer is where the SUBSCRIBE reached it.
+            self.dialog.remote_tag = remote_tag
+            self.dialog.remote_uri = request.from_.uri
+            self.dialog.route_set = route_set_of(request)
+            self.dialog.remote_cseq = request.cseq.number
         if request.body and document is None:
             transaction.reply(415, headers=[("Accept", self.package.accept)])
             return

@@ -76,6 +76,8 @@ class Elsewhere:
         self.granted: int | None = None
         self.silent = False
         self.tag = "n1"
+        self.contact = f"<sip:{self.peer.place}>"
+        """What the Contact of a NOTIFY says; empty: there is none."""
         self.subscribes: list[Request] = []
         self.cseq = 0
         self._branches = 0
@@ -141,7 +143,7 @@ class Elsewhere:
             f"CSeq: {cseq} NOTIFY",
             *([f"Event: {event}"] if event else []),
             *([f"Subscription-State: {state}"] if state else []),
-            f"Contact: <sip:{self.peer.place}>",
+            *([f"Contact: {self.contact}"] if self.contact else []),
             *([f"Content-Type: {content_type}"] if body else []),
             f"Content-Length: {len(body)}",
         ]

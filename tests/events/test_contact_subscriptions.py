@@ -11,7 +11,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadDocument, TransportFailed
 from sip2xmpp.events.asked import AskedPackage, asked_package
-from sip2xmpp.events.contact_subscriptions import ATTEMPTS, AskingLimits, ContactSubscriptions
+from sip2xmpp.events.contact_subscriptions import ATTEMPTS, SOON, AskingLimits, ContactSubscriptions
 from sip2xmpp.events.outgoing import TIMER_N
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.flow import UDP, Flow, HostPort
@@ -422,7 +422,7 @@ def test_only_so_many_are_asked_in_all_and_at_a_pace(network: Network) -> None:
     bob = phone(network)
     for n in range(100):
         us.store.bindings.put(bound(Address(f"user{n}", "sip.example.org")))
-    network.drive(1.05)
+    network.drive(SOON + 1.05)
     assert 9 <= len(bob.subscribes) <= 12
     network.drive(10)
     assert len(bob.subscribes) == 30 and len(us.known) == 30

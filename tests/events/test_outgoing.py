@@ -256,3 +256,13 @@ def test_the_status_that_ended_it_is_known(scene: Scene) -> None:
     scene.them.refusals = [(489, [])]
     scene.begin()
     assert scene.outgoing.refused == 489 and scene.owner.ends == [(Reason.REJECTED, 0)]
+
+
+def test_a_notify_without_contact_leaves_the_target_as_it_was(scene: Scene) -> None:
+    scene.begin()
+    scene.them.contact = ""
+    assert scene.them.notify("active;expires=100", OPEN).status == 200
+    assert scene.outgoing.phase is Phase.LIVE and scene.outgoing.dialog.remote_tag == "n1"
+    assert scene.them.notify("active;expires=100", OPEN, cseq=0).status == 500, "older"
+    scene.network.drive(95)
+    assert scene.them.last.uri == "sip:192.0.2.9" and scene.them.last.to.tag == "n1"
