@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from lxml import etree
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Basic, Presence, Tuple
 from sip2xmpp.documents.reginfo import ContactEvent
+from sip2xmpp.events.bindings import Changes
 from sip2xmpp.events.registrar import FlowRules
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.registrations import Registrations
@@ -76,14 +78,16 @@ def document(basic: Basic) -> bytes:
     return pidf.write(Presence(entity=ALICE, tuples=(Tuple(id="published", basic=basic),)))
 
 
-def register_over(wire: Wire, *, cseq: int = 1, expires: int = 600, via: str = "", headers: str = "") -> None:
+def register_over(
+    wire: Wire, *, cseq: int = 1, expires: int = 600, via: str = "", headers: str = "", more: str = ""
+) -> None:
     """REGISTER by TCP; its contact is where nobody listens, as behind an address translator."""
     wire.write(
         (
             f"REGISTER {DOMAIN} SIP/2.0\r\n"
             f"Via: SIP/2.0/TCP 10.0.0.5:5060;branch=z9hG4bKt{cseq}\r\n{via}"
             f"Max-Forwards: 70\r\nFrom: <{ALICE}>;tag=t\r\nTo: <{ALICE}>\r\nCall-ID: tcp1\r\n"
-            f"CSeq: {cseq} REGISTER\r\nContact: <sip:alice@10.0.0.5;transport=tcp>\r\n"
+            f"CSeq: {cseq} REGISTER\r\nContact: <sip:alice@10.0.0.5;transport=tcp>{more}\r\n"
             f"User-Agent: Phone/1.0\r\nExpires: {expires}\r\n{headers}Content-Length: 0\r\n\r\n"
         ).encode()
     )
@@ -318,3 +322,43 @@ def test_who_may_not_see_learns_nothing_of_a_registration(scene: Scene) -> None:
     scene.desk.register(CONTACT, expires=600)
     scene.network.drive(1)
     assert len(line.notifies) == told and line.last.body == before
+
+
+def test_a_phone_with_outbound_is_asked_for_keep_alives_on_its_connection(clock: Clock) -> None:
+    scene = Scene(clock, flows=FlowRules(timer=120))
+    limits: list[float] = []
+    scene.gateway.registrar._limit_silence = lambda _, seconds: limits.append(seconds)
+    peer = scene.network.stream_peer("192.0.2.30", 5060, Transport.TCP)
+    answer = peer.connect(SERVER)
+    scene.network.drive(0.1)
+    wire = result_of(answer)
+    register_over(wire)
+    scene.network.drive(1)
+    assert "Flow-Timer" not in peer.responses[-1].headers and limits == []
+    register_over(wire, cseq=2, more=f";{INSTANCE};reg-id=1", headers="Supported: outbound, path\r\n")
+    scene.network.drive(1)
+    assert peer.responses[-1].headers.get("Flow-Timer") == "120" and limits == [135.0]
+    scene.desk.register(f"{CONTACT};{INSTANCE};reg-id=2", expires=600, headers="Supported: outbound\r\n")
+    assert limits == [135.0], "datagrams have no connection"
+
+
+def test_what_could_not_be_stored_leaves_the_connection_of_before(scene: Scene) -> None:
+    wire = scene.stream()
+    register_over(wire)
+    scene.network.drive(1)
+    registrar = scene.gateway.registrar
+    before = dict(registrar._connections)
+    binding = scene.desk.bindings[0]
+    transaction: Any = _Silent()
+    registrar._not_stored(transaction, Changes(gone=(binding,), new=(binding,)), before, Failure(OSError()))
+    assert registrar._connections == before
+    wire.close()
+    scene.network.drive(1)
+    assert not scene.is_online
+
+
+class _Silent:
+    """A transaction that nobody listens to."""
+
+    def reply(self, status: int) -> None:
+        assert status == 500
