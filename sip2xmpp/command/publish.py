@@ -21,13 +21,12 @@ from sip2xmpp.command.arguments import OK, Subparsers, any_address
 from sip2xmpp.command.client import Client, add_server_arguments, caller_of
 from sip2xmpp.command.reacting import configuration_if_any, react
 from sip2xmpp.documents import pidf
-from sip2xmpp.documents.presence import Activity, Basic, Note, Person, Presence, Tuple
-from sip2xmpp.documents.rpid import ACTIVITIES
+from sip2xmpp.documents.presence import Presence
 from sip2xmpp.documents.times import from_unix
-from sip2xmpp.documents.xml import clean
 from sip2xmpp.errors import BadInput, Sip2XmppError
-from sip2xmpp.presence.canonical import canonical, offline_document
-from sip2xmpp.presence.states import SHOW_OF, State
+from sip2xmpp.presence.canonical import canonical
+from sip2xmpp.presence.states import State
+from sip2xmpp.presence.telling import Telling, activity_named, document_of, note_of
 from sip2xmpp.sip.headers import NameAddr
 from sip2xmpp.sip.message import Response, make_request
 
@@ -41,14 +40,6 @@ RETRY: Final = 30.0
 """Seconds after which a failed refresh is tried again."""
 
 PIDF: Final = "application/pidf+xml"
-
-_ACTIVITY_OF: Final = {
-    State.AWAY: Activity("away"),
-    State.XA: Activity("away"),
-    State.BUSY: Activity("busy"),
-    State.ON_THE_PHONE: Activity("on-the-phone"),
-    State.DND: Activity("dnd"),
-}
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -89,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise BadInput("--expires is a number of seconds, 1 or more")
     config = configuration_if_any(arguments)
     address = any_address(arguments.address)
-    body = b"" if arguments.remove else document_of(arguments, address)
+    body = b"" if arguments.remove else octets_of(arguments, address)
     caller = caller_of(arguments, address, config)
 
     async def main(reactor: Any) -> int:
@@ -117,7 +108,7 @@ async def _publish(publisher: "Publisher", arguments: argparse.Namespace, body: 
     return OK
 
 
-def document_of(arguments: argparse.Namespace, address: Address) -> bytes:
+def octets_of(arguments: argparse.Namespace, address: Address) -> bytes:
     """The body to publish; raises ``BadInput`` for a file that is no presence document."""
     if arguments.file is None:
         return pidf.write(
@@ -142,37 +133,13 @@ def document(
     now: float | None = None,
 ) -> Presence:
     """A document that says this state, in the form most clients read; ``now`` is Unix time."""
-    entity = address.sip_uri()
-    when = from_unix(time.time() if now is None else now)
-    text = clean(note)
-    if state is State.OFFLINE:
-        return offline_document(entity, text, when)
-    named = [activity(name) for name in activities or ()]
-    if state in _ACTIVITY_OF:
-        named.append(_ACTIVITY_OF[state])
-    notes = (Note(text=text),) if text else ()
-    return canonical(
-        Presence(
-            entity=entity,
-            tuples=(
-                Tuple(
-                    id="sip2xmpp",
-                    basic=Basic.OPEN,
-                    show=SHOW_OF[state],
-                    contact=entity,
-                    notes=notes,
-                    timestamp=when,
-                ),
-            ),
-            persons=(Person(id="p1", activities=tuple(named)),) if named else (),
-        )
+    telling = Telling(
+        state=state,
+        activities=tuple(map(activity_named, activities or ())),
+        notes=(note_of(note),) if note else (),
     )
-
-
-def activity(name: str) -> Activity:
-    """The RPID activity of this name, or ``other`` with these words."""
-    wanted = "-".join(name.lower().replace("_", "-").split())
-    return Activity(wanted) if wanted in ACTIVITIES else Activity("other", clean(name))
+    when = from_unix(time.time() if now is None else now)
+    return canonical(document_of(telling, address.sip_uri(), source="sip2xmpp", timestamp=when))
 
 
 class Publisher:

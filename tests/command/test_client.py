@@ -6,7 +6,7 @@ import pytest
 from sip2xmpp.address import Address
 from sip2xmpp.command.client import server_of
 from sip2xmpp.command.lookup import domain_of
-from sip2xmpp.command.publish import activity, document
+from sip2xmpp.command.publish import document
 from sip2xmpp.command.reacting import configuration_if_any
 from sip2xmpp.command.watch import View, only_account
 from sip2xmpp.config import Config, read
@@ -86,11 +86,6 @@ def test_activities_stand_beside_the_state() -> None:
     written = pidf.read(pidf.write(document(BOB, State.BUSY, activities=["Meeting"])))
     assert Activity("meeting") in activities_of(written)
     assert state_of(written) is State.BUSY
-
-
-def test_words_that_are_no_activity_are_another_one() -> None:
-    assert activity("on the phone") == Activity("on-the-phone")
-    assert activity("Gardening") == Activity("other", "Gardening")
 
 
 def test_a_view_tells_what_is_not_known() -> None:
