@@ -39,6 +39,7 @@ from sip2xmpp.events.publication import PublicationLimits, Publications, source_
 from sip2xmpp.presence.appearances import Appearance, AppearanceTaken
 from sip2xmpp.presence.lines import PACKAGES, Lines
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 from sip2xmpp.sip.message import Request
@@ -49,8 +50,11 @@ from sip2xmpp.store.records import publication_key
 LONGEST: Final = 300
 SHORTEST: Final = 15
 """Lifetimes, in seconds, of what a phone tells of a line."""
-PUBLICATIONS: Final = 200
+PUBLICATIONS: Final = 50
 """Publications of one line: more phones than share one."""
+
+INTERVAL: Final = 0.2
+"""Seconds between two NOTIFYs: less than RFC 4235 advises, for somebody waits with a hand on the key."""
 
 State = tuple[Appearance, ...]
 
@@ -144,7 +148,7 @@ def line_packages(lines: Lines, clock: IReactorTime) -> list[LinePackage]:
         decide=lambda line, watcher: Handling.ALLOW if lines.shares(line, watcher) else Handling.BLOCK,
         exists=lines.__contains__,
     )
-    lines.listen(agent.changed)
+    lines.listen(Spacing(clock, INTERVAL, agent.changed).changed)
     return [LinePackage(name, agent) for name in PACKAGES]
 
 

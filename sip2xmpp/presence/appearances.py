@@ -85,6 +85,19 @@ def lowest_free(line: Line, taken: Collection[int]) -> int | None:
     return next((number for number in range(1, line.appearances + 1) if number not in taken), None)
 
 
+def place(line: Line, call: Call, held: Mapping[int, Call], before: int | None) -> int | None:
+    """The number of the appearance that a call gets, where others have ``held`` and it had ``before``; None for none."""
+    number = call.line
+    if number is None:
+        related = (each for each, other in held.items() if relation(call, other) is not Relation.CONFLICT)
+        number = next(related, lowest_free(line, held)) if before is None else before
+    if number is None or not 0 <= number <= line.appearances:
+        return None
+    if number in held:
+        return number if relation(call, held[number]) is Relation.TAKES_OVER else None
+    return number if len(held) < line.appearances else None
+
+
 def admit(line: Line, document: DialogInfo, others: Mapping[int, Call]) -> None:
     """Raise ``AppearanceTaken`` if a phone claims what it cannot have; ``others`` have what they have."""
     taken: dict[int, Call] = dict(others)

@@ -25,12 +25,10 @@ from sip2xmpp.errors import BadDocument
 from sip2xmpp.presence.appearances import (
     Appearance,
     Line,
-    Relation,
     admit,
     is_seizure,
     live,
-    lowest_free,
-    relation,
+    place,
     shown,
 )
 from sip2xmpp.store.interface import Change, ChangeKind, Store
@@ -108,10 +106,12 @@ class Lines:
 
     def _calls(self, publication: Publication) -> list[Call]:
         try:
-            return live(self._read(publication.document))
+            calls = live(self._read(publication.document))
         except BadDocument:
             self.log.failure("a publication of {line} cannot be read", line=publication.presentity)
             return []
+        # one phone has hardly more calls than the line has appearances
+        return calls[: self._lines[publication.presentity].appearances + 1]
 
     # What phones tell
 
@@ -137,8 +137,9 @@ class Lines:
             if seizure.owner == owner and seizure.dialog not in kept:
                 self._seizures.remove(seizure.key)
 
-    def _seize(self, publication: Publication, call: Call) -> None:
-        line, address = self._lines[publication.presentity], publication.presentity
+    def _seize(self, publication: Publication, call: Call) -> bool:
+        """Give a call its appearance, or leave it what it has; False if it gets none."""
+        address = publication.presentity
         before: Seizure | None = None
         held: dict[int, Call] = {}
         for seizure in self._seizures.select(str(address)):
@@ -146,51 +147,43 @@ class Lines:
                 before = seizure
             elif (other := self._call_of(seizure)) is not None:
                 held[seizure.number] = other
-        number = call.line
+        number = place(self._lines[address], call, held, None if before is None else before.number)
         if number is None:
-            number = self._number_for(line, call, held) if before is None else before.number
-        if number is None or not 0 <= number <= line.appearances:
-            return
-        if number in held:
-            if relation(call, held[number]) is not Relation.TAKES_OVER:
-                return
-        elif len(held) >= line.appearances:
-            return
+            return False
         if before is not None and before.number != number:
             self._seizures.remove(before.key)
+            before = None
         now = self._clock.seconds()
-        same = before is not None and before.number == number
         made = Seizure(
             line=address,
             number=number,
             owner=publication.key,
             dialog=call.id,
-            since=before.since if same and before is not None else now,
+            since=now if before is None else before.since,
             expires_at=now + SEIZED_FOR if is_seizure(call) else None,
         )
         if made != before:
             self._seizures.put(made)
-
-    @staticmethod
-    def _number_for(line: Line, call: Call, held: Mapping[int, Call]) -> int | None:
-        """The number for a call that tells none: that of the call it belongs to, or a free one."""
-        for number, other in held.items():
-            if relation(call, other) is not Relation.CONFLICT:
-                return number
-        return lowest_free(line, held)
+        return True
 
     def _settle(self, address: Address) -> None:
         """Let real calls that have no appearance have one, if there is one now; then everybody may look."""
-        seizures = self._seizures.select(str(address))
         owned = {
-            (seizure.owner, seizure.dialog) for seizure in seizures if self._call_of(seizure) is not None
+            (seizure.owner, seizure.dialog)
+            for seizure in self._seizures.select(str(address))
+            if self._call_of(seizure) is not None
         }
+        held = self._held(address)
         publications = [each for each in self._publications.select(str(address)) if each.package in PACKAGES]
         publications.sort(key=lambda each: each.published_at)
         for publication in publications:
             for call in self._calls(publication):
-                if (publication.key, call.id) not in owned and not is_seizure(call):
-                    self._seize(publication, call)
+                if (publication.key, call.id) in owned or is_seizure(call):
+                    continue
+                if place(self._lines[address], call, held, None) is not None and self._seize(
+                    publication, call
+                ):
+                    held = self._held(address)
         for listener in self._listeners:
             listener(address)
 
