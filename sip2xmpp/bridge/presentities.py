@@ -96,6 +96,7 @@ class _Pair:
     farewell: Availability | None = None
     mood: UserMood | None = None
     activity: UserActivity | None = None
+    nickname: str | None = None
     known: bool = False
     probed_at: float = 0.0
     probe_ends: IDelayedCall | None = None
@@ -117,9 +118,14 @@ class _Pair:
             document = offline_document(self.entity, text=text, since=since)
             return Notification(standing=Standing.ACTIVE, document=document)
         resources = self.resources
-        if self.mood is not None or self.activity is not None:
+        if self.mood is not None or self.activity is not None or self.nickname:
             resources = {
-                name: replace(said, mood=said.mood or self.mood, activity=said.activity or self.activity)
+                name: replace(
+                    said,
+                    mood=said.mood or self.mood,
+                    activity=said.activity or self.activity,
+                    nickname=said.nickname or self.nickname,
+                )
                 for name, said in resources.items()
             }
         return _presence(self.entity, self.contact, tuple(resources.items()))
@@ -272,16 +278,18 @@ class XmppPresentities:
     def feeling_received(
         self, watcher_jid: str, contact_jid: str, kind: PepKind, value: UserMood | UserActivity | str | None
     ) -> None:
-        """A personal event (XEP-0163): a mood or an activity; None withdraws it."""
+        """A personal event (XEP-0163): a mood, an activity or a nickname; None withdraws it."""
         pair = self._pairs.get(f"{watcher_jid} {contact_jid}")
         if pair is None or self._state(pair) is not Kind.AUTHORIZED:
             return
-        before = (pair.mood, pair.activity)
+        before = (pair.mood, pair.activity, pair.nickname)
         if kind is PepKind.MOOD:
             pair.mood = value if isinstance(value, UserMood) else None
         elif kind is PepKind.ACTIVITY:
             pair.activity = value if isinstance(value, UserActivity) else None
-        if (pair.mood, pair.activity) != before and pair.resources:
+        else:
+            pair.nickname = value if isinstance(value, str) else None
+        if (pair.mood, pair.activity, pair.nickname) != before and pair.resources:
             self._tell_all(pair)
 
     def error_received(self, watcher_jid: str, contact_jid: str, condition: str) -> None:
@@ -432,7 +440,7 @@ class XmppPresentities:
     def _end(self, pair: _Pair, reason: Reason) -> None:
         pair.resources.clear()
         pair.known = False
-        pair.farewell = pair.mood = pair.activity = None
+        pair.farewell = pair.mood = pair.activity = pair.nickname = None
         watches, pair.watches = tuple(pair.watches), []
         self._pairs.pop(pair.key, None)
         notification = Notification(standing=Standing.TERMINATED, reason=reason)

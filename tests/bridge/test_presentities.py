@@ -329,7 +329,6 @@ def test_mood_and_activity_become_part_of_the_document(scene: Scene) -> None:
     activity = UserActivity(general="talking", specific="on_the_phone")
     receive(BOB, JULIET, PepKind.ACTIVITY, activity)
     receive(BOB, JULIET, PepKind.ACTIVITY, activity)
-    receive(BOB, JULIET, PepKind.NICK, "Jule")
     assert len(looker.told) == 2
     person = looker.last.document.persons[0] if looker.last.document is not None else None
     assert person is not None
@@ -338,6 +337,25 @@ def test_mood_and_activity_become_part_of_the_document(scene: Scene) -> None:
     receive(BOB, JULIET, PepKind.MOOD, None)
     receive(BOB, JULIET, PepKind.ACTIVITY, None)
     assert looker.last.document is not None and looker.last.document.persons == ()
+
+
+def test_a_nickname_is_the_display_name_and_stays_when_she_goes_and_comes_back(scene: Scene) -> None:
+    def display_names() -> list[str | None]:
+        document = looker.last.document
+        assert document is not None
+        return [person.cipid.display_name for person in document.persons if person.cipid is not None]
+
+    looker, _ = scene.authorized()
+    scene.online()
+    for _ in range(2):
+        scene.presentities.feeling_received(BOB, JULIET, PepKind.NICK, "Jule")
+    assert display_names() == ["Jule"] and len(looker.told) == 2
+    scene.offline()
+    assert display_names() == []
+    scene.online()
+    assert display_names() == ["Jule"]
+    scene.presentities.feeling_received(BOB, JULIET, PepKind.NICK, None)
+    assert display_names() == []
 
 
 def test_who_goes_takes_mood_and_activity_along(scene: Scene) -> None:
