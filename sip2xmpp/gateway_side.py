@@ -107,7 +107,8 @@ def gateway_side(
         contact.left(held)
         rosters.left(held)
 
-    registrants.joined, registrants.left, contact.arrived = joined, left, rosters.arrived
+    registrants.joined, registrants.left, registrants.replaced = joined, left, rosters.left
+    contact.arrived = rosters.arrived
     requesters = Requesters(
         registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
     )

@@ -46,7 +46,8 @@ CHANGE_SECONDS: Final = 600.0
 class Registrants:
     """The registrations.  ``admit`` gives the bare JID of a sender, or refuses; ``domains`` are those of our SIP users.
 
-    ``joined`` and ``left`` are told of a registration that was stored and of one that was removed.
+    ``joined`` and ``left`` are told of a registration that was stored and of one that was removed, ``replaced`` of one in the
+    place of which the same JID registers as another SIP user.
     """
 
     log = Logger()
@@ -72,6 +73,7 @@ class Registrants:
         self._changes = Attempts(clock, most=CHANGES, seconds=CHANGE_SECONDS)
         self.joined: Callable[[Registrant], object] = _nobody
         self.left: Callable[[Registrant], object] = _nobody
+        self.replaced: Callable[[Registrant], object] = _nobody
 
     def get(self, jid: str, domain: str) -> Registrant | None:
         """The registration of a bare JID at a component domain."""
@@ -106,15 +108,18 @@ class Registrants:
             or len(self._store.registrants.select(jid)) >= MOST_OF_ONE
         ):
             raise StanzaRefused("resource-constraint", "There is no room for another registration")
+        is_other = before is not None and before.sip != (str(account.address) if account is not None else "")
         made = Registrant(
             jid=jid,
             domain=domain,
             sip=str(account.address) if account is not None else "",
             proof=_print(account) if account is not None else "",
             since=self._clock.seconds() if before is None else before.since,
-            added=() if before is None else before.added,
+            added=before.added if before is not None and not is_other else (),
         )
         self._store.registrants.put(made)
+        if before is not None and is_other:
+            self.replaced(before)
         self.log.info(
             "{jid} registers with {domain} as {sip}", jid=jid, domain=domain, sip=made.sip or "nobody"
         )

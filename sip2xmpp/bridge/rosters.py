@@ -138,36 +138,38 @@ class RosterHelp:
             self._run(self._help_registrant(held))
 
     def left(self, held: Registrant) -> None:
-        """Somebody is no longer registered: take out what we put in."""
+        """Somebody is no longer registered, or not as this SIP user: take out what we put in."""
         self._waiting.pop((held.jid, held.domain), None)
-        verdict = self._store.verdicts.get(f"{held.sip} {held.jid}")
-        if (
-            f"{OWN}{held.sip}" in held.added
-            and verdict is not None
-            and verdict.handling == Handling.ALLOW.value
-        ):
-            self._store.verdicts.remove(verdict.key)
+        for mark in held.added:
+            if mark.startswith(OWN):
+                verdict = self._store.verdicts.get(f"{mark.removeprefix(OWN)} {held.jid}")
+                if verdict is not None and verdict.handling == Handling.ALLOW.value:
+                    self._store.verdicts.remove(verdict.key)
         ours = self._entrance(held.jid, held.domain)
         if ours is not None:
             self._run(self._take_out(ours, held))
 
     async def _help_registrant(self, held: Registrant) -> None:
         sip = self._registrants.sip_of(held.jid)
-        current = self._registrants.get(held.jid, held.domain)
-        if sip is None or current is None:
+        if sip is None:
             return
-        added = [*current.added, *self._let_see_itself(sip, held.jid)]
+        self._remember(held, self._let_see_itself(sip, held.jid))
         allowed = [
             each.watcher
             for each in self._store.verdicts.select(str(sip))
             if each.handling == Handling.ALLOW.value and self._is_ours(each.watcher.domain)
         ]
         _, helped = await self.help(held.jid, held.domain, [sip, *allowed], ask=[sip])
+        self._remember(held, helped)
+
+    def _remember(self, held: Registrant, added: Sequence[str]) -> None:
+        """Note what was added; for somebody who is no longer registered it is taken out again."""
         current = self._registrants.get(held.jid, held.domain)
-        if current is not None:
-            made = tuple(dict.fromkeys([*added, *helped]))
-            if made != current.added:
-                self._store.registrants.put(replace(current, added=made))
+        if current is None:
+            self.left(replace(held, added=tuple(added)))
+        elif not set(added) <= set(current.added):
+            made = tuple(dict.fromkeys([*current.added, *added]))
+            self._store.registrants.put(replace(current, added=made))
 
     def _let_see_itself(self, sip: Address, jid: str) -> list[str]:
         """Whoever has the password of a SIP user may see that user, unless it was decided otherwise."""
