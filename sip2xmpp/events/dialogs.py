@@ -127,6 +127,8 @@ class DialogPackage:
     accepts = (CONTENT_TYPE,)
     least_expires = 1
     """COMPAT: Kamailio publishes the end of a call for 11 seconds, and does not publish it again if that is too brief."""
+    most_expires = 600
+    """A server that could not tell us of the end of a call, while we were away, does not refresh that call either."""
 
     def __init__(self, lamps: Lamps) -> None:
         self._lamps = lamps

@@ -64,11 +64,13 @@ DEFAULT_LIMITS = PublicationLimits()
 
 
 @runtime_checkable
-class Brief(Protocol):
-    """A package whose publications may live for ``least_expires`` seconds, if that is less than the operator's least."""
+class Transient(Protocol):
+    """A package of what does not last: its publications live for so many seconds, where that is less than the operator says."""
 
     @property
     def least_expires(self) -> int: ...
+    @property
+    def most_expires(self) -> int: ...
 
 
 @runtime_checkable
@@ -107,10 +109,13 @@ class Publications:
         self._merging = {
             name: package for name, package in self._packages.items() if isinstance(package, Merging)
         }
-        self._least = {
-            name: min(package.least_expires, limits.min_expires)
+        self._lifetimes = {
+            name: (
+                min(package.least_expires, limits.min_expires),
+                min(package.most_expires, limits.max_expires),
+            )
             for name, package in self._packages.items()
-            if isinstance(package, Brief)
+            if isinstance(package, Transient)
         }
         self._exists = exists
         self._limits = limits
@@ -141,12 +146,10 @@ class Publications:
                 transaction.reply(412)
                 return
         limits = self._limits
+        least, most = self._lifetimes.get(package.name) or (limits.min_expires, limits.max_expires)
         try:
             expires = granted(
-                request.expires,
-                default=package.default_expires,
-                least=self._least.get(package.name, limits.min_expires),
-                most=limits.max_expires,
+                request.expires, default=min(package.default_expires, most), least=least, most=most
             )
         except IntervalTooBrief as brief:
             transaction.reply(423, headers=too_brief(brief))

@@ -189,7 +189,9 @@ def test_a_lamp_follows_a_call(scene: Scene) -> None:
 
 def test_the_end_of_a_call_may_be_published_for_moments(scene: Scene) -> None:
     line = scene.lamp()
-    etag = tag(scene.published(call("a"), expires=43_201))
+    begun = scene.published(call("a"), expires=43_201)
+    assert begun.final is not None and begun.final["Expires"] == "600"
+    etag = tag(begun)
     ended = scene.published(call("a", TERMINATED), etag=etag, expires=11)
     assert ended.final is not None and (ended.status, ended.final["Expires"]) == (200, "11")
     assert shown(line) == ["terminated"]
