@@ -103,6 +103,25 @@ def test_what_a_telephone_publishes_replaces_its_registration(world: World) -> N
     offline(romeo, BOB, 2.0)
 
 
+def test_telephones_that_publish_are_not_shown_twice(world: World, tmp_path: Path) -> None:
+    gateway = world.gateway.sip
+    watcher = world.phone("bob")
+    linphone = Linphone(
+        tmp_path / "linphone", "bob", SIP_DOMAIN, gateway, password=PASSWORDS["bob"], publishes=True
+    )
+    baresip = Baresip(
+        tmp_path / "baresip", "alice", SIP_DOMAIN, gateway,
+        password=PASSWORDS["alice"], publishes=True, transport="tcp",
+    )  # fmt: skip
+    watcher.register(0)
+    with linphone, baresip:
+        baresip.wait_until_registered()
+        baresip.go_online()
+        for uri in (linphone.uri, baresip.uri):
+            watch = watcher.subscribe(uri)
+            eventually(lambda watch=watch: _as_published(watch), f"{uri} is shown as it publishes")
+
+
 def test_a_message_of_a_jabber_user_reaches_all_telephones(world: World) -> None:
     romeo = world.jabber("romeo")
     desk, mobile = world.phone("bob"), world.phone("bob", transport="tcp")
@@ -148,3 +167,9 @@ def _alice(world: World) -> SipClient:
 
 def _said(watch: Subscription, wanted: Callable[[str], bool], within: float = 10.0) -> None:
     eventually(lambda: any(wanted(notify.text) for notify in watch.notifies), "a NOTIFY", within=within)
+
+
+def _as_published(watch: Subscription) -> bool:
+    """Whether the last word is one open tuple that is not made of a registration."""
+    body = watch.notifies[-1].text if watch.notifies else ""
+    return body.count("<tuple") == 1 and "IDx-" not in body and "<basic>open</basic>" in body
