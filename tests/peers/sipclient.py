@@ -188,11 +188,12 @@ class SipClient(SipEndpoint):
         expires: int = 600,
         accept: str = PIDF,
         headers: Headers = (),
+        body: str | bytes = b"",
         within: float = 10.0,
     ) -> "Subscription":
         """Watch somebody; with ``expires`` 0 ask once (RFC 6665)."""
         subscription = Subscription(self, uri, event=event, accept=accept)
-        subscription.send(expires, headers, within=within)
+        subscription.send(expires, headers, body, within=within)
         return subscription
 
 
@@ -222,7 +223,9 @@ class Subscription:
         """The NOTIFYs so far, in the order in which they came."""
         return [message for message in self.client.requests("NOTIFY") if self._is_ours(message)]
 
-    def send(self, expires: int, headers: Headers = (), *, within: float = 10.0) -> SipMessage:
+    def send(
+        self, expires: int, headers: Headers = (), body: str | bytes = b"", *, within: float = 10.0
+    ) -> SipMessage:
         """SUBSCRIBE, first or again."""
         to = f"<{self.uri}>" + (f";tag={self.remote_tag}" if self.remote_tag else "")
         mine = [
@@ -239,7 +242,7 @@ class Subscription:
         uri = self.target or self.uri
         where = self.client.next_hop(self.routes[0] if self.routes else uri, self.client.server)
         where = where if self.target else self.client.server
-        response = self.client.transact_as("SUBSCRIBE", uri, mine, b"", where, within=within)
+        response = self.client.transact_as("SUBSCRIBE", uri, mine, body, where, within=within)
         self.responses.append(response)
         if 200 <= response.status < 300:
             self.remote_tag = response.to_tag
