@@ -139,6 +139,31 @@ def test_a_call_is_seen_by_everybody_until_it_ends_also_over_a_kill(world: World
         linphone.wait_for_state(bob.uri, "Away")
 
 
+def test_an_operator_shows_more_of_calls(tmp_path: Path) -> None:
+    """A phone that rings counts, Jabber users see away, and everybody who may watch sees who calls."""
+    shown = {"on_the_phone": "early", "on_the_phone_show": "away", "dialog_details": True}
+    stage = World(tmp_path, Prosody, sip={"trusted_peers": [EXCHANGE]}, presence=shown)
+    try:
+        stage.open()
+        romeo, alice, exchange = stage.jabber("romeo"), stage.phone("alice"), Exchange(stage)
+        assert stage.phone("bob").publish(pidf(f"sip:{BOB}", "open")).status == 200
+        key, watch = lamp(alice, f"sip:{BOB}"), alice.subscribe(f"sip:{BOB}")
+        romeo.befriend(BOB)
+        romeo.wait(presence(sender=BOB), "bob available")
+        exchange.call("early")
+        shows(key, "early")
+        assert "sip:juliet@example.net" in key.notifies[-1].text and 'call-id="c1@' in key.notifies[-1].text
+        seen = romeo.wait(presence(sender=BOB, show="away"), "bob's phone rings")
+        assert text(seen, "status") == "Ringing"
+        watch.wait_for_text("on-the-phone")
+        exchange.over()
+        shows(key, "terminated")
+        seen = romeo.wait(presence(sender=BOB), "bob available again")
+        assert text(seen, "show") is None and text(seen, "status") is None
+    finally:
+        stage.close()
+
+
 def test_nobody_is_stuck_in_a_call_that_ended_while_the_gateway_was_dead(world: World) -> None:
     romeo, bob, alice = world.jabber("romeo"), world.phone("bob"), world.phone("alice")
     exchange = Exchange(world)
