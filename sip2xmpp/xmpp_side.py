@@ -72,6 +72,7 @@ def xmpp_side(
         exists=own.addresses.exists,
         decide=own.policy.decide,
         composed=own.presence.composed,
+        clock=reactor,
         admit=realm.admit,
         seen=lambda watcher, contact: watchers.seen(watcher, contact),  # noqa: PLW0108 - made below
     )

@@ -12,11 +12,14 @@ Implements: XEP-0054, XEP-0292, XEP-0153, XEP-0084 and XEP-0172 for SIP contacts
 """
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
+from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.documents.pictures import picture_of
 from sip2xmpp.documents.presence import Cipid, Presence
 from sip2xmpp.errors import BadAddress, BadDocument
@@ -24,15 +27,19 @@ from sip2xmpp.presence.policy import Handling
 from sip2xmpp.store.interface import Change, Table
 from sip2xmpp.store.records import Card
 from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.vcards import VCard
+
+MOST_PICTURES: Final = 600
+"""Cards with a picture that a Jabber user is given in a minute, which is a large roster: a short question has a long answer."""
 
 
 class Cards:
     """Cards of contacts, by the JIDs under which Jabber users know them.
 
     ``is_own`` says of a domain whether it is ours; ``exists``, ``decide`` and ``composed`` tell of our users who there is, who
-    may see whom, and what is shown to those who may.  ``admit`` gives the address of an asker, or refuses one whom the operator does not serve.  ``seen`` is what a Jabber user
-    is shown of a contact of another domain, by their bare JIDs.
+    may see whom, and what is shown to those who may.  ``admit`` gives the address of an asker, or refuses one whom the
+    operator does not serve.  ``seen`` is what a Jabber user is shown of a contact of another domain, by their bare JIDs.
     """
 
     def __init__(
@@ -44,6 +51,7 @@ class Cards:
         exists: Callable[[Address], bool],
         decide: Callable[[Address, Address], Handling],
         composed: Callable[[Address], Presence],
+        clock: IReactorTime,
         admit: Callable[[str], Address],
         seen: Callable[[str, str], Presence | None],
     ) -> None:
@@ -55,6 +63,7 @@ class Cards:
         self._composed = composed
         self._admit = admit
         self._seen = seen
+        self._pictures = Attempts(clock, most=MOST_PICTURES, seconds=60.0, keys=1_000)
         self._avatars: dict[Address, Avatar | None] = {}
         self._listeners: list[Callable[[Address], None]] = []
         cards.listen(self._card_changed)
@@ -98,8 +107,10 @@ class Cards:
             return _vcard(None, self._seen(asker.partition("/")[0], contact_jid)), None
         if not self._exists(contact) or self._decide(contact, watcher) is not Handling.ALLOW:
             return None, None
-        card = self._cards.get(str(contact))
-        return _vcard(card, self._composed(contact)), self._avatar(contact)
+        card, avatar = self._cards.get(str(contact)), self._avatar(contact)
+        if avatar is not None and not self._pictures.take(watcher):
+            raise StanzaRefused("resource-constraint", "Too many pictures in a minute")
+        return _vcard(card, self._composed(contact)), avatar
 
     def _contact(self, contact_jid: str) -> Address | None:
         try:

@@ -9,7 +9,7 @@ from twisted.words.xish.domish import Element
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.cards import Cards
+from sip2xmpp.bridge.cards import MOST_PICTURES, Cards
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.watchers import JabberWatchers
@@ -62,6 +62,7 @@ class Scene:
             exists=self.own.exists,
             decide=self.own.decide,
             composed=lambda _: self.own.document,
+            clock=self.clock,  # type: ignore[arg-type]
             is_own=lambda domain: domain == "sip.example.org",
             admit=self.admit,
             seen=lambda watcher, contact: self.watchers.seen(watcher, contact),  # noqa: PLW0108 - made below
@@ -274,6 +275,20 @@ def test_who_asks_to_watch_says_the_nickname(scene: Scene) -> None:
         scene.outbox.subscription(kind, BOB, ROMEO)
     nicknames = [stanza.findtext(f"{{{ns.NICK}}}nick") for stanza in scene.wire.elements()]
     assert nicknames == [None, "Bobby", None, None]
+
+
+def test_pictures_are_given_at_a_bounded_rate(scene: Scene) -> None:
+    scene.keep(full_name="Bob")
+    for _ in range(MOST_PICTURES + 1):
+        assert scene.card() is not None, "small cards are not counted"
+    scene.keep(picture=PNG, picture_type="image/png")
+    for _ in range(MOST_PICTURES):
+        assert scene.card() is not None
+    with pytest.raises(StanzaRefused) as refused:
+        scene.card()
+    assert refused.value.error.condition == "resource-constraint"
+    scene.clock.advance(60)
+    assert scene.card() is not None
 
 
 def test_a_file_that_is_no_picture_is_passed_on_as_what_it_was_stored(scene: Scene) -> None:
