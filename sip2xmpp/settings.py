@@ -144,7 +144,7 @@ class CredentialConfig:
 class LineConfig:
     """``[sip.lines."address"]``: a line that several phones share."""
 
-    appearances: int = key(whole(1, 100), 2)
+    appearances: int = key(whole(1, 50), 2)
     members: tuple[Address, ...] = key(many(_identity), ())
     always_open: bool = key(switch, False)
     ask_phones: bool = key(switch, True)

@@ -119,6 +119,14 @@ class MessageSummaryPackage:
         """The mailbox: a server that lost its entity tag publishes about the same one again."""
         return read(body).account
 
+    def merged(self, body: bytes, before: bytes | None) -> bytes:  # noqa: ARG002
+        """A summary is always whole."""
+        return body
+
+    def speaks_for_socket(self, body: bytes) -> bool:
+        """A server publishes about several mailboxes of one user from one socket, if it says which."""
+        return not read(body).account
+
     def existence_changed(self, user: Address) -> None:
         """An account may have come or gone."""
         self._agent.existence_changed(user)

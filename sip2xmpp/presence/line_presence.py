@@ -69,7 +69,7 @@ class LinePresence:
         """The same source as long as it says the same."""
         told = self._told.get(address)
         if told is None or told[0] != used:
-            text = f"On the phone ({used} of {among} lines in use)"
+            text = "On the phone" if among == 1 else f"On the phone ({used} of {among} lines in use)"
             document = Presence(
                 entity=address.sip_uri(),
                 tuples=(_service(address, "line-in-use"),),

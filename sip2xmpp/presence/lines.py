@@ -12,7 +12,7 @@ not shown as long as somebody else has the appearance.
 Implements: RFC 7463 section 5 (appearance agent); draft-anil-sipping-bla-03 section 5 (state agent).
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -41,8 +41,6 @@ PACKAGES: Final = ("dialog;sla", "dialog;ma", "dialog;shared")
 SEIZED_FOR: Final = 15.0
 """Seconds for which somebody may be off-hook without calling anybody; to be renewed by telling of it again."""
 
-NOTHING: Final = DialogInfo(entity="")
-
 
 class Lines:
     """The lines, by address.  ``lines`` is the configuration."""
@@ -55,7 +53,7 @@ class Lines:
         self._publications = store.publications
         self._bindings = store.bindings
         self._seizures = store.seizures
-        self._read = lru_cache(maxsize=256)(read)
+        self._read = lru_cache(maxsize=256)(_live_calls)
         self._listeners: list[Callable[[Address], None]] = []
         self._of_member: dict[Address, list[Address]] = {}
         for address, line in self._lines.items():
@@ -104,14 +102,14 @@ class Lines:
             return None
         return next((call for call in self._calls(publication) if call.id == seizure.dialog), None)
 
-    def _calls(self, publication: Publication) -> list[Call]:
+    def _calls(self, publication: Publication) -> Sequence[Call]:
+        # one phone has hardly more calls than the line has appearances
+        most = self._lines[publication.presentity].appearances + 1
         try:
-            calls = live(self._read(publication.document))
+            return self._read(publication.document, most)
         except BadDocument:
             self.log.failure("a publication of {line} cannot be read", line=publication.presentity)
-            return []
-        # one phone has hardly more calls than the line has appearances
-        return calls[: self._lines[publication.presentity].appearances + 1]
+            return ()
 
     # What phones tell
 
@@ -215,3 +213,7 @@ class Lines:
                 self._seizures.remove(seizure.key)
         for address in self._lines:
             self._settle(address)
+
+
+def _live_calls(octets: bytes, most: int) -> Sequence[Call]:
+    return tuple(live(read(octets))[:most])

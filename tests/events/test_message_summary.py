@@ -157,12 +157,10 @@ def test_a_server_that_lost_its_tag_replaces_what_it_published(scene: Scene) -> 
 
 def test_several_mailboxes_are_added_up(scene: Scene) -> None:
     line = scene.subscribed()
-    other = Phone(scene.network, "192.0.2.31", ALICE, agent="Fax/1.0")
     scene.published(voice(3, 1, "sip:vm@sip.example.org"))
     scene.published(
         b"Messages-Waiting: yes\r\nMessage-Account: sip:fax@sip.example.org\r\nVoice-Message: 1/1 (1/0)\r\n"
         b"Fax-Message: 2/0\r\n",
-        other,
     )
     assert line.last.body == b"Messages-Waiting: yes\r\nVoice-Message: 4/2 (1/0)\r\nFax-Message: 2/0\r\n"
 

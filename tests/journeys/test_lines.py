@@ -128,6 +128,29 @@ def test_of_phones_that_seize_at_the_same_moment_one_has_the_appearance(world: W
             phone.sees(names[winner], 1, "terminated")
 
 
+def test_a_line_is_available_while_a_phone_of_it_is_registered(tmp_path: Path) -> None:
+    world = World(tmp_path, Prosody, sip={"lines": {SALES: {"appearances": 1}}})
+    world.gateway.users["sales"] = "counter"
+    try:
+        world.open()
+        romeo = world.jabber("romeo")
+        romeo.befriend(SALES)
+        romeo.wait(presence("unavailable", sender=SALES), "nobody is there")
+        client = SipClient("sales", SIP_DOMAIN, world.gateway.sip, password="counter")
+        phone = world.stage.enter_context(client)
+        assert phone.register().status == 200
+        assert text(romeo.wait(presence(sender=SALES), "registered"), "show") is None
+        asked = phone.wait_for_request("SUBSCRIBE")
+        assert asked.get("event") == "dialog;sla"
+        line = LinePhone(phone)
+        line.tells(call("a", 1, "confirmed"))
+        romeo.wait(presence(sender=SALES, show="dnd"), "in use")
+        phone.register(0)
+        romeo.wait(presence("unavailable", sender=SALES), "gone, with its call")
+    finally:
+        world.close()
+
+
 def test_strangers_neither_see_nor_tell_anything_of_the_line(world: World) -> None:
     alice = LinePhone(world.phone("alice"))
     juliet = world.phone("juliet")
