@@ -23,7 +23,14 @@ from sip2xmpp.documents.presence import Activity, Basic, Device, Note, Person, P
 from sip2xmpp.presence.canonical import newer_attributes, offline_document, person_id, says_something
 from sip2xmpp.presence.hearing import MANUAL, Heard, Rank, Source, hear
 from sip2xmpp.presence.matching import Service, merge
-from sip2xmpp.presence.precedence import STATED, in_precedence, priority_of, with_one_priority
+from sip2xmpp.presence.precedence import (
+    HIDDEN,
+    STATED,
+    in_precedence,
+    is_hidden,
+    priority_of,
+    with_one_priority,
+)
 from sip2xmpp.presence.profiles import EXTENDED
 from sip2xmpp.presence.states import (
     AVAILABLE,
@@ -69,9 +76,9 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
     services, heard = merge(heard, entity)
     if stated:
         heard.sort(key=lambda one: (one.source.rank != Rank.PERMANENT, one.source.rank == Rank.OVERRIDE))
-    if any(one.state is State.OFFLINE and one.source.rank in MANUAL for one in heard):
-        heard = [one for one in heard if one.source.rank not in (Rank.REGISTERED, Rank.DIALOG)]
-        services = [one for one in services if one.owner.source.rank not in (Rank.REGISTERED, Rank.DIALOG)]
+    if is_hidden(heard):
+        heard = [one for one in heard if one.source.rank not in HIDDEN]
+        services = [one for one in services if one.owner.source.rank not in HIDDEN]
     if not services:
         return Presence(entity=entity)
     spokesman, state = _spokesman([one for one in heard if one.is_open])

@@ -19,11 +19,14 @@ from dataclasses import replace
 from typing import Final
 
 from sip2xmpp.documents.presence import Basic
-from sip2xmpp.presence.hearing import CLIENTS, Heard, Rank, hear
+from sip2xmpp.presence.hearing import CLIENTS, MANUAL, Heard, Rank, hear
 from sip2xmpp.presence.states import ABSENT, State, best_tuple
 
 STATED: Final = frozenset((Rank.PERMANENT, Rank.INJECTED, Rank.OVERRIDE))
 """The ranks that this is about; where no source has one of them all are heard as they are."""
+
+HIDDEN: Final = frozenset((Rank.REGISTERED, Rank.DIALOG))
+"""What is not shown of somebody who says offline on purpose."""
 
 
 def in_precedence(heard: Sequence[Heard]) -> list[Heard]:
@@ -39,9 +42,16 @@ def in_precedence(heard: Sequence[Heard]) -> list[Heard]:
     if override is None:
         return heard
     heard = [_without_show(one) for one in heard]
+    if is_hidden(heard):
+        heard = [one for one in heard if one.source.rank not in HIDDEN]
     if any(service.basic is Basic.OPEN for one in heard for service in one.tuples):
         override = replace(override, tuples=())
     return [*heard, replace(override, speaks=True)]
+
+
+def is_hidden(heard: Sequence[Heard]) -> bool:
+    """Whether somebody says offline on purpose, so that registrations and calls are not shown."""
+    return any(one.state is State.OFFLINE and one.source.rank in MANUAL for one in heard)
 
 
 def with_one_priority(heard: Sequence[Heard]) -> Sequence[Heard]:
