@@ -17,10 +17,11 @@ Implements: RFC 5839 sections 6.2 to 6.4; RFC 6446 sections 4.3, 5.3, 6.3; RFC 4
 """
 
 from enum import Enum, auto
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from sip2xmpp.events.conditions import ALWAYS, holds
-from sip2xmpp.events.package import EventPackage, Form
+from sip2xmpp.events.forms import Form, Triggering
+from sip2xmpp.events.package import EventPackage
 from sip2xmpp.events.rates import Pace
 from sip2xmpp.events.terms import Terms
 from sip2xmpp.presence.watching import Told
@@ -40,17 +41,6 @@ class Course(Enum):
     KNOWN = auto()
     HELD = auto()
     LAPSED = auto()
-
-
-@runtime_checkable
-class Triggering(Protocol):
-    """A form for watchers who want to hear of some changes only."""
-
-    @property
-    def has_triggers(self) -> bool: ...
-
-    def is_pulled(self, before: Told[Any] | None, now: Told[Any], entity: str) -> bool:
-        """Whether a trigger fires when ``now`` follows ``before``."""
 
 
 class Economy:

@@ -10,7 +10,7 @@ Implements: RFC 5263 sections 4.1 to 4.3 (partial notification); RFC 4660 sectio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast
 
 from sip2xmpp.documents import pidf_diff
 from sip2xmpp.documents.event_filter import Filter
@@ -47,12 +47,39 @@ class Form(Protocol):
         """What the watcher is sent; ``entity`` is the URI it subscribed to.  None when there is nothing to say."""
 
 
-@runtime_checkable
-class Comparing(Protocol):
-    """A numbered form that can cheaply write the whole state, and so knows whether two notifications look the same."""
+class Comparing:
+    """A numbered form that can cheaply write the whole state, and so knows whether two notifications look the same.
+
+    An ordinary class: each rendering asks for it, and to compare with a protocol takes longer than to write a document.
+    """
+
+    __slots__ = ()
 
     def whole(self, told: Told[Any], entity: str) -> Body | None:
         """The state in full, not numbered."""
+        raise NotImplementedError
+
+
+class Filtering:
+    """A package whose bodies can be filtered; what other packages make of the body of a SUBSCRIBE is their business."""
+
+    def filtered(self, form: Form, filters: tuple[Filter, ...]) -> Form:
+        """The form that tells what these filters leave of ``form``."""
+        raise NotImplementedError
+
+
+class Triggering:
+    """A form for watchers who want to hear of some changes only."""
+
+    __slots__ = ()
+
+    @property
+    def has_triggers(self) -> bool:
+        raise NotImplementedError
+
+    def is_pulled(self, before: Told[Any] | None, now: Told[Any], entity: str) -> bool:
+        """Whether a trigger fires when ``now`` follows ``before``."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +106,7 @@ class PresenceForm:
         return Body(content_type=content_type, octets=octets)
 
 
-class FilteredForm:
+class FilteredForm(Triggering):
     """What the filters of a watcher leave of a document in a profile of PIDF."""
 
     __slots__ = ("_filters", "_form", "name")
@@ -121,7 +148,7 @@ class FilteredForm:
         return is_pulled(known.octets, after.octets, self._filters)
 
 
-class PartialForm:
+class PartialForm(Comparing, Triggering):
     """The first document whole, and then what changed, as long as that is shorter."""
 
     __slots__ = ("form", "name")

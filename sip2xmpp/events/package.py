@@ -16,7 +16,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.event_filter import Filter
 from sip2xmpp.documents.pidf import CONTENT_TYPE, well_formed
 from sip2xmpp.errors import BadMessage
-from sip2xmpp.events.forms import Body, FilteredForm, Form, PartialForm, PresenceForm
+from sip2xmpp.events.forms import Body, FilteredForm, Filtering, Form, PartialForm, PresenceForm
 from sip2xmpp.events.renderings import prefers_changes, profile_for
 from sip2xmpp.presence.clients import Client
 from sip2xmpp.presence.profiles import INTEROP, Profile, Syntax
@@ -75,7 +75,7 @@ class EventPackage(Protocol):
         """What in a published body tells which device it is from, stable over its restarts; empty if unknown."""
 
 
-class PresencePackage:
+class PresencePackage(Filtering):
     """Package ``presence``: PIDF in, and PIDF or one of its dialects out.
 
     ``check`` raises ``BadDocument`` for a body that may not be published.  ``default`` is the profile for clients of which

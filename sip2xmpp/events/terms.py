@@ -11,14 +11,15 @@ Implements: RFC 5839 section 5; RFC 6446 sections 3.1 and 3.2; RFC 4660 sections
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.event_filter import CONTENT_TYPE, SIZE_LIMIT, Filter, FilterSet
+from sip2xmpp.documents.event_filter import CONTENT_TYPE, SIZE_LIMIT, FilterSet
 from sip2xmpp.documents.selectors import NotUnderstood
 from sip2xmpp.errors import BadDocument, Refused
 from sip2xmpp.events.conditions import condition_in
-from sip2xmpp.events.package import EventPackage, Form
+from sip2xmpp.events.forms import Filtering, Form
+from sip2xmpp.events.package import EventPackage
 from sip2xmpp.events.rates import NONE, Rates, rates_of
 from sip2xmpp.sip.message import Request
 
@@ -32,14 +33,6 @@ class BadTerms(Refused):
         super().__init__(why)
         self.status = status
         self.headers = list(headers)
-
-
-@runtime_checkable
-class Filtering(Protocol):
-    """A package whose bodies can be filtered; what other packages make of the body of a SUBSCRIBE is their business."""
-
-    def filtered(self, form: Form, filters: tuple[Filter, ...]) -> Form:
-        """The form that tells what these filters leave of ``form``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
