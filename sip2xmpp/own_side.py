@@ -75,7 +75,13 @@ class OwnSide:
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     """The presence agent with all that it hears."""
     addresses = Addresses(config, store)
-    policy = Policy(store.verdicts, default=config.presence.default, defaults=config.presence.domains)
+    policy = Policy(
+        store.verdicts,
+        default=config.presence.default,
+        defaults=config.presence.domains,
+        virtuals=store.virtuals,
+        virtual=config.presence.virtual,
+    )
     statements = Statements(
         store=store,
         clock=reactor,
@@ -114,6 +120,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     policy.listen(presence.rules_changed)
     store.accounts.listen(lambda change: presence.existence_changed(change.record.address))
     store.virtuals.listen(lambda change: presence.existence_changed(change.record.address))
+    store.virtuals.listen(lambda change: presence.rules_changed(change.record.address))
     watchers = WatcherInfo(
         store=store,
         agent=presence,

@@ -216,6 +216,7 @@ class PresenceConfig:
     """``[presence]``: what a watcher gets about whom its owner decided nothing, in which form documents are written, and calls."""
 
     default: Handling = key(one_of(_HANDLINGS), Handling.CONFIRM)
+    virtual: Handling | None = key(optional(one_of(_HANDLINGS)), None)
     profile: Profile = key(one_of({"interop": INTEROP, "rfc": RFC}), INTEROP)
     quirks: tuple[str, ...] = key(many(one_of({name: name for name in OPTIONS})), ())
     clients: tuple[ClientConfig, ...] = key(many(_client), ())

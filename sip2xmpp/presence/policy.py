@@ -11,7 +11,7 @@ from enum import Enum
 
 from sip2xmpp.address import Address
 from sip2xmpp.store.interface import Change, Table
-from sip2xmpp.store.records import Verdict
+from sip2xmpp.store.records import Verdict, Virtual
 
 
 class Handling(Enum):
@@ -27,7 +27,8 @@ class Policy:
     """Decisions of owners over defaults of domains.
 
     ``defaults`` maps a domain of presentities to what a watcher gets about whom nothing was decided; ``default`` is
-    for every other domain.
+    for every other domain.  Where ``virtual`` is given it goes before both for the addresses in ``virtuals``, which have no
+    account, and so nobody who could decide.
     """
 
     def __init__(
@@ -36,10 +37,14 @@ class Policy:
         *,
         default: Handling = Handling.ALLOW,
         defaults: Mapping[str, Handling] | None = None,
+        virtuals: Table[Virtual] | None = None,
+        virtual: Handling | None = None,
     ) -> None:
         self._verdicts = verdicts
         self._default = default
         self._defaults = dict(defaults or {})
+        self._virtuals = virtuals if virtual is not None else None
+        self._virtual = virtual
         self._listeners: list[Callable[[Address, Address], None]] = []
         verdicts.listen(self._verdict_changed)
 
@@ -50,6 +55,12 @@ class Policy:
         verdict = self._verdicts.get(f"{presentity} {watcher}")
         if verdict is not None:
             return Handling(verdict.handling)
+        if (
+            self._virtual is not None
+            and self._virtuals is not None
+            and self._virtuals.get(str(presentity)) is not None
+        ):
+            return self._virtual
         return self._defaults.get(presentity.domain, self._default)
 
     def listen(self, listener: Callable[[Address, Address], None]) -> None:

@@ -9,7 +9,8 @@ Ranks that are stated: ``Rank.INJECTED`` for what a program knows now, ``Rank.PE
 says anything about the person, ``Rank.OVERRIDE`` for what wins over everything.
 
 An address of ours that has no account becomes known by its first statement (``store.virtuals``) and stays so: when the last
-statement ends it is offline, and who watches it keeps watching.  ``forget`` is the end of such an address.
+statement ends it is offline, and who watches it keeps watching.  ``forget`` is the end of such an address; or it gets an
+account, and then exists as long as that does.
 
 Who may state what about whom is for the caller to check.  What is stored is bounded here.
 
@@ -98,6 +99,9 @@ class Statements:
             if statement.begins_at > now:
                 self._begins.add(statement.key, statement.begins_at)
         store.statements.listen(self._statement_changed)
+        for virtual in tuple(store.virtuals.all()):
+            self._settle(virtual.address)
+        store.accounts.listen(lambda change: self._settle(change.record.address))
 
     # As a feed.
 
@@ -174,6 +178,11 @@ class Statements:
         if len(store.virtuals) >= self.limits.virtuals:
             raise TooMany(f"{self.limits.virtuals} addresses without account are known already")
         store.virtuals.put(Virtual(address=presentity, since=now))
+
+    def _settle(self, address: Address) -> None:
+        """Who has an account is not virtual."""
+        if self._store.accounts.get(str(address)) is not None:
+            self._store.virtuals.remove(str(address))
 
     def _source(self, held: Statement, now: float) -> Source | None:
         try:

@@ -5,7 +5,7 @@ from twisted.internet.task import Clock
 from sip2xmpp.address import Address
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.store.memory import MemoryStore
-from sip2xmpp.store.records import Verdict
+from sip2xmpp.store.records import Verdict, Virtual
 
 ALICE = Address("alice", "sip.example.org")
 BOB = Address("bob", "sip.example.org")
@@ -67,3 +67,13 @@ def test_a_verdict_that_ran_out_is_told_too(clock: Clock) -> None:
     store.verdicts.put(verdict(ALICE, BOB, Handling.BLOCK, expires_at=clock.seconds() + 10))
     clock.advance(11)
     assert told == [Handling.BLOCK, Handling.ALLOW]
+
+
+def test_for_addresses_that_nobody_owns_there_may_be_a_default_of_their_own(clock: Clock) -> None:
+    store = MemoryStore(clock)
+    policy = Policy(store.verdicts, default=Handling.CONFIRM, virtuals=store.virtuals, virtual=Handling.ALLOW)
+    assert policy.decide(ALICE, BOB) is Handling.CONFIRM
+    store.virtuals.put(Virtual(address=ALICE, since=0.0))
+    assert policy.decide(ALICE, BOB) is Handling.ALLOW
+    store.verdicts.put(verdict(ALICE, BOB, Handling.BLOCK))
+    assert policy.decide(ALICE, BOB) is Handling.BLOCK

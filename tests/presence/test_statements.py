@@ -19,7 +19,7 @@ from sip2xmpp.presence.telling import Telling, document_of
 from sip2xmpp.presence.texts import user_notes
 from sip2xmpp.presence.watching import Notification, Standing
 from sip2xmpp.store.memory import MemoryStore
-from sip2xmpp.store.records import Account, Statement
+from sip2xmpp.store.records import Account, Statement, Virtual
 from tests.presence.test_agent import BOB, Ear
 
 WEATHER = Address("weather", "sip.example.org")
@@ -125,6 +125,16 @@ def test_to_forget_an_address_ends_its_watches(scene: Scene) -> None:
 def test_an_account_needs_no_second_existence(scene: Scene) -> None:
     scene.store.accounts.put(Account(address=WEATHER, realm="sip.example.org", ha1_md5="", ha1_sha256=""))
     scene.say(saying())
+    assert len(scene.store.virtuals) == 0
+
+
+def test_who_gets_an_account_is_virtual_no_more_also_while_nobody_looked(scene: Scene) -> None:
+    scene.say(saying())
+    account = Account(address=WEATHER, realm="sip.example.org", ha1_md5="", ha1_sha256="")
+    scene.store.accounts.put(account)
+    assert len(scene.store.virtuals) == 0 and len(scene.statements.of(WEATHER)) == 1
+    scene.store.virtuals.put(Virtual(address=WEATHER, since=0.0))
+    Scene(scene.clock, scene.store)
     assert len(scene.store.virtuals) == 0
 
 
