@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.documents.winfo_consumer import Consumer
-from tests.journeys.conftest import SIP_DOMAIN, World
+from tests.journeys.conftest import PASSWORDS, SIP_DOMAIN, World
+from tests.peers.linphone import Linphone
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import any_presence, presence
 from tests.peers.sipclient import Subscription, pidf
@@ -104,8 +105,35 @@ def test_who_asked_and_left_is_remembered_over_kill_9_and_let_in_when_it_comes_b
     alice.subscribe(bob_uri).wait_for_text("away")
     owner.wait_for("sip:alice@sip.example.org", "active")
     shy_world.gateway.run("allow", BOB, "romeo@jabber.example")
+    shy_world.gateway.run("block", BOB, f"alice@{SIP_DOMAIN}")
     romeo.wait(presence(sender=BOB, show="away"), "bob's presence")
     owner.wait_for(ROMEO, "active")
-    shy_world.gateway.run("block", BOB, f"alice@{SIP_DOMAIN}")
     owner.wait_for("sip:alice@sip.example.org", None)
     assert owner.consumer.ended[-1] == ("sip:alice@sip.example.org", "rejected")
+
+
+def test_a_phone_that_knows_nothing_of_it_is_not_disturbed_and_the_operator_decides(
+    shy_world: World, tmp_path: Path
+) -> None:
+    """linphonec is owner and watcher here: it never asks for watcher information, so the log says who waits."""
+    alice = f"alice@{SIP_DOMAIN}"
+    bob, romeo = shy_world.phone("bob"), shy_world.jabber("romeo")
+    bob.publish(pidf(bob.uri, "open", "away"))
+    shy_world.gateway.run("card", BOB, "--name", "Bob", "--url", "https://bob.example/")
+    with Linphone(
+        tmp_path / "linphone",
+        "alice",
+        SIP_DOMAIN,
+        shy_world.gateway.sip,
+        password=PASSWORDS["alice"],
+        friends=[("Bob", bob.uri)],
+        publishes=True,
+    ) as linphone:
+        romeo.subscribe(alice)
+        for watcher, presentity in ((alice, BOB), ("romeo@jabber.example", alice)):
+            shy_world.gateway.wait_for_line(f"{watcher} waits to be allowed to watch {presentity}")
+            shy_world.gateway.run("allow", presentity, watcher)
+        linphone.wait_for_state(bob.uri, "Away")
+        romeo.wait(presence("subscribed", sender=alice), "the approval")
+        romeo.wait(presence(sender=alice), "alice's presence")
+        assert listed(shy_world) == {alice: "active"}
