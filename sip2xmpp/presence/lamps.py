@@ -242,7 +242,13 @@ def watched_calls(
     agent: WatchedCalls = StateAgent(
         clock=clock, compute=calls.of, neutral=lambda _: (), decide=decide, exists=exists
     )
-    calls.listen_to_calls(Spacing(clock, INTERVAL, agent.changed).changed)
+    spacing = Spacing(clock, INTERVAL, agent.changed)
+
+    def changed(resource: Address) -> None:
+        if agent.is_watched(resource):
+            spacing.changed(resource)
+
+    calls.listen_to_calls(changed)
     return agent
 
 

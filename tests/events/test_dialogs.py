@@ -114,7 +114,7 @@ class Scene:
 
         def packages(gateway: Gateway) -> list[DialogPackage]:
             self.jabber = Jabber(gateway)
-            watched = watched_calls(
+            self.watched = watched = watched_calls(
                 self.calls,
                 clock=clock,
                 decide=gateway.policy.decide,
@@ -160,6 +160,17 @@ def tag(exchange: Exchange) -> str:
 def shown(line: Line) -> list[str]:
     """The states in the last NOTIFY."""
     return [one.state.value for one in read(line.last.body).calls]
+
+
+def test_a_lamp_that_is_gone_watches_nothing(scene: Scene) -> None:
+    line = scene.lamp()
+    assert len(scene.gateway.presence) == 1 and scene.watched.is_watched(
+        Address.parse("alice@sip.example.org")
+    )
+    line.unsubscribe()
+    scene.network.drive(0.1)
+    assert len(scene.gateway.presence) == 0
+    assert not scene.watched.is_watched(Address.parse("alice@sip.example.org"))
 
 
 def test_a_lamp_of_somebody_without_calls_has_something_to_be_dark_by(scene: Scene) -> None:
