@@ -217,6 +217,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             per_presentity=limits.publications,
             body=limits.body,
         ),
+        taken_back=registrar.silenced,
         tells=tells,
     )
     of_lines = None

@@ -194,6 +194,7 @@ def _binding(
         event=event.value,
         source=marks_of(request, instance),
         direct=len(request.vias) == 1 and not path,
+        silent=any(old.silent and old.call_id == request.call_id for old in olds),
         gruu=bool(instance) and "gruu" in {option.lower() for option in request.supported},
     )
 

@@ -44,6 +44,7 @@ from sip2xmpp.errors import BadDocument, IntervalTooBrief, StorageFailed
 from sip2xmpp.events.devices import marks_of, without_socket
 from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage, announced, package_of
+from sip2xmpp.presence.agent import PACKAGE
 from sip2xmpp.sip.message import STAR, Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
@@ -87,7 +88,8 @@ class Merging(Protocol):
 class Publications:
     """Publications of our presentities.  Requests arrive proved, and the gate has checked that the sender may.
 
-    ``exists(presentity)`` says whether we serve an address; ``tells``, whether coming and going is logged (at level debug).
+    ``exists(presentity)`` says whether we serve an address; ``taken_back`` is told of a publication of presence that its own
+    publisher removes; ``tells``, whether coming and going is logged (at level debug).
     """
 
     log = Logger()
@@ -101,6 +103,7 @@ class Publications:
         packages: Iterable[EventPackage],
         exists: Callable[[Address], bool],
         limits: PublicationLimits = DEFAULT_LIMITS,
+        taken_back: Callable[[Publication], None] = lambda _: None,
         tells: bool = True,
     ) -> None:
         self._store = store
@@ -119,6 +122,7 @@ class Publications:
         }
         self._exists = exists
         self._limits = limits
+        self._taken_back = taken_back
         self._tells = tells
         self._tag_prefix = rng.randbytes(6).hex()
         self._tags_made = 0
@@ -155,6 +159,8 @@ class Publications:
             transaction.reply(423, headers=too_brief(brief))
             return
         if old is not None and expires == 0:
+            if package.name == PACKAGE:
+                self._taken_back(old)
             self._change(transaction, None, [old], 0)
         elif request.body or old is None:
             if self._is_body_right(transaction, request, package):

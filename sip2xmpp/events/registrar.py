@@ -37,7 +37,7 @@ from sip2xmpp.sip.flow import UDP, Flow, Transport
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Change, ChangeKind, Store
-from sip2xmpp.store.records import Binding
+from sip2xmpp.store.records import Binding, Publication
 
 __all__ = ["FlowRules", "Registrar", "RegistrationLimits"]
 
@@ -127,6 +127,16 @@ class Registrar:
             if binding is not None and self._flows.bound:
                 self.log.debug("{aor} has lost its connection from {peer}", aor=binding.aor, peer=flow.peer)
                 self.end(binding)
+
+    def silenced(self, publication: Publication) -> None:
+        """A device has taken back what it had published: until it starts anew, its registration says nothing either.
+
+        COMPAT: linphonec goes offline by this alone when it ends, and leaves its registration behind.
+        """
+        marks = set(publication.source.split())
+        for binding in self._store.bindings.select(publication.group):
+            if not binding.silent and not marks.isdisjoint(binding.source.split()):
+                self._store.bindings.put(replace(binding, silent=True))
 
     def existence_changed(self, aor: Address) -> None:
         """Nobody is registered any more for an address that is not ours any more: it may be somebody else's later."""

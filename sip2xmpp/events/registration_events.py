@@ -12,6 +12,7 @@ Implements: RFC 3680 sections 3 and 4 (the package); RFC 5628 section 5 (GRUU).
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import ceil
 from typing import ClassVar, Final
 
@@ -150,7 +151,11 @@ class RegistrationEvents:
         self._gone: dict[Address, dict[str, ContactEvent]] = {}
         self._states = StateAgent[Contacts](
             clock=clock,
-            compute=lambda aor: Contacts(aor=aor, bindings=store.bindings.select(str(aor))),
+            # what is said of a contact does not depend on what its phone publishes
+            compute=lambda aor: Contacts(
+                aor=aor,
+                bindings=tuple([replace(each, silent=False) for each in store.bindings.select(str(aor))]),
+            ),
             neutral=lambda aor: Contacts(aor=aor),
             decide=lambda aor, watcher: (
                 Handling.ALLOW if watcher == aor or watcher in everybody else Handling.BLOCK

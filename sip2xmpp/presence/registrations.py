@@ -5,7 +5,8 @@ the same after a restart of the phone; a refresh changes nothing in it.  It says
 moment less: the source has no lifetime of its own, and every way in which a binding ends is a change of its table.
 
 A phone that publishes is heard by what it publishes: its binding is left out as long as a publication bears one of its marks
-(``events.devices``).  What is published may be "closed" while the phone is registered, and that is what its user wants.
+(``events.devices``).  What is published may be "closed" while the phone is registered, and that is what its user wants.  One that takes back what it
+had published says nothing by being registered either (``Binding.silent``), until it starts anew.
 
 With ``debounce``, a binding that was removed is spoken of for that many seconds more, unless it expired: phones that restart
 unregister, and register again a moment later.
@@ -54,7 +55,7 @@ class Registrations:
         return [
             _source(binding, gruu=self._gruu)
             for binding in live
-            if publishing.isdisjoint(binding.source.split())
+            if not binding.silent and publishing.isdisjoint(binding.source.split())
         ]
 
     def listen(self, changed: Callable[[Address], None]) -> None:
@@ -120,6 +121,7 @@ def _said(binding: Binding) -> tuple[object, ...]:
         binding.registered_at,
         binding.source,
         binding.gruu,
+        binding.silent,
     )
 
 

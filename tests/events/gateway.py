@@ -112,6 +112,7 @@ class Gateway:
             packages=served,
             exists=users,
             limits=publications or PublicationLimits(),
+            taken_back=lambda publication: self.registrar.silenced(publication),  # noqa: PLW0108 - made below
         )
         self.registrar = Registrar(
             store=self.store,

@@ -254,8 +254,32 @@ def test_what_a_phone_publishes_takes_the_place_of_its_registration(scene: Scene
     published = scene.desk.phone.publish(closed)
     scene.network.drive(1)
     assert not scene.is_online, "a phone that says closed is not shown as online because it is registered"
+    assert len(scene.composed.tuples) == 1
+    scene.desk.phone.publish(document(Basic.OPEN), etag=published.responses[0]["SIP-ETag"], expires=60)
+    scene.network.drive(1)
+    assert scene.is_online
+    told = len(scene.line.notifies)
+    scene.network.drive(63)
+    assert scene.is_online and len(scene.line.notifies) > told, (
+        "it is registered, and that is all that is known"
+    )
+
+
+def test_a_phone_that_takes_back_what_it_published_is_gone_until_it_starts_anew(scene: Scene) -> None:
+    scene.desk.register(CONTACT, expires=600)
+    published = scene.desk.phone.publish(document(Basic.OPEN))
+    scene.network.drive(1)
+    assert scene.is_online
     scene.desk.phone.publish(etag=published.responses[0]["SIP-ETag"], expires=0)
     scene.network.drive(1)
+    assert not scene.is_online
+    scene.desk.register(CONTACT, expires=600)
+    assert not scene.is_online
+    scene.gateway = scene.begin(scene.gateway.killed())
+    scene.network.drive(5)
+    assert not scene.is_online
+    scene.desk.call_id, scene.desk.cseq = "boot2", 0
+    scene.desk.register(CONTACT, expires=600)
     assert scene.is_online
 
 
