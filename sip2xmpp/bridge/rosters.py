@@ -140,9 +140,10 @@ class RosterHelp:
     def left(self, held: Registrant) -> None:
         """Somebody is no longer registered, or not as this SIP user: take out what we put in."""
         self._waiting.pop((held.jid, held.domain), None)
+        watcher = self._addressing.address_of_jid(held.jid)
         for mark in held.added:
             if mark.startswith(OWN):
-                verdict = self._store.verdicts.get(f"{mark.removeprefix(OWN)} {held.jid}")
+                verdict = self._store.verdicts.get(f"{mark.removeprefix(OWN)} {watcher}")
                 if verdict is not None and verdict.handling == Handling.ALLOW.value:
                     self._store.verdicts.remove(verdict.key)
         ours = self._entrance(held.jid, held.domain)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from sip2xmpp.documents.presence import Presence
+from sip2xmpp.documents.presence import Person, Presence
 from sip2xmpp.errors import BadInput
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.telling import STATES, Telling, activity_named, mood_named, note_of, state_named
@@ -22,6 +22,9 @@ _LABELS: Final = {
     State.DND: "Do not disturb",
 }
 
+_SIGNS: Final = frozenset({"away", "busy", "on-the-phone", "dnd"})
+"""Activities that say no more than a state does."""
+
 
 def label_of(state: State) -> str:
     """How a person is told of a state."""
@@ -33,7 +36,7 @@ def in_words(document: Presence) -> str:
     parts = [label_of(state_of(document))]
     person = document.persons[0] if document.persons else None
     if person is not None:
-        parts += [each.text or each.name for each in person.activities]
+        parts += _doings(person)
         parts += [each.text or each.name for each in person.moods]
     notes = [
         *(person.notes if person is not None else ()),
@@ -44,11 +47,17 @@ def in_words(document: Presence) -> str:
     return f"{line}: {notes[0].text}" if notes else line
 
 
+def _doings(person: Person) -> list[str]:
+    """What somebody does, apart from what only repeats the state."""
+    words = [each.text or each.name for each in person.activities]
+    return [word for word in words if word not in _SIGNS]
+
+
 def state_fields(before: Presence | None = None, *, state: State = State.AWAY) -> tuple[Field, ...]:
     """The fields of a state, holding what ``before`` says."""
     person = before.persons[0] if before is not None and before.persons else None
     notes = before.tuples[0].notes if before is not None and before.tuples else ()
-    activities = [each.text or each.name for each in person.activities] if person is not None else []
+    activities = _doings(person) if person is not None else []
     moods = [each.text or each.name for each in person.moods] if person is not None else []
     chosen = state_of(before) if before is not None else state
     return (
