@@ -139,8 +139,8 @@ def _prune(element: xml.Element, left: _Left) -> None:
 
 
 def _happened(change: Change, old: xml.Element, new: xml.Element, looks: Looks) -> bool:
-    before = {_place(item, old): item for item in change.selector.select(old, looks)}
-    after = {_place(item, new): item for item in change.selector.select(new, looks)}
+    before = {_place(item, old, looks): item for item in change.selector.select(old, looks)}
+    after = {_place(item, new, looks): item for item in change.selector.select(new, looks)}
     if change.kind == "added":
         return any(place not in before for place in after)
     if change.kind == "removed":
@@ -171,7 +171,7 @@ def _has_changed(change: Change, before: str, after: str) -> bool:
         return False
 
 
-def _place(item: Item, root: xml.Element) -> tuple[object, ...]:
+def _place(item: Item, root: xml.Element, looks: Looks) -> tuple[object, ...]:
     """Where something stands: the names on the way to it, each with its id, or else its number among those of its name."""
     element, last = (item.element, f"@{item.name}") if isinstance(item, Attribute) else (item, "")
     way: list[object] = [last]
@@ -179,6 +179,7 @@ def _place(item: Item, root: xml.Element) -> tuple[object, ...]:
         parent = element.getparent()
         if parent is None:
             break
+        looks.take(len(parent))
         name = element.get("id") or parent.findall(element.tag).index(element)
         way.append((element.tag, name))
         element = parent
