@@ -1,15 +1,21 @@
 """Who watches and who waits, as an owner sees it."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 
 from sip2xmpp.address import Address
+from sip2xmpp.errors import NotAuthorized
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.watcher_info import (
     DAY,
+    LOG_INTERVAL,
+    LOGGED_IN_A_ROW,
     Event,
     Status,
     WaitingLimits,
@@ -18,6 +24,7 @@ from sip2xmpp.presence.watcher_info import (
     waiting_key,
 )
 from sip2xmpp.presence.watching import Notification, Watch
+from sip2xmpp.store.interface import Table
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Account, Authorization, DialogRecord, Kind, Side, Verdict, Waiting
 
@@ -40,11 +47,17 @@ class House:
     """An agent, its policy (ask the owner) and the list of watchers."""
 
     def __init__(
-        self, kept: MemoryStore | None = None, limits: WaitingLimits | None = None, clock: Clock | None = None
+        self,
+        kept: MemoryStore | None = None,
+        limits: WaitingLimits | None = None,
+        clock: Clock | None = None,
+        policy: Callable[[Table[Verdict]], Policy] = lambda verdicts: Policy(
+            verdicts, default=Handling.CONFIRM
+        ),
     ) -> None:
         self.clock = clock or Clock()
         self.store = kept or MemoryStore(self.clock)
-        self.policy = Policy(self.store.verdicts, default=Handling.CONFIRM)
+        self.policy = policy(self.store.verdicts)
         self.served = {ALICE, BOB}
         self.agent = PresenceAgent(
             store=self.store,
@@ -299,3 +312,30 @@ def test_requests_of_other_packages_are_not_listed(house: House) -> None:
     house.store.waiting.put(Waiting(presentity=ALICE, watcher=BOB, package="dialog", asked_at=0.0))
     assert house.info.rows(ALICE) == []
     assert waiting_key(ALICE, BOB) != next(iter(house.store.waiting.all())).key
+
+
+def test_the_log_names_who_waits_but_not_thousands(house: House) -> None:
+    def ask(count: int, first: int = 0) -> list[str]:
+        with capturedLogs() as events:
+            for number in range(first, first + count):
+                house.watch(Address(f"w{number}", "jabber.example"))
+        return [line for event in events if (line := formatEvent(event))]
+
+    assert ask(1) == ["w0@jabber.example waits to be allowed to watch alice@sip.example.org"]
+    assert ask(1) == [], "who asks again is not news"
+    lines = ask(100, first=1)
+    assert len(lines) == LOGGED_IN_A_ROW and lines[-1].startswith("more wait")
+    house.clock.advance(LOG_INTERVAL)
+    assert len(ask(1, first=101)) == 1
+
+
+@pytest.mark.parametrize(
+    ("default", "status"),
+    [(Handling.ALLOW, Status.ACTIVE), (Handling.CONFIRM, Status.PENDING), (Handling.BLOCK, None)],
+)
+def test_each_domain_has_a_default(default: Handling, status: Status | None) -> None:
+    house = House(policy=lambda verdicts: Policy(verdicts, defaults={"sip.example.org": default}))
+    with suppress(NotAuthorized):
+        house.watch(BOB)
+    assert house.rows().get(BOB, (None,))[0] is status
+    assert len(house.store.waiting) == (1 if status is Status.PENDING else 0)
