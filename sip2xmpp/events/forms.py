@@ -33,7 +33,7 @@ class Form(Protocol):
     """How the state of a package is told to a kind of watcher.  There is one object for all watchers alike.
 
     With ``numbered``, what a watcher is sent depends on what it was sent before, or counts: ``body`` gets the number of
-    the NOTIFY in its subscription (one more each time, also over a restart, where it may skip some) and what the watcher
+    the NOTIFY in its subscription (from 0, one more each time; it skips some at a restart) and what the watcher
     was told before, None if it has to learn everything: at first, after each SUBSCRIBE, and when the NOTIFY before this
     one brought no body or was not taken.  Otherwise they are 0 and None, and what was written is kept for the next watcher.
     """

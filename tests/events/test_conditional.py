@@ -1,13 +1,18 @@
 """A watcher that says what it has is not told it again (RFC 5839)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from sip2xmpp.address import Address
 from sip2xmpp.events.conditions import bare, block, condition_in, holds, tag_in, tagged, taken_apart
 from sip2xmpp.events.package import Body
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.state_agent import StateAgent
+from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 from tests.events.gateway import Gateway
 from tests.events.phone import Line, Phone
 from tests.fakes import Network
@@ -251,3 +256,74 @@ def test_tags_differ_where_anything_does(one: Body, other: Body, key: str, other
 def test_any_text_may_be_a_condition(value: str) -> None:
     condition = condition_in(value)
     assert holds(condition, "0123") is (value.strip() in ("*", "0123"))
+
+
+class Counted:
+    """A form that counts, and says what was there before."""
+
+    name, numbered = "counted", True
+
+    def body(self, told: Told[Any], before: Told[Any] | None, entity: str, number: int) -> Body | None:
+        known = "nothing" if before is None else before.document
+        if told.document is None:
+            return None
+        return Body(content_type="text/counted", octets=f"{number}: {told.document} after {known}".encode())
+
+
+class Counting:
+    """A package with that form, whose state a test sets."""
+
+    name, default_expires, accepts = "counting", 3600, ()
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.state = "first"
+        self.agent = StateAgent[str](
+            clock=gateway.clock,  # type: ignore[arg-type]
+            compute=lambda _: self.state,
+            neutral=lambda _: "",
+            decide=lambda *_: Handling.ALLOW,
+            exists=lambda _: True,
+        )
+
+    def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
+        return self.agent.watch(resource, watcher, fetch=fetch)
+
+    def form(self, accept: str, user_agent: str, *, datagram: bool) -> Counted:
+        return Counted()
+
+    def check(self, body: bytes) -> None: ...
+
+    def device_of(self, body: bytes) -> str:
+        return ""
+
+
+def test_every_package_may_be_asked_for_less(network: Network) -> None:
+    made: list[Counting] = []
+
+    def packages(gateway: Gateway) -> list[Counting]:
+        made.append(Counting(gateway))
+        return made
+
+    Gateway(network, packages=packages)
+    bob = Phone(network, "192.0.2.20", BOB)
+    line = bob.subscribe(ALICE, event="counting;max-rate=0.1", headers="", body=b"ignored")
+    network.drive(0.5)
+    (package,) = made
+
+    def becomes(state: str) -> None:
+        package.state = state
+        package.agent.changed(Address.parse("alice@sip.example.org"))
+        network.drive(12)
+
+    tag = line.last["SIP-ETag"]
+    assert line.last.body == b"0: first after nothing"
+    becomes("second")
+    assert line.last.body == b"1: second after first"
+    assert line.last["SIP-ETag"] != tag, "the tag is that of the whole state"
+    line.send(600, headers=f"Suppress-If-Match: {line.last['SIP-ETag']}\r\n")
+    network.drive(0.5)
+    assert line.status == 204 and len(line.notifies) == 2
+    becomes("third")
+    assert line.last.body == b"2: third after nothing", "it may have missed what another dialog told it"
+    becomes("first")
+    assert line.last.body == b"3: first after third" and line.last["SIP-ETag"] == tag
