@@ -135,7 +135,7 @@ class Outgoing(Generic[D]):
         self._fetch = fetch
         self._asked_expires = 0 if fetch else package.expires
         self.phase = Phase.LIVE if established else Phase.ASKING
-        self.expires_at = clock.seconds() + package.expires
+        self.expires_at = self._granted_until = clock.seconds() + package.expires
         self._timer_n: IDelayedCall | None = None
         self._refresh: IDelayedCall | None = None
         self._asking = False
@@ -174,6 +174,8 @@ class Outgoing(Generic[D]):
         request = self.dialog.next_request("SUBSCRIBE", headers=headers)
         self._cancel_refresh()
         self._asking = self._owed = True
+        if expires:
+            self._granted_until = self._clock.seconds() + expires
         if self.phase is not Phase.LIVE:
             self._start_timer_n()
         self._owner.changed(self)
@@ -204,7 +206,8 @@ class Outgoing(Generic[D]):
     def _accepted(self, response: Response, asked: int) -> None:
         granted = response.expires if response.expires is not None else asked
         if asked:
-            self._lives_until(min(granted, asked))
+            self._granted_until = self._clock.seconds() + min(granted, asked)
+            self._lives_until(self._granted_until)
             self._owner.changed(self)
         if self._owed and self.phase is Phase.LIVE:
             self._start_timer_n()
@@ -311,18 +314,21 @@ class Outgoing(Generic[D]):
             return
         self.phase = Phase.LIVE
         if state.expires is not None:
-            self._lives_until(state.expires)
+            # a notifier may shorten, and never lengthen (COMPAT: Linphone says the same number in every NOTIFY)
+            at = min(self._clock.seconds() + state.expires, self._granted_until)
+            if self._refresh is None or at < self.expires_at - 1:
+                self._lives_until(at)
         self._owner.changed(self)
         self._owner.told(self, News(active=state.state == "active", document=document))
 
     # Time
 
-    def _lives_until(self, seconds: int) -> None:
+    def _lives_until(self, at: float) -> None:
         """Refresh at 80 to 90 % of the lifetime; the shorter of what 2xx and NOTIFY say is in force."""
-        now = self._clock.seconds()
-        self.expires_at = now + seconds
+        self.expires_at = at
         self._cancel_refresh()
-        delay = max(seconds * self._rng.uniform(0.8, 0.9), SHORTEST_LIFETIME)
+        left = at - self._clock.seconds()
+        delay = max(left * self._rng.uniform(0.8, 0.9), SHORTEST_LIFETIME)
         self._refresh = self._clock.callLater(delay, self._refresh_due)
 
     def _refresh_due(self) -> None:

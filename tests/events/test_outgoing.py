@@ -266,3 +266,31 @@ def test_a_notify_without_contact_leaves_the_target_as_it_was(scene: Scene) -> N
     assert scene.them.notify("active;expires=100", OPEN, cseq=0).status == 500, "older"
     scene.network.drive(95)
     assert scene.them.last.uri == "sip:192.0.2.9" and scene.them.last.to.tag == "n1"
+
+
+def test_no_notify_makes_it_longer_than_was_granted(scene: Scene) -> None:
+    scene.them.granted = 600
+    scene.begin()
+    for _ in range(6):
+        scene.them.notify("active;expires=600", OPEN)
+        scene.network.drive(100)
+    assert len(scene.them.subscribes) == 2, "refreshed before ten minutes were over"
+    scene.them.notify("active;expires=86400", OPEN)
+    scene.network.drive(600)
+    assert len(scene.them.subscribes) == 3
+
+
+def test_a_notify_makes_it_shorter(scene: Scene) -> None:
+    scene.begin()
+    scene.them.notify("active;expires=100", OPEN)
+    scene.network.drive(95)
+    assert len(scene.them.subscribes) == 2
+
+
+def test_whoever_notifies_all_the_time_does_not_put_the_refresh_off(scene: Scene) -> None:
+    scene.them.granted = 60
+    scene.begin()
+    for _ in range(58):
+        scene.them.notify("active;expires=60", OPEN)
+        scene.network.drive(0.9)
+    assert len(scene.them.subscribes) == 2 and scene.owner.ends == []
