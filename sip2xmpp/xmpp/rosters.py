@@ -15,8 +15,8 @@ from sip2xmpp.xmpp.reading import children
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.texts import NAME_LIMIT, quote, text_of
 
-MOST_ITEMS: Final = 10_000
-"""Items of a roster that are read."""
+MOST_ITEMS: Final = 5_000
+"""Items of a roster that are read; one with more is not helped with."""
 
 _WATCHED: Final = " subscription='to'"
 ACCESS: Final = frozenset({"get", "set", "both"})
@@ -42,7 +42,13 @@ class Rosters:
 
     async def get(self, ours: str, jid: str) -> Mapping[str, str]:
         """The subscription of each contact of ``jid``."""
-        return read_roster(await self._asking.ask(ours, jid, "get", f"<query xmlns='{ns.ROSTER}'/>"))
+        answer = await self._asking.ask(ours, jid, "get", f"<query xmlns='{ns.ROSTER}'/>")
+        if not any(each.uri == ns.ROSTER for each in children(answer)):
+            raise StanzaRefused("undefined-condition", "that is no roster")
+        roster = read_roster(answer)
+        if len(roster) > MOST_ITEMS:
+            raise StanzaRefused("resource-constraint", "the roster is too large")
+        return roster
 
     async def add(self, ours: str, jid: str, item: RosterItem) -> None:
         """Put a contact into the roster of ``jid``."""
@@ -79,7 +85,7 @@ def read_roster(iq: Element) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for query in children(iq):
         for item in children(query) if query.uri == ns.ROSTER else ():
-            if len(found) < MOST_ITEMS and "jid" in item.attributes:
+            if "jid" in item.attributes:
                 found[item.attributes["jid"]] = item.attributes.get("subscription", "none")
     return found
 

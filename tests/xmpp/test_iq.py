@@ -1,5 +1,8 @@
 """Every question to a component domain gets an answer."""
 
+import base64
+import hashlib
+from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
@@ -10,7 +13,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from sip2xmpp import __version__
 from sip2xmpp.xmpp.caps import Capabilities, Identity, verification
 from sip2xmpp.xmpp.disco import ACCOUNT, CONTACT, DOMAIN, NODE
-from sip2xmpp.xmpp.iq import Answers, no_card
+from sip2xmpp.xmpp.iq import ANSWER_SECONDS, MOST_QUESTIONS, Answers, Asking, no_card
 from sip2xmpp.xmpp.parsing import parse_stanza
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.vcards import VCard, vcard_element
@@ -102,9 +105,9 @@ def test_every_address_says_what_it_is(
     assert {each.get("var") for each in query.findall(f"{{{INFO}}}feature")} == set(known.features)
 
 
-@pytest.mark.parametrize("to", [BOB, PHONE])
-def test_what_the_hash_in_presence_stands_for_can_be_asked(rig: Rig, to: str) -> None:
-    caps = fromstring(CONTACT.element)
+@pytest.mark.parametrize(("to", "known"), [(BOB, CONTACT), (PHONE, CONTACT), (GATEWAY, DOMAIN)])
+def test_what_the_hash_in_presence_stands_for_can_be_asked(rig: Rig, to: str, known: Capabilities) -> None:
+    caps = fromstring(known.element)
     node = f"{caps.get('node')}#{caps.get('ver')}"
     query = rig.ask(f"<query xmlns='{INFO}' node='{node}'/>", to)
     assert query.get("node") == node
@@ -114,9 +117,89 @@ def test_what_the_hash_in_presence_stands_for_can_be_asked(rig: Rig, to: str) ->
     ]
     features = [each.get("var", "") for each in query.findall(f"{{{INFO}}}feature")]
     assert verification(identities, features) == caps.get("ver")
-    assert {"http://jabber.org/protocol/mood+notify", "http://jabber.org/protocol/activity+notify"} <= set(
-        features
-    )
+    # and by the words of XEP-0115, section 5.1, without our own function
+    words = [f"{each.category}/{each.type}/{each.language}/{each.name}" for each in sorted(identities)]
+    text = "".join(f"{word}<" for word in [*words, *sorted(features)])
+    assert base64.b64encode(hashlib.sha1(text.encode()).digest()).decode() == caps.get("ver")
+    assert len(set(features)) == len(features)
+    if known is CONTACT:
+        assert {
+            "http://jabber.org/protocol/mood+notify",
+            "http://jabber.org/protocol/activity+notify",
+        } <= set(features)
+
+
+def test_the_gateway_says_what_can_be_done_with_it(rig: Rig) -> None:
+    assert {
+        "http://jabber.org/protocol/commands",
+        "jabber:iq:gateway",
+        "jabber:iq:register",
+        "jid\\20escaping",
+    } <= set(DOMAIN.features)
+
+
+class Asker:
+    """Asks juliet, over a link that may be down."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.up = True
+        self.sent: list[str] = []
+        self.asking = Asking(self.send, clock)
+        self.answers = Answers(send=self.sent.append, now=clock.seconds, asking=self.asking)
+
+    def send(self, xml: str) -> bool:
+        if self.up:
+            self.sent.append(xml)
+        return self.up
+
+    def ask(self) -> "Deferred[Any]":
+        return self.asking.ask(GATEWAY, JULIET, "get", "<ping xmlns='urn:xmpp:ping'/>")
+
+    def answer(self, type_: str = "result", sender: str = JULIET, inside: str = "") -> None:
+        id_ = fromstring(self.sent[-1]).get("id")
+        self.answers.iq_received(
+            parse_stanza(f"<iq type='{type_}' from='{sender}' to='{GATEWAY}' id='{id_}'>{inside}</iq>")
+        )
+
+
+def test_an_answer_goes_to_whoever_asked(clock: Clock) -> None:
+    asker = Asker(clock)
+    first, second = asker.ask(), asker.ask()
+    asker.answer(sender="mallory@jabber.example/balcony")
+    assert not second.called
+    asker.answer()
+    assert second.result.attributes["from"] == JULIET and not first.called
+    asker.answer()
+    assert clock.getDelayedCalls() and not first.called
+    clock.advance(ANSWER_SECONDS)
+    assert failure_of(first) == "remote-server-timeout"
+    assert clock.getDelayedCalls() == []
+
+
+def failure_of(asked: "Deferred[Any]") -> str:
+    """The condition of the refusal."""
+    refusals: list[str] = []
+    asked.addErrback(lambda failure: refusals.append(failure.value.error.condition))
+    return refusals[0]
+
+
+def test_an_error_is_an_answer_too(clock: Clock) -> None:
+    asker = Asker(clock)
+    asked = asker.ask()
+    condition = "<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
+    asker.answer("error", inside=f"<error type='auth'>{condition}</error>")
+    assert failure_of(asked) == "forbidden"
+
+
+def test_no_more_is_asked_than_can_be_remembered_or_sent(clock: Clock) -> None:
+    asker = Asker(clock)
+    asker.up = False
+    assert failure_of(asker.ask()) == "remote-server-timeout"
+    asker.up = True
+    open_ = [asker.ask() for _ in range(MOST_QUESTIONS)]
+    assert failure_of(asker.ask()) == "resource-constraint"
+    clock.advance(ANSWER_SECONDS)
+    assert {failure_of(each) for each in open_} == {"remote-server-timeout"}
 
 
 def test_a_node_that_is_not_there_is_not_found(rig: Rig) -> None:
