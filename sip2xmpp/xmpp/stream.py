@@ -18,12 +18,15 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.words.protocols.jabber.xmlstream import XmlStream
 from twisted.words.xish.domish import Element, ExpatElementStream, ParserError
 from zope.interface import implementer
 
 from sip2xmpp.xmpp import namespaces as ns
+
+log = Logger()
 
 MAX_STANZA = 1024 * 1024
 """Octets of one received stanza."""
@@ -49,10 +52,14 @@ class StrictElementStream(ExpatElementStream):
     DocumentStartEvent: Any
     ElementEvent: Any
     DocumentEndEvent: Any
+    cut: "Callable[[Element], None]"
+    """Given a stanza of which only the first ``maxElementCount`` elements were kept; refuses it if nothing else is set."""
 
     def __init__(self) -> None:
         super().__init__()
         self._open: list[Element] = []
+        self._beyond = 0
+        self.cut = _refuse
         parser = self.parser
         parser.buffer_text = True
         parser.StartNamespaceDeclHandler = parser.EndNamespaceDeclHandler = None
@@ -61,6 +68,10 @@ class StrictElementStream(ExpatElementStream):
         parser.CommentHandler = _refuse
 
     def _onStartElement(self, name: str, attributes: dict[Any, str]) -> None:
+        if self.elementCount >= self.maxElementCount:
+            self.elementCount += 1
+            self._beyond += 1
+            return
         uri, _, name = name.rpartition(" ")
         for key in attributes:
             if " " in key:
@@ -72,8 +83,6 @@ class StrictElementStream(ExpatElementStream):
             self.DocumentStartEvent(element)
             return
         self.elementCount += 1
-        if self.elementCount > self.maxElementCount:
-            raise ParserError("Maximum element count exceeded")
         if self._open:
             self._open[-1].children.append(element)
         self._open.append(element)
@@ -82,13 +91,20 @@ class StrictElementStream(ExpatElementStream):
         if not self._open:
             self.DocumentEndEvent()
             return
+        if self._beyond:
+            self._beyond -= 1
+            return
         element = self._open.pop()
         if not self._open:
+            is_whole = self.elementCount <= self.maxElementCount
             self.elementCount = self.stanzaSize = 0
-            self.ElementEvent(element)
+            if is_whole:
+                self.ElementEvent(element)
+            else:
+                self.cut(element)
 
     def _onCdata(self, data: str) -> None:
-        if self._open:
+        if self._open and not self._beyond:
             self._open[-1].addContent(data)
 
 
@@ -120,6 +136,7 @@ class ComponentStream(XmlStream):
 
     def _initializeStream(self) -> None:
         self.stream = StrictElementStream()
+        self.stream.cut = self._cut
         self.stream.DocumentStartEvent = self.onDocumentStart
         self.stream.ElementEvent = self.onElement
         self.stream.DocumentEndEvent = self.onDocumentEnd
@@ -139,6 +156,17 @@ class ComponentStream(XmlStream):
             self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
         super().dataReceived(data)
 
+    def _cut(self, stanza: Element) -> None:
+        """One sender must not end the stream of all: a question is answered as an empty one, the rest is dropped."""
+        log.info(
+            "dropped a {kind} of too many elements from {sender}",
+            kind=stanza.name,
+            sender=stanza.getAttribute("from"),
+        )
+        if stanza.name == "iq" and stanza.getAttribute("type") in ("get", "set"):
+            stanza.children = []
+            self.onElement(stanza)
+
     def onElement(self, element: Element) -> None:
         if self.stanzas is None or element.uri == ns.STREAMS:
             self.dispatch(element)
@@ -147,7 +175,7 @@ class ComponentStream(XmlStream):
 
 
 def _refuse(*_: Any) -> NoReturn:
-    raise ParserError("restricted XML: document type, processing instruction or comment")
+    raise ParserError("restricted XML: document type, processing instruction, comment or too many elements")
 
 
 @implementer(IPushProducer)

@@ -320,7 +320,6 @@ def test_every_address_of_the_domain_may_send(rig: Rig, jid: str) -> None:
         "<?php x?><presence/>",
         "<presence>&unknown;</presence>",
         "<presence></message>",
-        f"<message from='a@jabber.example' to='b@{DOMAIN}'>{'<a/>' * 20_000}</message>",
         f"<message from='a@jabber.example' to='b@{DOMAIN}'><body>{'x' * 1_300_000}</body></message>",
     ],
 )
@@ -332,6 +331,16 @@ def test_a_server_that_sends_what_xmpp_forbids_is_left(rig: Rig, xml: str) -> No
     assert "malformed XML" in rig.told.events[1][2]
     rig.advance(3)
     assert rig.link.is_up
+
+
+def test_a_sender_of_too_many_elements_does_not_cost_all_others_the_link(rig: Rig) -> None:
+    rig.start()
+    flood = "<a/>" * 20_000
+    rig.server.send(f"<message from='a@jabber.example' to='b@{DOMAIN}'>{flood}</message>", DOMAIN)
+    rig.server.send(f"<message from='c@jabber.example' to='b@{DOMAIN}'><body>x</body></message>", DOMAIN)
+    settle(rig.clock)
+    assert rig.link.is_up and len(rig.told.events) == 1
+    assert [stanza["from"] for stanza in rig.stanzas] == ["c@jabber.example"]
 
 
 def test_a_document_type_is_refused_before_the_handshake(clock: Clock) -> None:

@@ -65,8 +65,24 @@ def test_only_one_stanza_counts_toward_the_limit_of_elements() -> None:
     stream.DocumentStartEvent = stream.ElementEvent = lambda *_: None
     stream.parse(b"<s>" + b"<a/>" * 2 * MAX_ELEMENTS)
     stream.parse(b"<a>" + b"<b/>" * (MAX_ELEMENTS - 1))
+    stream.parse(b"<b/><c>text</c>")
     with pytest.raises(ParserError):
-        stream.parse(b"<b/>")
+        stream.parse(b"</a>")
+
+
+def test_a_stanza_of_too_many_elements_does_not_end_the_stream_of_all() -> None:
+    found: list[Element] = []
+    stream = ComponentStream(Authenticator())
+    stream._initializeStream()
+    stream.stanzas = found.append
+    parse = stream.stream.parse
+    parse(b"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams'>")
+    flood = b"<b>x<c/></b>" * MAX_ELEMENTS
+    for name in (b"message", b"presence", b"iq type='result'", b"iq type='set' id='1'"):
+        parse(b"<" + name + b" from='mallory@jabber.example'>" + flood + b"</" + name.split()[0] + b">")
+    assert [(each.name, each.children) for each in found] == [("iq", [])]
+    parse(b"<message from='juliet@jabber.example'><body>hello</body></message>")
+    assert [each.name for each in found[1:]] == ["message"] and found[1].children[0].children == ["hello"]
 
 
 @implementer(ITCPTransport)
