@@ -14,7 +14,7 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 
 from sip2xmpp import __version__
-from sip2xmpp.asking_side import asking_side
+from sip2xmpp.asking_side import AskingSide, asking_side
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.content import ACCEPTED
 from sip2xmpp.bridge.pacing import Pace
@@ -64,6 +64,7 @@ class Parts:
     agent: UserAgent
     notifier: Notifier
     remote: RemotePresentities
+    asking: AskingSide
     pace: Pace
     xmpp: XmppSide | None
     api: Api | None
@@ -102,6 +103,9 @@ class Parts:
             "publications": len(store.publications),
             "subscriptions": len(self.notifier),
             "remote_subscriptions": len(self.remote),
+            "asked_phones": len(self.asking.phones),
+            "followed_users": len(self.asking.registrars),
+            "malformed_registrations": self.asking.registrars.malformed,
             "authorizations": len(store.authorizations),
         }
 
@@ -257,6 +261,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         agent=agent,
         notifier=notifier,
         remote=remote,
+        asking=asking,
         pace=pace,
         xmpp=side,
         api=_api(config.http, own, store, reactor),

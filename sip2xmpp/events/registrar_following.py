@@ -138,7 +138,8 @@ class FollowedRegistrars:
         self._queue: Paced[_Followed] = Paced(clock, limits.pace, self._begin)
         self.malformed = 0
         self._restore()
-        store.bindings.listen(self._binding_changed)
+        if registrars:
+            store.bindings.listen(self._binding_changed)
 
     def __len__(self) -> int:
         """How many users are followed."""
