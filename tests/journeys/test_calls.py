@@ -7,6 +7,7 @@ among their contacts.
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.peers.linphone import Linphone
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import presence, text
 from tests.peers.sipclient import SipClient, Subscription, pidf
+from tests.peers.sipmessage import SipMessage
 from tests.peers.waiting import eventually
 
 BOB, ALICE = f"bob@{SIP_DOMAIN}", f"alice@{SIP_DOMAIN}"
@@ -83,12 +85,18 @@ def shows(watch: Subscription, *wanted: str, within: float = 10.0) -> None:
     eventually(lambda: states() == [*wanted], f"{watch.uri} {wanted}", within=within)
 
 
+def available(stanza: Element) -> bool:
+    """Bob is there, and nothing else is said."""
+    return presence(sender=BOB)(stanza) and text(stanza, "show") is None
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     stage = World(tmp_path, Prosody, sip={"trusted_peers": [EXCHANGE]})
     try:
         stage.open()
         yield stage
+        assert not [line for line in stage.gateway.lines() if "Traceback" in line], stage.gateway.tail(60)
     finally:
         stage.close()
 
@@ -184,17 +192,13 @@ def test_nobody_is_stuck_in_a_call_that_ended_while_the_gateway_was_dead(world: 
     eventually(lambda: len(key.notifies) > told, "a word after the kill")
     shows(key, "terminated")
     romeo = world.jabber("romeo")
-    romeo.wait(
-        lambda stanza: presence(sender=BOB)(stanza) and text(stanza, "show") is None, "bob available again"
-    )
+    romeo.wait(available, "bob available again")
     # a call that ends by itself, and is never said to
     exchange.etags.clear()
     exchange.call("confirmed", "c3@192.0.2.7", expires=2)
     romeo.wait(presence(sender=BOB, show="dnd"), "bob on the phone")
     shows(key, "terminated")
-    romeo.wait(
-        lambda stanza: presence(sender=BOB)(stanza) and text(stanza, "show") is None, "bob available again"
-    )
+    romeo.wait(available, "bob available again")
 
 
 @pytest.mark.parametrize("uri", [ROMEO, ROMEO_ENCAPSULATED])
@@ -231,8 +235,8 @@ def test_only_the_owner_and_the_exchange_say_which_calls_bob_has(world: World) -
     shows(key, "terminated")
 
 
-def test_a_real_exchange_publishes_a_call_of_two_telephones(world: World, tmp_path: Path) -> None:
-    """Kamailio tells of both sides; each publication is one call, and none is left when they hang up."""
+def test_a_real_exchange_publishes_the_calls_of_two_telephones(world: World, tmp_path: Path) -> None:
+    """Kamailio tells of both sides; each publication is one call, and none is left when they hang up, whoever is dead then."""
     romeo, alice = world.jabber("romeo"), world.phone("alice")
     assert world.phone("bob").publish(pidf(f"sip:{BOB}", "open")).status == 200
     romeo.befriend(BOB)
@@ -242,25 +246,42 @@ def test_a_real_exchange_publishes_a_call_of_two_telephones(world: World, tmp_pa
     gateway = f"{world.gateway.sip[0]}:{world.gateway.sip[1]}"
     with called, caller:
         phone = f"{called.host}:{called.port}"
-        kamailio = Kamailio(tmp_path / "kamailio", host=EXCHANGE, gateway=gateway, phone=phone)
-        with kamailio:
-            caller.call(called.uri, kamailio.sip)
-            called.wait_for_request("INVITE")
-            called.respond(180, "Ringing")
-            shows(keys[0], "early")
-            shows(keys[1], "early")
-            assert 'direction="recipient"' in keys[0].notifies[-1].text
-            called.respond(200, "OK")
-            answer = caller.wait_for(lambda message: message.status == 200, "the call is answered")
-            caller.acknowledge(answer, kamailio.sip)
-            shows(keys[0], "confirmed")
-            shows(keys[1], "confirmed")
-            assert BOB in keys[1].notifies[-1].text.partition("<remote>")[2], "alice sees with whom she talks"
-            romeo.wait(presence(sender=BOB, show="dnd"), "bob on the phone")
+        with Kamailio(tmp_path / "kamailio", host=EXCHANGE, gateway=gateway, phone=phone) as kamailio:
+
+            def both(state: str, within: float = 10.0) -> None:
+                for key in keys:
+                    shows(key, state, within=within)
+
+            def call() -> SipMessage:
+                """Alice calls bob, who answers."""
+                before = len(called.received)
+                caller.call(called.uri, kamailio.sip)
+                called.wait_for_request("INVITE", after=before)
+                called.respond(180, "Ringing")
+                both("early")
+                assert 'direction="recipient"' in keys[0].notifies[-1].text
+                before = len(caller.received)
+                called.respond(200, "OK")
+                answer = caller.wait_for(lambda message: message.status == 200, "answered", after=before)
+                caller.acknowledge(answer, kamailio.sip)
+                both("confirmed")
+                assert BOB in keys[1].notifies[-1].text.partition("<remote>")[2], "alice sees whom she called"
+                romeo.wait(presence(sender=BOB, show="dnd"), "bob on the phone")
+                return answer
+
+            caller.hang_up(call(), kamailio.sip)
+            both("terminated")
+            romeo.wait(available, "bob available")
+
+            caller.begin_anew()
+            answer = call()
+            world.gateway.kill()
+            before = len(called.received)
             caller.hang_up(answer, kamailio.sip)
-            called.wait_for_request("BYE")
-            shows(keys[0], "terminated")
-            shows(keys[1], "terminated")
-            romeo.wait(
-                lambda stanza: presence(sender=BOB)(stanza) and text(stanza, "show") is None, "bob available"
-            )
+            called.wait_for_request("BYE", after=before)
+            romeo.close()
+            world.gateway.start()
+            world.gateway.wait_for_leg("xmpp", "up")
+            both("terminated", within=20)
+            romeo = world.jabber("romeo")
+            romeo.wait(available, "bob available")

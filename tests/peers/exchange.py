@@ -148,6 +148,10 @@ class CallingPhone(SipEndpoint):
     def acknowledge(self, answer: SipMessage, exchange: Address) -> None:
         self._ask("ACK", uri_in(answer.get("contact")), answer.get("to"), exchange, answer)
 
+    def begin_anew(self) -> None:
+        """The next call is another one."""
+        self.tag, self.call_id, self.cseq = token(), token(), 0
+
     def hang_up(self, answer: SipMessage, exchange: Address) -> None:
         self.cseq += 1
         self._ask("BYE", uri_in(answer.get("contact")), answer.get("to"), exchange, answer)
