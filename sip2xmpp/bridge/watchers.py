@@ -220,12 +220,12 @@ class JabberWatchers:
                 self._pace.run(lambda record=record: self._revive(record))  # type: ignore[misc]
 
     def show_again(self, contact: Address, watchers: Iterable[Address]) -> None:
-        """What goes with the presence of ``contact`` is another thing now, although the presence is not."""
+        """What goes with the presence of ``contact`` is another thing now: those who see somebody there are shown it again."""
         for watcher in watchers:
             for record in self._store.authorizations.select(watcher.jid()):
                 if record.side is Side.JABBER_WATCHES and record.contact == contact:
                     self._views.forget(record.contact_jid)
-                    self._pace.run(lambda record=record: self._revive(record))  # type: ignore[misc]
+                    self._pace.run(lambda key=record.key: self._say_again(key))  # type: ignore[misc]
 
     def seen(self, watcher_jid: str, contact_jid: str) -> Presence | None:
         """The document that a Jabber user is shown of a contact now."""
@@ -239,6 +239,13 @@ class JabberWatchers:
             self._hide(held)
 
     # Inside
+
+    def _say_again(self, key: str) -> None:
+        held = self._watchers.get(key)
+        if held is not None and not held.approving and not held.unsaid:
+            for name, said in held.view.said.items():
+                if said.available:
+                    self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
 
     def _revive(self, record: Authorization) -> None:
         if self._store.authorizations.get(record.key) is None:

@@ -250,6 +250,17 @@ def test_a_presence_carries_the_hash_and_a_new_picture_is_a_new_presence(scene: 
     assert scene.marks() == [None]
 
 
+def test_who_sees_nobody_there_does_not_hear_of_a_new_picture(scene: Scene) -> None:
+    """As one who is politely blocked: there is no sign of life."""
+    scene.watchers.subscribe_received(ROMEO, BOB, Address.parse(ROMEO), Address.parse(BOB))
+    scene.source.last.active(Tuple(id="ID-desk", basic=Basic.CLOSED))
+    scene.settle()
+    scene.wire.take()
+    scene.keep(picture=PNG, picture_type="image/png")
+    scene.settle()
+    assert scene.wire.take() == []
+
+
 def test_who_comes_later_gets_the_newest_hash(scene: Scene) -> None:
     scene.watch()
     notification = scene.watchers.seen(ROMEO, BOB)
