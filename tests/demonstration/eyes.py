@@ -71,3 +71,9 @@ def sight_of_document(document: bytes) -> Sight:
     if show is not None and state != "on-the-phone":
         state = SHOWS[show]
     return Sight(state.replace("-", " "), note, ", ".join(names).replace("-", " "))
+
+
+def sight_of_lamp(document: bytes) -> Sight:
+    """What a key of a desk phone shows for a dialog-info document."""
+    states = [each.text for each in fromstring(document).iter() if local(each) == "state"]
+    return Sight("lamp lit" if "confirmed" in states else "lamp dark")

@@ -1,4 +1,4 @@
-"""What romeo and bob do, in order, and what must then be seen by whom."""
+"""What romeo and bob and the programs about them do, in order, and what must then be seen by whom."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from xml.etree.ElementTree import Element
 
-from tests.demonstration.eyes import Sight, sight_of_document, sight_of_stanza
-from tests.demonstration.scene import BOB, ROMEO_URI, SECONDS, Scene
+from tests.demonstration.eyes import Sight, sight_of_document, sight_of_lamp, sight_of_stanza
+from tests.demonstration.scene import BOB, ROMEO_URI, SECONDS, WEATHER, Scene
 from tests.peers.rawxmpp import any_presence, child, text
-from tests.peers.sipclient import pidf
+from tests.peers.sipclient import Subscription, pidf
 from tests.peers.sipmessage import SipMessage, token
 
 ACTIVITY = "http://jabber.org/protocol/activity"
@@ -20,10 +20,12 @@ CPIM = "message/cpim"
 
 
 class Who(Enum):
-    """The two users."""
+    """The two users, and two programs: one that both watch, and one that speaks for bob."""
 
     ROMEO = "romeo"
     BOB = "bob"
+    WEATHER = "weather"
+    ASSISTANT = "assistant"
 
 
 Look = Callable[[Scene, Sight, float], Sight]
@@ -52,6 +54,21 @@ def romeo_looks(scene: Scene, expected: Sight, within: float) -> Sight:
     )
 
 
+def bob_sees_lamp(scene: Scene, expected: Sight, within: float) -> Sight:
+    """The key for romeo on bob's phone shows this."""
+    notify = scene.bob.wait_for(
+        lambda message: (
+            message.method == "NOTIFY"
+            and message.call_id == scene.lamp.call_id
+            and sight_of_lamp(message.body) == expected
+        ),
+        "the lamp",
+        within=within,
+        after=scene.heard,
+    )
+    return sight_of_lamp(notify.body)
+
+
 def bob_looks(scene: Scene, expected: Sight, within: float) -> Sight:
     """Bob's phone shows this of romeo."""
     notify = scene.bob.wait_for(
@@ -61,6 +78,31 @@ def bob_looks(scene: Scene, expected: Sight, within: float) -> Sight:
             and sight_of_document(message.body) == expected
         ),
         "the state",
+        within=within,
+        after=scene.heard,
+    )
+    return sight_of_document(notify.body)
+
+
+def romeo_looks_out(scene: Scene, expected: Sight, within: float) -> Sight:
+    """Romeo's client shows this of the weather."""
+    return sight_of_stanza(
+        scene.romeo.wait(
+            lambda stanza: any_presence(WEATHER)(stanza) and sight_of_stanza(stanza) == expected,
+            timeout=within,
+        )
+    )
+
+
+def bob_looks_out(scene: Scene, expected: Sight, within: float) -> Sight:
+    """Bob's phone shows this of the weather."""
+    notify = scene.bob.wait_for(
+        lambda message: (
+            message.method == "NOTIFY"
+            and message.call_id == scene.outlook.call_id
+            and sight_of_document(message.body) == expected
+        ),
+        "the weather",
         within=within,
         after=scene.heard,
     )
@@ -125,9 +167,68 @@ def _shows(does: str, expected: Sight, show: str | None = None, status: str | No
     )
 
 
+def _bobs_call(does: str, expected: Sight, *, answers: bool) -> Step:
+    """Bob's phone tells of a call, and knows nothing of presence."""
+    return Step(
+        actor=Who.BOB,
+        does=does,
+        act=lambda scene: scene.call(answers=answers),
+        viewer=Who.ROMEO,
+        expected=expected,
+        look=romeo_looks,
+    )
+
+
+def _lights(does: str, lamp: str, show: str | None, status: str) -> Step:
+    """Romeo's client sends presence, and a lamp on bob's phone shows whether romeo can be called."""
+    return Step(
+        actor=Who.ROMEO,
+        does=does,
+        act=lambda scene: scene.romeo.available(show, status),
+        viewer=Who.BOB,
+        expected=Sight(lamp),
+        look=bob_sees_lamp,
+        lasting=False,
+    )
+
+
+def _begin(watch: Subscription) -> None:
+    """Bob watches one thing more."""
+    response = watch.send(SECONDS)
+    assert response.status == 200, f"SUBSCRIBE is answered {response.start}"
+
+
+def _holidays(scene: Scene) -> None:
+    """Bob's assistant says where bob is, however his phone is."""
+    scene.state(
+        "assistant",
+        "PUT",
+        f"permanent/{BOB}",
+        {
+            "state": "xa",
+            "activities": ["holiday"],
+            "note": "Back on 5 January",
+            "precedence": "always",
+        },
+    )
+
+
 def _ask(scene: Scene) -> None:
     scene.watch = scene.bob.subscribe(ROMEO_URI, expires=SECONDS)
     assert scene.watch.response.status == 200, f"SUBSCRIBE is answered {scene.watch.response.start}"
+
+
+def _measures(does: str, expected: Sight, viewer: Who, state: str) -> Step:
+    """A program states the weather by HTTP."""
+    return Step(
+        actor=Who.WEATHER,
+        does=does,
+        act=lambda scene: scene.state_weather({"state": state, "note": {"en": expected.text}}),
+        viewer=viewer,
+        expected=expected,
+        look=romeo_looks_out if viewer is Who.ROMEO else bob_looks_out,
+        lasting=False,
+    )
 
 
 def _call(scene: Scene, *, ends: bool = False) -> None:
@@ -233,8 +334,35 @@ ACQUAINTANCE: Sequence[Step] = (
         )[1],
         lasting=False,
     ),
+    Step(
+        actor=Who.BOB,
+        does="sets a key",
+        act=lambda scene: _begin(scene.lamp),
+        viewer=Who.BOB,
+        expected=Sight("lamp dark"),
+        look=bob_sees_lamp,
+        lasting=False,
+    ),
+    Step(
+        actor=Who.ROMEO,
+        does="adds weather@",
+        act=lambda scene: scene.romeo.subscribe(WEATHER),
+        viewer=Who.ROMEO,
+        expected=Sight("online", "17 degrees"),
+        look=romeo_looks_out,
+        lasting=False,
+    ),
+    Step(
+        actor=Who.BOB,
+        does="adds weather@",
+        act=lambda scene: _begin(scene.outlook),
+        viewer=Who.BOB,
+        expected=Sight("online", "17 degrees"),
+        look=bob_looks_out,
+        lasting=False,
+    ),
 )
-"""Done once: both ask, both approve."""
+"""Done once: both ask, both approve; and both watch the weather, which needs nobody's approval here."""
 
 DAY: Sequence[Step] = (
     _publishes("comes online", Sight("online")),
@@ -292,6 +420,26 @@ DAY: Sequence[Step] = (
         look=bob_looks,
     ),
     _shows("is back", Sight("online", "Back again"), None, "Back again"),
+    _bobs_call("answers a call", Sight("do not disturb", "Back again", "on the phone"), answers=True),
+    _bobs_call("hangs up", Sight("online", "Back again"), answers=False),
+    _lights("is busy", "lamp lit", "dnd", "In a duel"),
+    _lights("is free", "lamp dark", None, "Back again"),
+    Step(
+        actor=Who.ASSISTANT,
+        does="puts a sign up",
+        act=_holidays,
+        viewer=Who.ROMEO,
+        expected=Sight("extended away", "Back on 5 January", "scheduled holiday"),
+        look=romeo_looks,
+    ),
+    Step(
+        actor=Who.ASSISTANT,
+        does="takes it down",
+        act=lambda scene: scene.state("assistant", "DELETE", f"permanent/{BOB}"),
+        viewer=Who.ROMEO,
+        expected=Sight("online", "Back again"),
+        look=romeo_looks,
+    ),
     _said_to_romeo("Are you there?"),
     Step(
         actor=Who.ROMEO,
@@ -333,5 +481,7 @@ DAY: Sequence[Step] = (
         lasting=False,
     ),
     _said_to_romeo("See you there"),
+    _measures("gets colder", Sight("online", "12 degrees"), Who.ROMEO, "online"),
+    _measures("gets rough", Sight("do not disturb", "Storm", "busy"), Who.BOB, "dnd"),
 )
-"""Done again and again: through every state and back, then a conversation."""
+"""Done again and again: through every state and back, then a conversation, then what a program says to both worlds."""

@@ -29,8 +29,8 @@ class Programme:
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
-        # a SIP request lasts until its final response, and the other side may see its effect before
-        self._bob = ThreadPoolExecutor(1, thread_name_prefix="bob")
+        # a request lasts until its final response, and the other side may see its effect before
+        self._requests = ThreadPoolExecutor(1, thread_name_prefix="request")
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class Programme:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._bob.shutdown()
+        self._requests.shutdown()
 
     def perform(self, step: Step) -> Outcome:
         """Do a step and wait until it is seen."""
@@ -48,8 +48,8 @@ class Programme:
         doing: Future[object] | None = None
         sent = time.monotonic()
         try:
-            if step.actor is Who.BOB:
-                doing = self._bob.submit(step.act, scene)
+            if step.actor is not Who.ROMEO:
+                doing = self._requests.submit(step.act, scene)
             else:
                 step.act(scene)
             sight = step.look(scene, step.expected, LIMIT)

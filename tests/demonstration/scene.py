@@ -1,14 +1,18 @@
 """The servers and the two users of the demonstration, on free ports of the loopback interface, in one directory."""
 
+import json
+import urllib.request
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Self
 
 from tests.peers.gateway import Gateway
+from tests.peers.ports import LOOPBACK
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import RawClient, bare, local
-from tests.peers.sipclient import SipClient, Subscription
+from tests.peers.sipclient import PIDF, SipClient, Subscription
 
 SIP_DOMAIN = "sip.example.org"
 JABBER_DOMAIN = "jabber.example"
@@ -17,6 +21,19 @@ SIP_USERS = {"bob": "builder", "alice": "rabbit"}
 
 ROMEO_URI = f"sip:romeo@{JABBER_DOMAIN}"
 BOB = f"bob@{SIP_DOMAIN}"
+WEATHER = f"weather@{SIP_DOMAIN}"
+TOKENS = {
+    "station": {"token": "weather-of-the-demonstration", "addresses": [WEATHER]},
+    "assistant": {"token": "bob-has-an-assistant", "addresses": [BOB]},
+}
+"""Programs that state presence by the HTTP API, and for whom each may."""
+
+CALL = f"""<?xml version="1.0"?>
+<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="0" state="full" entity="sip:{BOB}">
+<dialog id="1" direction="recipient"><state>confirmed</state></dialog></dialog-info>
+"""
+"""Bob is on the phone, as his phone tells."""
+
 
 SECONDS = 3600
 """How long bob's registration, subscription and publications are asked to last; each round asks anew."""
@@ -28,6 +45,8 @@ class Scene:
     romeo: RawClient
     bob: SipClient
     watch: Subscription
+    outlook: Subscription
+    lamp: Subscription
 
     def __init__(self, directory: Path) -> None:
         self.prosody = Prosody(
@@ -46,9 +65,11 @@ class Scene:
                 "sip": {"authentication": "digest"},
                 "presence": {"default": "allow"},
                 "dns": {"domains": {JABBER_DOMAIN: "xmpp"}},
+                "http": {"tokens": TOKENS},
             },
         )
         self.etag = ""
+        self.call_etag = ""
         self.asked_for = ""
         self.heard = 0
         self._stage = ExitStack()
@@ -70,6 +91,7 @@ class Scene:
             self._stage.callback(server.stop)
             server.start()
         self.gateway.wait_for_leg("xmpp", "up")
+        self.state_weather({"note": {"en": "17 degrees"}})
         self.romeo = self._stage.enter_context(
             RawClient(f"romeo@{JABBER_DOMAIN}/orchard", JABBER_USERS["romeo"], self.prosody.c2s)
         )
@@ -81,6 +103,8 @@ class Scene:
         )
         # or else what bob sends waits for the acknowledgement of what he sent before
         self.bob.stream(self.gateway.sip).setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+        self.lamp = Subscription(self.bob, ROMEO_URI, event="dialog", accept="application/dialog-info+xml")
+        self.outlook = Subscription(self.bob, f"sip:{WEATHER}", event="presence", accept=PIDF)
         self.renew()
 
     def renew(self) -> None:
@@ -89,12 +113,45 @@ class Scene:
         assert response.status == 200, f"bob cannot register: {response.start}"
         if hasattr(self, "watch"):
             self.watch.refresh(SECONDS)
+        for each in (self.lamp, self.outlook):
+            if each.responses:
+                each.refresh(SECONDS)
+
+    def state_weather(self, body: Mapping[str, object]) -> None:
+        """A program states how weather@ is, which is nobody's account."""
+        self.state("station", "POST", f"presence/{WEATHER}", {**body, "lifetime": 86_400})
 
     def publish(self, document: str = "") -> None:
         """Bob publishes a document, or takes back what he published."""
         response = self.bob.publish(document, etag=self.etag, expires=SECONDS if document else 0)
         assert response.status == 200, f"PUBLISH is answered {response.start}"
         self.etag = response.get("sip-etag") if document else ""
+
+    def call(self, *, answers: bool) -> None:
+        """Bob's phone tells that it answered a call, or takes that back."""
+        response = self.bob.publish(
+            CALL if answers else "",
+            event="dialog",
+            content_type="application/dialog-info+xml",
+            etag=self.call_etag,
+            expires=SECONDS if answers else 0,
+        )
+        assert response.status == 200, f"PUBLISH is answered {response.start}"
+        self.call_etag = response.get("sip-etag") if answers else ""
+
+    def state(self, name: str, method: str, path: str, document: object = None) -> None:
+        """A program states something by the HTTP API, or takes it back."""
+        request = urllib.request.Request(
+            f"http://{LOOPBACK}:{self.gateway.http_port}/api/v1/{path}",
+            method=method,
+            data=None if document is None else json.dumps(document).encode(),
+            headers={
+                "Authorization": f"Bearer {TOKENS[name]['token']}",
+                "Content-Type": "application/json",
+            },
+        )
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10):
+            """Only the status counts, and all but success is an ``OSError``."""
 
     def mind(self, seconds: float) -> None:
         """Let time pass; romeo lets everybody see him who asks meanwhile."""

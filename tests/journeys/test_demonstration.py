@@ -55,12 +55,25 @@ def test_every_change_is_seen_by_the_other_side(environment: dict[str, str]) -> 
     assert ("romeo", "leaves for long", "bob", "extended away", "In Mantua", "away") in seen
     assert ("bob", "takes a call", "romeo", "do not disturb", "Sales call", "on the phone") in seen
     assert ("romeo", "takes a call", "bob", "on the phone", "In a duel", "busy, on the phone") in seen
+    assert ("bob", "answers a call", "romeo", "do not disturb", "Back again", "on the phone") in seen
+    assert ("romeo", "is busy", "bob", "lamp lit") in seen
+    assert (
+        "assistant",
+        "puts a sign up",
+        "romeo",
+        "extended away",
+        "Back on 5 January",
+        "scheduled holiday",
+    ) in seen
     assert ("bob", "goes offline", "romeo", "offline") in seen
     assert ("romeo", "types", "bob", "typing") in seen
     assert ("bob", "confirms", "romeo", "receipt", "delivered") in seen
+    assert ("romeo", "adds weather@", "romeo", "online", "17 degrees") in seen
+    assert ("bob", "adds weather@", "bob", "online", "17 degrees") in seen
+    assert ("weather", "gets rough", "bob", "do not disturb", "Storm", "busy") in seen
     assert "juliet@jabber.example" in done.stdout and "sip:alice@sip.example.org" in done.stdout
     assert re.fullmatch(
-        r"27 changes, all seen by the other side in [\d.]+ ms \(median\), [\d.]+ ms at most.", table[-1]
+        r"38 changes, all seen by the other side in [\d.]+ ms \(median\), [\d.]+ ms at most.", table[-1]
     )
     assert "\x1b" not in done.stdout
     assert leftovers(environment) == []
@@ -83,7 +96,7 @@ def test_on_a_terminal_the_table_is_live_and_stays_at_the_end(environment: dict[
     assert "romeo sees bob" in live and "juliet@jabber.example" in live
     lines = re.sub("\x1b\\[[0-9;]*m", "", table).splitlines()
     assert lines[0].split() == ["WHO", "DOES", "SEEN", "BY", "STATE", "TEXT", "ACTIVITY", "MS"]
-    assert lines[-1].startswith("27 changes, all seen by the other side")
+    assert lines[-1].startswith("38 changes, all seen by the other side")
     assert all(len(line) <= 100 for line in lines)
 
 
