@@ -70,9 +70,11 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
     if not living:
         return offline_document(entity)
     heard = [hear(source) for source in living]
-    stated = any(source.rank in STATED for source in living)
-    if stated:
-        heard = in_precedence(heard)
+    stated = False
+    for source in living:
+        if source.rank in STATED:
+            heard, stated = in_precedence(heard), True
+            break
     services, heard = merge(heard, entity)
     if stated:
         heard.sort(key=lambda one: (one.source.rank != Rank.PERMANENT, one.source.rank == Rank.OVERRIDE))

@@ -13,7 +13,7 @@ from sip2xmpp.errors import BadDocument, BadInput, NoSuchPresentity, TooMany
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.hearing import Rank
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.presence.statements import Saying, StatementLimits, Statements
+from sip2xmpp.presence.statements import HARD_STATE, Saying, StatementLimits, Statements
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.telling import Telling, document_of
 from sip2xmpp.presence.texts import user_notes
@@ -233,3 +233,18 @@ def test_a_row_that_cannot_be_read_is_left_out(scene: Scene) -> None:
     held = scene.say(saying())
     scene.store.statements.put(replace(held, document=b"<presence"))
     assert state_of(scene.document()) is State.OFFLINE
+
+
+def test_hard_state_is_any_pidf_under_the_name_of_its_usage(scene: Scene) -> None:
+    """RFC 4827: a document that says only what the person does, and what no device denies."""
+    octets = (
+        b'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" '
+        b'xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" entity="pres:weather@sip.example.org">'
+        b'<dm:person id="p"><r:activities><r:vacation/></r:activities><dm:note>On holiday</dm:note></dm:person></presence>'
+    )
+    held = scene.say(saying(source=HARD_STATE, rank=Rank.PERMANENT, document=octets, told_by=str(WEATHER)))
+    assert held.document == octets
+    ear = scene.watch()
+    assert shown(ear.heard[-1]) == (State.XA, ["On holiday"])
+    scene.say(saying("17 degrees", State.CHAT))
+    assert shown(ear.heard[-1]) == (State.CHAT, ["17 degrees"])
