@@ -16,3 +16,10 @@ Component "sip.example.org"
 Component "gw.example.org"
     component_secret = "the first line of the gateway's secret_file"
     name = "SIP gateway"
+
+-- If the gateway shall add contacts to rosters itself (XEP-0356; Debian has mod_privilege in prosody-modules): in the VirtualHost
+-- of the users
+--     modules_enabled = { "privilege" }
+--     privileged_entities = { ["gw.example.org"] = { roster = "both" } }
+-- and in the Component
+--     modules_enabled = { "privilege" }
