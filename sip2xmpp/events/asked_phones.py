@@ -68,6 +68,7 @@ class AskedPhones:
         limits: AskingLimits = DEFAULT_LIMITS,
     ) -> None:
         self._publications = store.publications
+        self._bindings = store.bindings
         self._identity = identity
         self._asking: dict[str, ContactSubscriptions[Any]] = {}
         if sources is not None:
@@ -111,12 +112,19 @@ class AskedPhones:
         return any(asking.notify_received(transaction, request) for asking in self._asking.values())
 
     def _qualifies(self, binding: Binding, package: str) -> bool:
-        if binding.registrar:
+        if binding.registrar or (binding.reg_id and self._has_earlier_flow(binding)):
             return False
         marks = set(binding.source.split())
         return not any(
             publication.package == package and not marks.isdisjoint(publication.source.split())
             for publication in self._publications.select(binding.group)
+        )
+
+    def _has_earlier_flow(self, binding: Binding) -> bool:
+        """Whether the device is asked over another of its flows."""
+        return any(
+            other.instance == binding.instance and 0 < other.reg_id < binding.reg_id
+            for other in self._bindings.select(binding.group)
         )
 
     def _identity_for(self, binding: Binding) -> str:

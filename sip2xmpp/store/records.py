@@ -105,7 +105,7 @@ def publication_key(etag: str) -> str:
 class DialogRecord:
     """A notification dialog of either role (RFC 6665), enough to go on after a restart.
 
-    ``role`` is ``notifier`` or ``subscriber``.  URIs and header values are kept as they were written.
+    ``role`` tells whose it is: ``notifier``, ``subscriber`` and others.  URIs and header values are kept as they were written.
     ``cseq_ceiling`` is a local CSeq number that is certainly not used yet: a restarted process continues above it.
     ``flow`` is ``transport local-host local-port peer-host peer-port`` of the last request, blank separated.
     ``terms`` is what the watcher asked for beyond being told (``events.terms``), empty for nothing.

@@ -232,6 +232,22 @@ def test_a_contact_told_by_another_registrar_is_not_asked(network: Network) -> N
     assert len(bob.subscribes) == 1
 
 
+def test_a_device_with_several_flows_is_asked_over_one(network: Network) -> None:
+    scene, first, second = (
+        Scene(network),
+        phone(network, document("open", "busy")),
+        phone(network, document("open", "busy"), "192.0.2.31"),
+    )
+    flow = ';+sip.instance="<urn:uuid:00000000-0000-4000-8000-000000000001>";reg-id='
+    register(scene, first, params=f"{flow}1", more="Supported: outbound, path\r\n")
+    register(scene, second, params=f"{flow}2", more="Supported: outbound, path\r\n")
+    assert len(scene.store.bindings) == 2
+    assert len(first.subscribes) == 1 and second.subscribes == []
+    register(scene, first, cseq=2, expires=0, params=f"{flow}1", more="Supported: outbound, path\r\n")
+    network.drive(1)
+    assert second.expires == [3600] and scene.state is State.BUSY
+
+
 def test_phones_are_asked_in_the_configured_name(network: Network) -> None:
     scene, bob = Scene(network, identity="sip:presence@sip.example.org"), phone(network, document())
     register(scene, bob)
