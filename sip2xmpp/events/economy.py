@@ -93,19 +93,23 @@ class Economy:
     def sent(self, now: float) -> None:
         """A NOTIFY leaves."""
         self._pace.sent(now)
+        self.known()
+
+    def known(self) -> None:
+        """The watcher has the newest state: triggers have to fire anew."""
         self._is_pulled = self._triggering is None
 
-    def next_look(self, now: float, *, is_waiting: bool) -> float:
+    def next_look(self, now: float, *, is_waiting: bool, until: float) -> float:
         """When to look again, ``NEVER`` for not before something happens; ``is_waiting``: there is news that was held.
 
-        What is due already is looked at in a second: a NOTIFY may be under way.
+        What is due already is looked at in a second: a NOTIFY may be under way.  At ``until`` the subscription ends.
         """
         wanted = None if self.terms.condition else self._pace.wanted_at(now)
         at = NEVER if wanted is None else max(wanted, now + 1)
         allowed = self._pace.allowed_at
         if is_waiting and self._is_pulled and allowed > now:
             at = allowed if at == NEVER else min(at, allowed)
-        return at
+        return at if at < until else NEVER
 
     def is_wanted(self, now: float) -> bool:
         """Whether the watcher wants to hear something now, even if nothing is new."""

@@ -196,13 +196,18 @@ class Subscription(Writer):
 
     def is_known(self, condition: str) -> bool:
         """Whether the watcher has what there is to tell, by the condition that it states."""
-        return bool(condition) and self._newest is not None and holds(condition, self._tag(self._newest))
+        told, newest = self._told, self._newest
+        if not condition or told is None or newest is None or told.standing is not newest.standing:
+            return False
+        return holds(condition, self._tag(newest))
 
     def _known(self) -> None:
         """The watcher has the newest state, though not from us."""
         self._told = self._newest
         self._numbered = -1
         self._owed = False
+        if self.economy is not None:
+            self.economy.known()
 
     def looked_at(self) -> None:
         """A deadline of the watcher's terms has come."""
@@ -279,15 +284,13 @@ class Subscription(Writer):
 
     def _look_again(self) -> None:
         economy = self.economy
-        if economy is None:
-            return
-        waiting = self._newest is not None and self._newest is not self._told
-        at = economy.next_look(self.owner.clock.seconds(), is_waiting=waiting)
-        if self.over or at >= self.record.expires_at:
-            at = NEVER
-        if at != economy.deadline:
+        if economy is not None:
+            waiting = self._newest is not None and self._newest is not self._told
+            until = 0.0 if self.over else self.record.expires_at
+            at = economy.next_look(self.owner.clock.seconds(), is_waiting=waiting, until=until)
             before, economy.deadline = economy.deadline, at
-            self.owner.look_again(self, before, at)
+            if at != before:
+                self.owner.look_again(self, before, at)
 
     def _is_news(self, notification: Told[Any]) -> bool:
         """Whether the watcher would see anything new: what is compared is what it is sent."""
@@ -441,6 +444,7 @@ class Subscription(Writer):
             watch.stop()
         if not self.fetch:
             self.owner.store.dialogs.remove(self.record.key)
+        self._look_again()
         self.owner.ended(self, why)
 
     def _broken(self, failure: Failure) -> None:

@@ -55,14 +55,14 @@ class Terms:
 
     @classmethod
     def from_text(cls, text: str) -> "Terms":
-        """The terms that a stored dialog has."""
-        said = json.loads(text) if text else {}
-        filters = said.get("filters", "")
-        return cls(
-            rates=rates_of(said.get("rates", "")),
-            condition=said.get("condition", ""),
-            filters=FilterSet.from_octets(filters.encode()) if filters else NO_FILTERS,
-        )
+        """The terms that a stored dialog has; filters that are not understood any more are dropped, and all is told."""
+        try:
+            said = json.loads(text) if text else {}
+            filters = said.get("filters", "")
+            held = FilterSet.from_octets(filters.encode()) if filters else NO_FILTERS
+        except (ValueError, BadDocument):
+            said, held = {}, NO_FILTERS
+        return cls(rates=rates_of(said.get("rates", "")), condition=said.get("condition", ""), filters=held)
 
     def shaped(self, form: Form, package: EventPackage, presentity: Address, uri: str) -> Form:
         """The form of body for this watcher of ``presentity``, which it calls ``uri``."""

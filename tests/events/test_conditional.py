@@ -190,6 +190,22 @@ def test_who_leaves_with_something_else_is_told_all(bob: Phone, network: Network
     assert line.status == 200 and line.states == ["active", "terminated"] and b"closed" in line.last.body
 
 
+def test_a_change_of_the_standing_that_was_not_told_yet_is_told(
+    gateway: Gateway, bob: Phone, network: Network
+) -> None:
+    line = watching(bob)
+    line.answer = lambda notify: None
+    line.send(600)
+    network.drive(0.2)
+    gateway.decide("alice@sip.example.org", "bob@sip.example.org", Handling.CONFIRM)
+    network.drive(0.2)
+    line.send(600, headers=unless("*"))
+    network.drive(0.2)
+    line.answer = lambda notify: "200 OK"
+    network.drive(5)
+    assert line.status == 200 and line.last.state == "pending"
+
+
 def test_a_condition_outlives_the_process_while_it_is_true(network: Network) -> None:
     process = Gateway(network)
     line = watching(Phone(network, "192.0.2.20", BOB))

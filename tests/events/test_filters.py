@@ -1,5 +1,7 @@
 """A watcher that wants a part of what there is, or of what changes (RFC 4660, 5263)."""
 
+from dataclasses import replace
+
 import pytest
 from lxml import etree
 from twisted.internet.task import Clock
@@ -119,6 +121,30 @@ def test_a_filter_is_in_force_after_a_restart(network: Network) -> None:
     assert len(line.notifies) == 2 and b"<basic>open" in line.last.body and b"away" not in line.last.body
     alice.says("busy")
     network.drive(15)
+    assert len(line.notifies) == 2
+
+
+@pytest.mark.parametrize("terms", ['{"filters": "<filter-set/>"}', "{", '{"filters": "<x"}'])
+def test_a_stored_filter_that_is_not_understood_any_more_hides_nothing(network: Network, terms: str) -> None:
+    process = Gateway(network)
+    Alice(network).says("away")
+    line = filtering(Phone(network, "192.0.2.20", BOB), BASIC)
+    store = process.killed()
+    store.dialogs.put(replace(next(iter(store.dialogs.all())), terms=terms))
+    Gateway(network, seed=2, kept=store)
+    network.drive(1)
+    assert len(line.notifies) == 2 and b"away" in line.last.body
+
+
+def test_a_trigger_fires_anew_after_a_204(alice: Alice, bob: Phone, network: Network) -> None:
+    line = filtering(bob, WHEN_BUSY)
+    line.send(3600, headers=f"{PIDF}Suppress-If-Match: {line.last['SIP-ETag']}\r\n")
+    network.drive(0.2)
+    assert line.status == 204
+    alice.says("away")
+    alice.says("meal")
+    assert len(line.notifies) == 1
+    alice.says("busy")
     assert len(line.notifies) == 2
 
 

@@ -157,6 +157,8 @@ def test_nothing_is_left_of_a_subscription_that_ended(
     line = watching(bob, "presence;max-rate=0.01;min-rate=0.01")
     alice.says("away")
     line.unsubscribe()
+    network.drive(1)
+    assert not any(gateway.notifier._looks._buckets.values())
     network.drive(300)
     assert line.states == ["active", "terminated"] and len(gateway.notifier) == 0
 
