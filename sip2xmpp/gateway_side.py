@@ -109,6 +109,7 @@ def gateway_side(
 
     registrants.joined, registrants.left, registrants.replaced = joined, left, rosters.left
     contact.arrived = rosters.arrived
+    registrants.settle()
     requesters = Requesters(
         registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
     )

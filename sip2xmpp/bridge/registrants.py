@@ -3,8 +3,8 @@
 A registration is a stored record of a JID and one of our component domains.  Whoever gives the password of a SIP account
 may act for it by commands: the password is compared with the account's digest hash, and neither kept nor logged.  Attempts
 are few for each JID and for each account, and a name that is unknown is refused in the same words as a wrong password.
-The registration holds a print of the hash: when the password is changed, or the account is disabled or gone, it is one
-without a SIP account.
+The registration holds a print of the hash: when the password is changed, or the account is gone, it becomes one without a SIP
+account, and while the account is disabled it counts as one.
 
 Nothing else depends on a registration: contacts are added and seen without one.
 
@@ -14,6 +14,7 @@ Implements: XEP-0077 section 3; XEP-0100 sections 4.1 to 4.3 and 6.
 import hashlib
 import hmac
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 from twisted.internet.defer import Deferred
@@ -25,7 +26,7 @@ from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.errors import BadAddress
-from sip2xmpp.store.interface import Store
+from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Account, Registrant
 from sip2xmpp.xmpp.registration import Wanted
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
@@ -74,6 +75,16 @@ class Registrants:
         self.joined: Callable[[Registrant], object] = _nobody
         self.left: Callable[[Registrant], object] = _nobody
         self.replaced: Callable[[Registrant], object] = _nobody
+        self._by_account: dict[str, set[str]] = {}
+        for held in tuple(store.registrants.all()):
+            self._index(held)
+        store.registrants.listen(self._registrant_changed)
+        store.accounts.listen(self._account_changed)
+
+    def settle(self) -> None:
+        """Look at what changed while nobody was here to see it; once, when ``replaced`` is told."""
+        for held in tuple(self._store.registrants.all()):
+            self._examine(held)
 
     def get(self, jid: str, domain: str) -> Registrant | None:
         """The registration of a bare JID at a component domain."""
@@ -134,6 +145,36 @@ class Registrants:
         self._store.registrants.remove(held.key)
         self.log.info("{jid} is no longer registered with {domain}", jid=jid, domain=domain)
         return self._store.committed().addCallback(lambda _: self._then(self.left, held))
+
+    # What an account proves no longer
+
+    def _registrant_changed(self, change: Change[Registrant]) -> None:
+        before = change.previous if change.kind is ChangeKind.PUT else change.record
+        if before is not None and before.sip:
+            keys = self._by_account.get(before.sip, set())
+            keys.discard(before.key)
+            if not keys:
+                self._by_account.pop(before.sip, None)
+        if change.kind is ChangeKind.PUT:
+            self._index(change.record)
+
+    def _index(self, held: Registrant) -> None:
+        if held.sip:
+            self._by_account.setdefault(held.sip, set()).add(held.key)
+
+    def _account_changed(self, change: Change[Account]) -> None:
+        for key in tuple(self._by_account.get(change.record.key, ())):
+            held = self._store.registrants.get(key)
+            if held is not None:
+                self._examine(held)
+
+    def _examine(self, held: Registrant) -> None:
+        """Take the SIP account from a registration whose proof does not hold any more, and what came with it."""
+        account = self._store.accounts.get(held.sip) if held.sip else None
+        if held.sip and (account is None or held.proof != _print(account)):
+            self.log.info("{jid} must prove again to be {sip}", jid=held.jid, sip=held.sip)
+            self._store.registrants.put(replace(held, sip="", proof="", added=()))
+            self.replaced(held)
 
     def _changing(self, sender: str) -> str:
         jid = self._admit(sender)

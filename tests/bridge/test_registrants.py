@@ -12,6 +12,7 @@ from sip2xmpp.bridge.registrants import CHANGES, FAILURE_SECONDS, FAILURES, MOST
 from sip2xmpp.store.accounts import with_password
 from sip2xmpp.store.records import Account, Registrant
 from tests.bridge.desk import ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk, outcome
+from tests.bridge.scene import SlowStore
 
 QUERY = f"<query xmlns='{REGISTER}'/>"
 REMOVE = f"<query xmlns='{REGISTER}'><remove/></query>"
@@ -81,8 +82,10 @@ def account_of(desk: Desk) -> Account:
 
 def test_another_password_ends_what_the_old_one_proved(desk: Desk) -> None:
     desk.register()
+    desk.presence()
+    assert [each.handling for each in desk.store.verdicts.all()] == ["allow"]
     desk.store.accounts.put(with_password(account_of(desk), "another"))
-    assert sip_of(desk) == ""
+    assert sip_of(desk) == "" and len(desk.store.verdicts) == 0
     assert desk.register(password="") == "not-acceptable"
     assert desk.register(password="another") == "result" and sip_of(desk) == BOB
 
@@ -96,6 +99,23 @@ def test_an_account_that_is_disabled_or_gone_is_nobodys(desk: Desk) -> None:
     assert sip_of(desk) == BOB
     desk.store.accounts.remove(BOB)
     assert sip_of(desk) == ""
+    desk.store.accounts.put(account)
+    assert sip_of(desk) == ""
+
+
+def test_a_password_that_was_changed_while_the_gateway_was_down_counts_as_well(desk: Desk) -> None:
+    desk.register()
+    desk.presence()
+    changed = SlowStore(desk.clock)
+    held = desk.side.registrants.get(ROMEO, GATEWAY)
+    assert held is not None
+    changed.registrants.put(held)
+    for verdict in desk.store.verdicts.all():
+        changed.verdicts.put(verdict)
+    changed.accounts.put(with_password(account_of(desk), "another"))
+    again = Desk(desk.clock, changed)
+    assert sip_of(again) == "" and again.side.registrants.is_known(ROMEO)
+    assert len(changed.verdicts) == 0
 
 
 def test_passwords_are_not_tried_for_ever(desk: Desk) -> None:
