@@ -9,6 +9,8 @@ Implements: RFC 9112 section 9.3 (persistence) as Twisted does it, with limits.
 from io import BytesIO
 from typing import Any, Final
 
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
@@ -21,6 +23,9 @@ IDLE: Final = 60
 
 BODY: Final = 65_535
 """Octets of a body that are kept."""
+
+CONNECTIONS: Final = 500
+"""Connections at a time."""
 
 DRAINED: Final = 1_048_576
 """Octets of a refused body that are read."""
@@ -49,9 +54,28 @@ class BoundedRequest(Request):
 
 
 class QuietSite(Site):
-    """A site that keeps no access log: whoever watches ``/health`` asks every few seconds."""
+    """A site that keeps no access log: whoever watches ``/health`` asks every few seconds.
+
+    It has so many connections at a time and refuses others, because files are what SIP connections are made of too.
+    """
 
     noisy = False
+    connections = 0
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Twisted's hook for a new connection; None refuses it."""
+        if self.connections >= CONNECTIONS:
+            return None
+        channel: Any = super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+        lost = channel.connectionLost
+
+        def counted(reason: Failure) -> None:
+            self.connections -= 1
+            lost(reason)
+
+        channel.connectionLost = counted
+        self.connections += 1
+        return channel
 
     def log(self, request: http.Request) -> None:
         """Twisted's hook for the access log."""

@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 
 from sip2xmpp.documents import pidf
 from sip2xmpp.errors import StorageFailed
+from sip2xmpp.portal.site import CONNECTIONS
 from sip2xmpp.presence.hearing import Rank
 from sip2xmpp.presence.states import State
 from sip2xmpp.presence.telling import Telling, document_of
@@ -338,3 +339,26 @@ def test_no_browser_is_invited(scene: Scene) -> None:
     answer = scene.ask("POST", WEATHER_PATH, {}, headers={"Origin": "https://evil.example"})
     assert not {name for name in answer.headers if name.startswith("access-control") or name == "set-cookie"}
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_so_many_connections_are_open_and_no_more(scene: Scene) -> None:
+    scene.site.connections = CONNECTIONS - 1
+    last = scene.site.buildProtocol(None)
+    last.makeConnection(StringTransport())
+    assert scene.site.buildProtocol(None) is None
+    last.connectionLost(Failure(ConnectionLost()))
+    assert scene.site.buildProtocol(None) is not None
+
+
+def test_times_are_those_of_rfc_3339(scene: Scene) -> None:
+    scene.clock.advance(1_800_000_000 - scene.clock.seconds())
+    for until in ("2027-06-30T23:59:60Z", "2027-06-30t23:59:59.5+02:00"):
+        assert scene.ask("POST", WEATHER_PATH, {"until": until}).status == 200
+    for until in (
+        "2027-06-30",
+        "2027-06-30 23:59:59Z",
+        "2027-06-30T23:59:59",
+        "2027-13-30T23:59:59Z",
+        1_900_000_000,
+    ):
+        assert scene.ask("POST", WEATHER_PATH, {"until": until}).pointers == ["#/until"]
