@@ -322,7 +322,7 @@ class Subscription(Writer):
         if newest is None:
             content = NO_BODY
         elif self.economy is not None or self.form.numbered:
-            content = self._content_for(newest, self._before(), number)
+            content = self._content_for(newest, None if self._owed else self._told, number)
         else:
             content = self._content(newest)
         head, tail = prepared.render(number, self._state(notification, self.owner.clock.seconds()), content)
@@ -332,9 +332,8 @@ class Subscription(Writer):
     def _send_by_route(self, notification: Told[Any], number: int) -> None:
         """The slow way: by the route set and target of the dialog, with whatever credentials the way asks for."""
         try:
-            request = self._request(
-                notification, self._newest, self._before(), number, self.owner.clock.seconds()
-            )
+            before = None if self._owed else self._told
+            request = self._request(notification, self._newest, before, number, self.owner.clock.seconds())
         except TransportFailed as error:
             # Nothing listens any more for the transport that the watcher came in on.
             self._gone(str(error))
@@ -343,9 +342,6 @@ class Subscription(Writer):
         self._by_route = True
         answer = self.owner.agent.request(request)
         answer.addErrback(as_outcome).addCallback(self._sent).addErrback(self._broken)
-
-    def _before(self) -> Told[Any] | None:
-        return None if self._owed else self._told
 
     def _sending(self, notification: Told[Any], number: int) -> None:
         """Everything is written, nothing can fail any more before ``_sent``."""
