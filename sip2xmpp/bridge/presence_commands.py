@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.moments import moment, written_moment
@@ -29,6 +30,8 @@ from sip2xmpp.presence.telling import Telling, document_of
 from sip2xmpp.store.records import Statement
 from sip2xmpp.xmpp.commands import Outcome, Stage
 from sip2xmpp.xmpp.forms import Answer, Field, FieldType, Form
+
+log = Logger()
 
 PERMANENT: Final = "permanent"
 """The source of one's permanent presence."""
@@ -113,13 +116,25 @@ class Desk:
                 expires_at=until,
             )
         )
+        log.info(
+            "{who} states presence of {presentity} as {source}",
+            who=told_by,
+            presentity=presentity,
+            source=source,
+        )
         end = f" until {written_moment(until)}" if until is not None else ""
         start = f" from {written_moment(begins)}" if begins is not None else ""
         return Outcome(note=f"{presentity}: {in_words(document)}{start}{end}")
 
-    async def withdraw(self, presentity: Address, source: str) -> Outcome:
+    async def withdraw(self, presentity: Address, source: str, *, told_by: str) -> Outcome:
         """Take it back."""
         known = await self.statements.withdraw(presentity, source)
+        log.info(
+            "{who} takes back what {source} stated of {presentity}",
+            who=told_by,
+            presentity=presentity,
+            source=source,
+        )
         return Outcome(note=f"{presentity}: {'taken back' if known else 'nothing was stated'}")
 
 
@@ -150,7 +165,7 @@ class MyPresence:
     async def _chosen(self, requester: str, answer: Answer) -> Stage | Outcome:
         sip, source = self._desk.requesters.sip_user(requester), source_of(requester)
         if answer.one("do") == "clear":
-            return await self._desk.withdraw(sip, source)
+            return await self._desk.withdraw(sip, source, told_by=requester)
         form = Form(title="State", fields=state_fields(self._desk.document(sip, source)))
         return Stage(
             form=form, go_on=partial(self._stated, requester), finish=partial(self._finished, requester)
@@ -166,7 +181,7 @@ class MyPresence:
     async def _state(self, requester: str, telling: Telling, answer: Answer) -> Outcome:
         sip = self._desk.requesters.sip_user(requester)
         until = moment(answer.one("until"), self._desk.clock.seconds())
-        return await self._desk.state(sip, source_of(requester), telling, told_by=requester, until=until)
+        return await self._desk.state(sip, source_of(requester), telling, told_by=str(sip), until=until)
 
 
 class PermanentPresence:
@@ -222,13 +237,13 @@ class PermanentPresence:
     async def _finished(self, requester: str, answer: Answer) -> Outcome:
         sip, now = self._desk.requesters.sip_user(requester), self._desk.clock.seconds()
         if answer.one("do") == "clear":
-            return await self._desk.withdraw(sip, PERMANENT)
+            return await self._desk.withdraw(sip, PERMANENT, told_by=requester)
         begins = moment(answer.one("from"), now, is_end=False)
         return await self._desk.state(
             sip,
             PERMANENT,
             told_state(answer),
-            told_by=requester,
+            told_by=str(sip),
             until=moment(answer.one("until"), now),
             rank=Rank.OVERRIDE if answer.truth("always") else Rank.PERMANENT,
             begins=begins if begins is not None and begins > now else None,
@@ -273,9 +288,10 @@ class Inject:
         self._desk.requesters.must_be_operator(requester)
         address, source = self._desk.requesters.own_address(answer.one("address")), answer.one("source")
         if answer.one("do") == "clear":
-            return await self._desk.withdraw(address, source)
+            return await self._desk.withdraw(address, source, told_by=requester)
         if answer.one("do") == "forget":
             await self._desk.statements.forget(address)
+            log.info("{who} lets {presentity} be forgotten", who=requester, presentity=address)
             return Outcome(note=f"{address}: forgotten")
         form = Form(
             title=str(address),

@@ -142,7 +142,7 @@ def test_one_states_ones_own_presence(desk: Desk) -> None:
     assert mine.done and not mine.failed
     assert mine.note.startswith(f"{BOB}: Away, meal: at lunch until 2027-01-15T10:0")
     held = statement(desk)
-    assert held is not None and held.rank == Rank.INJECTED and held.told_by == ROMEO
+    assert held is not None and held.rank == Rank.INJECTED and held.told_by == BOB
     assert shown(desk) == "Away, meal: at lunch"
     again = Dialogue(desk, "presence")
     assert f"{source_of(ROMEO)}: Away" in again.text
