@@ -174,7 +174,10 @@ class UserAgent:
         self.log.debug("malformed, from {peer}: {why}", peer=flow.peer, why=error)
         request: Request | None = error.request
         if request is not None:
-            way_back = Hop(request, flow).stamp()
+            try:
+                way_back = Hop(request, flow).stamp()
+            except BadMessage:
+                return  # nor can it be told so
             self._reply_statelessly(request, way_back, error.status_hint, str(error))
 
     def unreachable(self, octets: bytes, why: str) -> None:
@@ -349,7 +352,11 @@ class UserAgent:
         return contact
 
     def stop(self) -> None:
-        """Forget all transactions' timers; the transports are their owner's to close."""
+        """Forget all transactions' timers; the transports are their owner's to close.
+
+        Streams that end from now on end because we stop, and not because a peer is gone: nobody is told of them.
+        """
+        self._mourners.clear()
         self.wheel.stop()
 
 

@@ -72,7 +72,10 @@ class Hop:
         )
 
     def stamp(self) -> Flow:
-        """Write into the top Via where the request really came from; returns where its responses go."""
+        """Write into the top Via where the request really came from; returns where its responses go.
+
+        Raises ``BadMessage`` for a Via that cannot stand in a response.
+        """
         seen = self._seen
         if seen is None:
             return self._stamp_odd()
@@ -89,7 +92,10 @@ class Hop:
         elif via.host != peer.uri_host or via.received is not None:
             via = via.with_param("received", peer.host)
         if via is not old:
-            self._request.replace_via(via)
+            try:
+                self._request.replace_via(via)
+            except ValueError as error:
+                raise BadMessage(f"a Via that cannot be answered to: {error}") from None
         return reply_flow(self._request, flow)
 
 

@@ -226,6 +226,16 @@ def test_after_a_restart_phones_on_connections_have_a_while_to_come_back(clock: 
     assert not scene.is_online
 
 
+def test_the_connections_that_we_close_when_we_stop_end_no_bindings(scene: Scene) -> None:
+    wire = scene.stream()
+    register_over(wire, expires=3600)
+    scene.network.drive(1)
+    scene.gateway.agent.stop()
+    wire.close()
+    scene.network.drive(1)
+    assert len(scene.desk.bindings) == 1
+
+
 def test_after_a_restart_a_phone_that_comes_back_stays_online(clock: Clock) -> None:
     scene = Scene(clock)
     register_over(scene.stream(), expires=3600)

@@ -176,6 +176,15 @@ def test_a_request_with_some_octets_changed_is_answered_or_dropped(data: st.Data
     assert len(sent) <= 1 and all(datagram.startswith(b"SIP/2.0 ") for datagram in sent)
 
 
+@pytest.mark.parametrize("fault", ["CSeq", "XSeq"])
+def test_a_via_that_cannot_be_written_again_is_dropped(fault: str, clock: Clock) -> None:
+    network = Network(clock)
+    agent = UserAgent(transports=network.host(US.host), clock=clock, rng=random.Random(1))
+    text = their_request().replace("\n", "\r\n").replace("branch=z9hG4bK", "branch=\0z9hG4bK")
+    agent.received(text.replace("CSeq", fault).encode(), TO_BOB)
+    assert network.datagrams == []
+
+
 def test_our_contact_and_via_name_the_place_where_we_listen(network: Network, clock: Clock) -> None:
     agent = UserAgent(
         transports=network.host("192.0.2.2", 5070, (Transport.UDP, Transport.TCP, Transport.TLS)),
