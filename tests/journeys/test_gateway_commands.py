@@ -168,6 +168,11 @@ def test_a_jabber_user_registers_and_acts_for_a_sip_user(desk: World) -> None:
     again.step("execute", do="clear")
     assert again.status == "completed"
     juliet.wait(presence("unavailable", sender=BOB), "bob gone again")
+    holiday = Dialogue(romeo, "permanent-presence")
+    holiday.step("complete", do="state", state="xa", text="on holiday", activity="vacation", until="2d")
+    assert holiday.status == "completed"
+    permanent = juliet.wait(presence(sender=BOB, show="xa"), "bob on holiday, with no device at all")
+    assert text(permanent, "status") == "on holiday"
 
     assert (
         romeo.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>", GATEWAY_DOMAIN).get("type")

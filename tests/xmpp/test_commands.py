@@ -5,6 +5,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
@@ -353,3 +355,27 @@ def test_who_is_not_served_is_told_nothing(rig: Rig) -> None:
             f"<query xmlns='http://jabber.org/protocol/disco#items' node='{NS}'/>",
             type_="get",
         )
+
+
+steps = st.tuples(
+    st.sampled_from(["", "execute", "next", "prev", "complete", "cancel", "jump"]),
+    st.sampled_from([0, 1, 2, -1]),
+    st.sampled_from(["greet", "endless", "nothing"]),
+    st.sampled_from([JULIET, ROMEO, "stranger@jabber.example/x"]),
+    st.sampled_from(["world", "nobody", "taken", "unsafe", "Hi", " ", "\x7f"]),
+)
+
+
+@given(st.lists(steps, max_size=30))
+def test_whatever_is_sent_gets_an_answer(sent: list[tuple[str, int, str, str, str]]) -> None:
+    rig = Rig(Clock())
+    sessions = ["", "nonsense", rig.begin()]
+    for action, which, node, who, word in sent:
+        try:
+            answer = rig.run(action, sessions[which], {"whom": [word], "tone": [word]}, who=who, node=node)
+        except StanzaRefused:
+            continue
+        if answer.get("sessionid"):
+            sessions.append(answer.get("sessionid", ""))
+            assert answer.get("status") in ("executing", "completed", "canceled")
+        assert len(rig.commands) <= 3 * MOST_SESSIONS_OF_ONE
