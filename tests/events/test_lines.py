@@ -46,8 +46,8 @@ def dialog(name: str, number: int, state: str, *, friend: str = "", hold: bool =
 
 
 class Scene:
-    def __init__(self, clock: Clock) -> None:
-        self.network = Network(clock)
+    def __init__(self, clock: Clock, **wires: Any) -> None:
+        self.network = Network(clock, random.Random(11), **wires)
         self.gateway = self.start()
         self.alice = Phone(self.network, "192.0.2.10", ALICE)
         self.bob = Phone(self.network, "192.0.2.20", BOB)
@@ -256,3 +256,34 @@ def test_other_events_of_the_line_go_their_own_way(scene: Scene) -> None:
     exchange = scene.alice.publish(b"<p/>", event="presence", user=SALES)
     scene.network.drive(0.5)
     assert exchange.status == 400 and scene.tells(scene.alice, b"x", event="nothing").status == 489
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_on_a_bad_network_all_phones_end_up_seeing_what_is(clock: Clock, seed: int) -> None:
+    rng, scene = random.Random(seed), Scene(clock, loss=0.2, jitter=0.05, duplication=0.1)
+    phones = [scene.alice, scene.bob, Phone(scene.network, "192.0.2.30", ALICE)]
+    lamps = [phone.subscribe(SALES, 7200, event="dialog;sla", headers="") for phone in phones]
+    tags = [""] * len(phones)
+    for step in range(25):
+        index = rng.randrange(len(phones))
+        state = rng.choice(["trying", "confirmed", "confirmed", "terminated"])
+        friend = BOB if state != "trying" else ""
+        call = dialog(f"p{index}s{step}", rng.randint(0, 3), state, friend=friend)
+        exchange = phones[index].publish(
+            dialog_info(call), event="dialog;sla", content_type=CONTENT_TYPE, user=SALES, etag=tags[index]
+        )
+        scene.network.drive(rng.choice([0.1, 1, 20]))
+        final = exchange.final
+        if final is not None and final.status in (200, 412):
+            tags[index] = final["SIP-ETag"] if final.status == 200 else ""
+        if step == 12:
+            scene.gateway = scene.start(kept=scene.gateway.killed(), seed=seed + 100)
+    scene.network.drive(40)
+    truth = [
+        f"{one.number} {one.call.id}" for one in scene.lines.in_use(Address.parse("sales@sip.example.org"))
+    ]
+    for lamp in lamps:
+        calls = [call for call in read(lamp.last.body).calls if call.is_live]
+        assert [f"{call.line} {call.id}" for call in calls] == truth
+    scene.network.drive(400)
+    assert all(not [c for c in read(lamp.last.body).calls if c.is_live] for lamp in lamps)
