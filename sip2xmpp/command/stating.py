@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sip2xmpp.address import Address
+from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.times import from_unix, write_time
@@ -186,7 +187,7 @@ def show(statements: Iterable[Statement], *, as_json: bool) -> None:
         span = "".join(
             f" {word} {row[key]}" for word, key in (("from", "from"), ("until", "until")) if row[key]
         )
-        notes = "; ".join(row["note"].values())
+        notes = printable("; ".join(row["note"].values()))
         print(f"{row['source']:20} {row['rank']:9} {row['state']:12}{span}{' ' + notes if notes else ''}")
 
 

@@ -8,11 +8,15 @@ ended, and nothing of it is when the block ends by an exception.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
+from twisted.internet.interfaces import IReactorTime
+
+from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import connect, transaction
 from sip2xmpp.store.interface import R
+from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.opening import state_path
 from sip2xmpp.store.records import (
     Account,
@@ -38,11 +42,11 @@ class OfflineTable(Generic[R]):
     def get(self, key: str) -> R | None:
         """The record, or None."""
         row = self._connection.execute(self._layout.select_one, (storable(key),)).fetchone()
-        return None if row is None else self._record(row)
+        return None if row is None else self.record(row)
 
     def all(self) -> list[R]:
         """Every record, in order of first insertion."""
-        return [self._record(row) for row in self._connection.execute(self._layout.select)]
+        return [self.record(row) for row in self._connection.execute(self._layout.select)]
 
     def select(self, group: str) -> list[R]:
         """Every record of a group, in order of first insertion."""
@@ -58,7 +62,8 @@ class OfflineTable(Generic[R]):
         """Remove if there."""
         self._connection.execute(self._layout.delete(1), (storable(key),))
 
-    def _record(self, row: tuple[Any, ...]) -> R:
+    def record(self, row: tuple[Any, ...]) -> R:
+        """The record of a row; raises ``StorageFailed`` when it makes no sense."""
         try:
             return self._layout.record(row)
         except (ValueError, TypeError) as error:
@@ -81,9 +86,45 @@ class OfflineStore:
         self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
 
 
+KNOWN_BY_ADDRESS: Final = (
+    "accounts",
+    "publications",
+    "bindings",
+    "verdicts",
+    "spellings",
+    "statements",
+    "virtuals",
+    "seizures",
+    "cards",
+    "observations",
+)
+"""The tables of which ``extract`` takes rows: those that say something about an address, and not who watches it."""
+
+
+def extract(url: str, address: Address, clock: IReactorTime) -> MemoryStore:
+    """What the file holds about one address now, as a store of its own: for asking what a gateway would make of it."""
+    made = MemoryStore(clock)
+    named, now = str(address), clock.seconds()
+    with _opened(url) as connection:
+        for name in KNOWN_BY_ADDRESS:
+            layout = LAYOUTS[name]
+            for row in connection.execute(layout.select):
+                if named in row:
+                    record = OfflineTable(connection, layout).record(row)
+                    if record.expires_at is None or record.expires_at > now:
+                        getattr(made, name).put(record)
+    return made
+
+
 @contextmanager
 def offline(url: str) -> Iterator[OfflineStore]:
     """The store that ``gateway.state`` names, for one transaction; raises ``ConfigError`` or ``StorageFailed``."""
+    with _opened(url) as connection:
+        yield OfflineStore(connection)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[sqlite3.Connection]:
     path = state_path(url)
     if path is None:
         raise ConfigError(
@@ -93,7 +134,7 @@ def offline(url: str) -> Iterator[OfflineStore]:
     try:
         prepare(connection)
         with transaction(connection):
-            yield OfflineStore(connection)
+            yield connection
     except sqlite3.Error as error:
         raise StorageFailed(f"{path}: {error}") from error
     finally:

@@ -119,3 +119,18 @@ def test_spans_have_units(text: str, span: float) -> None:
 def test_what_is_no_span_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         stating.seconds(text)
+
+
+def test_every_source_is_shown_and_what_becomes_of_them(operator: Operator) -> None:
+    operator("permanent", "alice@sip.example.org", "xa", "--note", "On holiday")
+    operator("inject", "alice@sip.example.org", "busy", "--note", "In a meeting", "--for", "1h")
+    operator("inject", WEATHER, "online")
+    status, out, err = operator("sources", "alice@sip.example.org")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert [line.split()[0] for line in lines] == ["permanent", "injected", "shown"]
+    assert "busy: In a meeting" in lines[1] and "until " in lines[1] and "by command line" in lines[1]
+    assert "busy: In a meeting" in lines[2]
+    told = json.loads(operator("sources", "alice@sip.example.org", "--json")[1])
+    assert told["composed"]["state"] == "busy" and len(told["sources"]) == 2
+    assert operator("sources", "nobody@sip.example.org")[1] == "shown    offline\n"
