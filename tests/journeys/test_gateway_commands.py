@@ -238,8 +238,8 @@ def test_where_a_roster_cannot_be_changed_the_contact_asks(half_open_rosters: Wo
     romeo.wait(presence("unavailable", sender=BOB), "bob, who is not there")
 
 
-def test_a_client_that_takes_suggestions_gets_them(desk: World) -> None:
-    romeo = desk.jabber("romeo")
+def test_a_client_that_takes_suggestions_gets_them(prosody_world: World) -> None:
+    romeo = prosody_world.jabber("romeo")
     register(romeo)
     romeo.wait(presence("subscribe", sender=GATEWAY_DOMAIN), "the gateway wants to be in the roster")
     romeo.subscribed(GATEWAY_DOMAIN)
