@@ -151,6 +151,15 @@ def test_a_line_is_available_while_a_phone_of_it_is_registered(tmp_path: Path) -
         world.close()
 
 
+def test_the_lamps_of_a_phone_go_out_with_its_connection(world: World) -> None:
+    alice, bob = LinePhone(world.phone("alice", transport="tcp")), LinePhone(world.phone("bob"))
+    alice.tells(call("a", 1, "confirmed"))
+    bob.sees("a", 1, "confirmed")
+    alice.client.hide()
+    bob.sees("a", 1, "terminated")
+    assert bob.tells(call("b", 1, "trying")).status == 200
+
+
 def test_strangers_neither_see_nor_tell_anything_of_the_line(world: World) -> None:
     alice = LinePhone(world.phone("alice"))
     juliet = world.phone("juliet")
