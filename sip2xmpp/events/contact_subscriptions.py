@@ -357,7 +357,8 @@ class ContactSubscriptions(Generic[D]):
 
     def _restore(self) -> None:
         """Hold the stored dialogs of bindings that still qualify, and forget the others."""
-        kept = {record.call_id.partition("-")[0]: record for record in self._kept.all()}
+        records = self._kept.all()
+        kept = {record.call_id.partition("-")[0]: record for record in records}
         goes_on = set()
         for binding in self._bindings.all():
             if not self._is_wanted(binding):
@@ -374,7 +375,7 @@ class ContactSubscriptions(Generic[D]):
                 asked.is_known = True
                 self._hold(asked, dialog_of(record), established=True)
             self._enqueue(asked)
-        for record in self._kept.all():
+        for record in records:
             if record.key not in goes_on:
                 self._kept.forget(record)
 

@@ -47,6 +47,8 @@ class Notifying:
         """Answers nothing."""
         self.mute = False
         """Sends no NOTIFY by itself."""
+        self.contact = f"<sip:{self.place}>"
+        """What the Contact of a NOTIFY says."""
         self.early = False
         """The NOTIFY overtakes the 200."""
         self.subscribes: list[Request] = []
@@ -100,7 +102,7 @@ class Notifying:
             f"CSeq: {told.cseq} NOTIFY",
             f"Event: {about.event_value}",
             f"Subscription-State: {subscription}",
-            f"Contact: <sip:{self.place}>",
+            f"Contact: {self.contact}",
             *([f"Content-Type: {self.content_type}"] if octets else []),
             f"Content-Length: {len(octets)}",
         ]

@@ -14,7 +14,7 @@ from sip2xmpp.events.asked import AskedPackage, asked_package
 from sip2xmpp.events.contact_subscriptions import ATTEMPTS, SOON, AskingLimits, ContactSubscriptions
 from sip2xmpp.events.outgoing import TIMER_N
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.flow import UDP, Flow, HostPort
+from sip2xmpp.sip.flow import UDP, Flow, HostPort, Transport
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.memory import MemoryStore
@@ -347,6 +347,33 @@ def test_another_fork_is_not_believed(network: Network, us: Asking) -> None:
     bob.notify(dialog, "active", tag="fork", body=b"forged")
     network.drive(0.5)
     assert bob.statuses == [200, 481] and us.states == ["idle"]
+
+
+def test_a_phone_cannot_send_us_elsewhere(network: Network, us: Asking) -> None:
+    bob, victim = phone(network), phone(network, "192.0.2.77")
+    bob.contact = "<sip:192.0.2.77:5060>"
+    us.register(bound(contact="sip:192.0.2.77:5060"))
+    network.drive(4000)
+    us.store.bindings.remove(bound(contact="sip:192.0.2.77:5060").key)
+    network.drive(100)
+    assert victim.peer.arrived == [] and bob.expires == [3600, 3600, 0]
+    assert bob.last.uri == "sip:192.0.2.77:5060"
+
+
+def test_a_phone_on_a_connection_is_asked_over_it_and_over_no_other(network: Network, us: Asking) -> None:
+    bob = network.stream_peer("192.0.2.40")
+    bob.connect(US)
+    network.drive(0.1)
+    (wire,) = bob.wires
+    flow = Flow(transport=Transport.TCP, local=US, peer=wire.local)
+    binding = us.register(bound(contact="sip:bob@192.0.2.40;transport=tcp", flow=flow.to_text()))
+    (request,) = bob.requests
+    assert request.method == "SUBSCRIBE" and "TCP" in str(request.via)
+    wire.close()
+    network.drive(0.1)
+    us.store.bindings.remove(binding.key)
+    network.drive(1000)
+    assert len(bob.wires) == 1 and len(bob.requests) == 1, "nothing is opened toward a phone"
 
 
 def test_nobody_else_is_believed(network: Network, us: Asking) -> None:
