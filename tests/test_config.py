@@ -329,6 +329,10 @@ def test_all_faults_come_out_at_once(file: Path) -> None:
             "xmpp.allowed_domains[0]: sip.example.org is the gateway itself",
         ),
         (
+            SIP + '[registrar.follow]\n"a.example" = "sip:192.0.2.9"',
+            'registrar.follow."a.example": is not in sip.domains',
+        ),
+        (
             SIP + '[presence.domains]\n"a.example" = "allow"',
             'presence.domains."a.example": is not in sip.domains',
         ),
