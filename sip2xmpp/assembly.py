@@ -180,6 +180,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         config, store, reactor, own=own, addressing=addressing, agent=agent, transports=transports
     )
     registered = RegisteredUsers(store, proxy, registrar.end, asking.registrars.registrar_of)
+    agent.know_devices(registered.device_of)
     side = None
     if xmpp is not None:
         side = xmpp_side(

@@ -337,6 +337,14 @@ def test_all_faults_come_out_at_once(file: Path) -> None:
             'presence.domains."a.example": is not in sip.domains',
         ),
         (
+            SIP + '[registrar]\npresence = "yes"',
+            "registrar.presence: true or false is expected, not a string",
+        ),
+        (
+            SIP + '[registrar]\nwatchers = ["monitor@"]',
+            'registrar.watchers[0]: "monitor@" is not an address: the domain is not a host name or an IP address',
+        ),
+        (
             SIP + '[presence]\ndefault = "yes"',
             'presence.default: "yes" is none of allow, confirm, deny',
         ),

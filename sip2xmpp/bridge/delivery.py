@@ -40,11 +40,11 @@ from sip2xmpp.errors import Sip2XmppError
 from sip2xmpp.events.registered import fork_of
 from sip2xmpp.presence.directory import Directory, Finding, Leg
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.contact import Contact
 from sip2xmpp.sip.flow import UDP
 from sip2xmpp.sip.forking import Fork, fork
 from sip2xmpp.sip.headers import NameAddr
 from sip2xmpp.sip.message import Request, Response, make_request
-from sip2xmpp.sip.proxy import Contact
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.messages import ChatMessage, ChatState, MessageType

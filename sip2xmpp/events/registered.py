@@ -9,13 +9,13 @@ Implements: RFC 3261 section 16.5 (targets from a location service); RFC 3428 se
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sip2xmpp.address import Address, resource_of
+from sip2xmpp.address import Address, address_from_sip, resource_of
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.presence.directory import Leg
+from sip2xmpp.sip.contact import Contact
 from sip2xmpp.sip.flow import Flow
 from sip2xmpp.sip.forking import Fork
 from sip2xmpp.sip.message import Request
-from sip2xmpp.sip.proxy import Contact
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Binding
@@ -86,6 +86,20 @@ class RegisteredUsers:
         places = fork_of(self._bindings.select(str(address)))
         registrar = None if places else self._elsewhere(address)
         return places if registrar is None else [[[Contact(key="", uri=address.sip_uri(), server=registrar)]]]
+
+    def device_of(self, uri: str) -> Contact | None:
+        """Where the device is that a GRUU of ours names; None for other URIs, and if it is not registered.
+
+        A client that was given a GRUU has it as its Contact, so requests in its dialogs come here when their flow is gone.
+        """
+        try:
+            device, aor = resource_of(uri), address_from_sip(uri)
+        except BadAddress:
+            return None
+        bindings = [
+            each for each in self._bindings.select(str(aor)) if device and each.instance.strip("<>") == device
+        ]
+        return fork_of(bindings)[0][0][0] if bindings else None
 
     def _flow_failed(self, contact: Contact) -> None:
         binding = self._bindings.get(contact.key)

@@ -165,7 +165,7 @@ class Registrar:
                 del self._over[number]
 
     def _register(self, transaction: ServerTransaction, request: Request, aor: Address) -> None:
-        live = self._store.bindings.select(str(aor))
+        live = self._of_ours(aor)
         try:
             changes = changes_of(request, aor, live, self._clock.seconds(), self._limits)
         except IntervalTooBrief as brief:
@@ -178,6 +178,10 @@ class Registrar:
             transaction.reply(439, str(lacks))
         else:
             self._make(transaction, request, aor, changes)
+
+    def _of_ours(self, aor: Address) -> list[Binding]:
+        """The bindings that were made here, and not those that another registrar told us of."""
+        return [binding for binding in self._store.bindings.select(str(aor)) if not binding.registrar]
 
     def _make(self, transaction: ServerTransaction, request: Request, aor: Address, changes: Changes) -> None:
         table = self._store.bindings
@@ -217,7 +221,7 @@ class Registrar:
                 f"<{binding.contact}>{binding.params};expires={ceil(binding.expires_at - now)}"
                 + (f';pub-gruu="{public_gruu(binding)}"' if with_gruu and binding.instance else ""),
             )
-            for binding in self._store.bindings.select(str(aor))
+            for binding in self._of_ours(aor)
         ]
         if "path" in supported:
             headers += [("Path", hop) for hop in request.headers.all("Path")]

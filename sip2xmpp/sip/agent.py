@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 
 from sip2xmpp.errors import BadMessage, Sip2XmppError, TransactionTimeout, TransportFailed
 from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
+from sip2xmpp.sip.contact import Contact
 from sip2xmpp.sip.delivery import Credentials, Delivery
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.flow import UDP, Flow, HostPort, Transport
@@ -92,6 +93,7 @@ class UserAgent:
         self._users: dict[str, MethodUser] = {}
         self._first_look: FirstLook | None = None
         self._mourners: list[Callable[[Flow], None]] = []
+        self._device_of: Callable[[str], Contact | None] = lambda _: None
         self._announced: dict[str, list[str]] = {"Accept": [], "Supported": [], "Allow-Events": []}
         self._clients = ClientTransactions(transports, self.wheel, timers, rng)
         self._servers = ServerTransactions(transports, self.wheel, timers, rng, unanswered_limit, server_name)
@@ -126,6 +128,10 @@ class UserAgent:
     def tell_lost(self, lost: Callable[[Flow], None]) -> None:
         """Call ``lost`` with the flow of each stream that has ended."""
         self._mourners.append(lost)
+
+    def know_devices(self, device_of: Callable[[str], Contact | None]) -> None:
+        """Let ``device_of`` say where the device is that a GRUU of our own domains names; None for any other URI."""
+        self._device_of = device_of
 
     def announce(
         self,
@@ -282,6 +288,10 @@ class UserAgent:
         Fails with TransactionTimeout (also after ``timeout`` seconds), TransportFailed or NoRoute.  Cancelling gives
         up: a late response is ignored.
         """
+        if flow is None and next_hop is None and ";gr=" in request.uri:
+            device = self._device_of(request.uri)
+            if device is not None:
+                request, flow = _to_device(request, device), device.flow
         answer = Deferred.fromCoroutine(self._delivery.deliver(request, flow, next_hop, authenticate))
         if timeout is not None:
 
@@ -358,6 +368,15 @@ class UserAgent:
         """
         self._mourners.clear()
         self.wheel.stop()
+
+
+def _to_device(request: Request, device: Contact) -> Request:
+    """``request`` for a GRUU of ours, as the proxy of our domain sends it on (RFC 5627, section 6)."""
+    headers = request.headers.copy()
+    headers.remove("Route")
+    for hop in device.path:
+        headers.add("Route", hop)
+    return Request(method=request.method, uri=device.uri, headers=headers, body=request.body)
 
 
 def _contact(transport: Transport, place: HostPort) -> str:

@@ -19,7 +19,6 @@ RFC 5658 (double Record-Route); RFC 3325, section 5 (identities end at our borde
 
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -37,6 +36,7 @@ from sip2xmpp.errors import (
     TransportFailed,
 )
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.contact import Contact
 from sip2xmpp.sip.delivery import PASSED_OVER
 from sip2xmpp.sip.dns import Dns
 from sip2xmpp.sip.fields import Field, Headers
@@ -60,7 +60,7 @@ from sip2xmpp.sip.resolver import ALL, locate
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
 
-__all__ = ["Contact", "ForwardingProxy"]
+__all__ = ["ForwardingProxy"]
 
 RECORDED: Final = frozenset({"SUBSCRIBE", "NOTIFY"})
 """Methods that make dialogs; a NOTIFY makes the subscriber's (RFC 6665, section 4.4.1)."""
@@ -73,21 +73,6 @@ FLOW_FAILED: Final = 430
 
 class Looped(Sip2XmppError):
     """The request is being forwarded already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """Where somebody is registered.  ``key`` is what whoever keeps it calls it by.
-
-    The way is its ``path``, the ``flow`` that it registered on, or the ``server`` that knows where it is, a URI.
-    """
-
-    key: str
-    uri: str
-    path: tuple[str, ...] = ()
-    flow: Flow | None = None
-    only_by_flow: bool = False
-    server: str = ""
 
 
 class ForwardingProxy:

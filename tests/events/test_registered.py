@@ -123,6 +123,14 @@ def test_a_request_for_one_device_goes_there_and_nowhere_else(scene: Scene) -> N
     assert scene.line.status == 404
 
 
+def test_the_device_of_a_gruu_is_found_as_long_as_it_is_registered(scene: Scene) -> None:
+    scene.bind("sip:bob@192.0.2.7", instance="<urn:uuid:a>", flow=FLOW.to_text())
+    found = scene.users.device_of("sip:bob@sip.example.org;gr=urn:uuid:a")
+    assert found is not None and (found.uri, found.flow) == ("sip:bob@192.0.2.7", FLOW)
+    for other in ("sip:bob@sip.example.org;gr=urn:uuid:b", "sip:bob@sip.example.org", "sip:%ff@x;gr=a"):
+        assert scene.users.device_of(other) is None
+
+
 def test_who_is_registered_elsewhere_is_reached_through_the_registrar(scene: Scene) -> None:
     for number in (7, 8):
         scene.bind(f"sip:bob@192.0.2.{number}", registrar="sip:registrar.example.org")

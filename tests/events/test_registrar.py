@@ -1,5 +1,7 @@
 """REGISTER by the table of RFC 3261, section 10.3."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,6 +294,15 @@ def test_more_contacts_than_could_be_meant_are_not_even_looked_at(network: Netwo
     desk = Desk(network, Gateway(network, registrations=RegistrationLimits(contacts=2)))
     many = ", ".join(f"<sip:c{number}@192.0.2.10>;expires=0" for number in range(3))
     assert desk.register(many).status == 403
+
+
+def test_what_another_registrar_told_is_not_the_business_of_this_one(desk: Desk) -> None:
+    desk.register("<sip:a@192.0.2.10>", expires=600)
+    told = replace(desk.bindings[0], contact="sip:a@192.0.2.99", registrar="sip:registrar.example.org")
+    desk.gateway.store.bindings.put(told)
+    exchange = desk.register("*", expires=0)
+    assert exchange.status == 200 and "Contact" not in exchange.responses[0]
+    assert desk.contacts == ["sip:a@192.0.2.99"]
 
 
 def test_nobody_registers_for_somebody_else(desk: Desk) -> None:
