@@ -32,8 +32,11 @@ from sip2xmpp.xmpp.registration import Wanted
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
 MOST_REGISTRANTS: Final = 100_000
+MOST_STRANGERS: Final = 50_000
 MOST_OF_ONE: Final = 10
-"""Registrations in all, and at different domains of ours of one JID."""
+MOST_OF_ACCOUNT: Final = 20
+"""Registrations in all, as long as one without a SIP account is taken, of one JID (at different domains of ours), and for one
+SIP account."""
 
 FAILURES: Final = 5
 FAILURE_SECONDS: Final = 600.0
@@ -114,11 +117,7 @@ class Registrants:
         jid = self._changing(sender)
         before = self.get(jid, domain)
         account = self._proved(jid, domain, wanted, before)
-        if before is None and (
-            len(self._store.registrants) >= MOST_REGISTRANTS
-            or len(self._store.registrants.select(jid)) >= MOST_OF_ONE
-        ):
-            raise StanzaRefused("resource-constraint", "There is no room for another registration")
+        self._check_room(jid, account, before)
         is_other = before is not None and before.sip != (str(account.address) if account is not None else "")
         made = Registrant(
             jid=jid,
@@ -135,6 +134,17 @@ class Registrants:
             "{jid} registers with {domain} as {sip}", jid=jid, domain=domain, sip=made.sip or "nobody"
         )
         return self._store.committed().addCallback(lambda _: self._then(self.joined, made))
+
+    def _check_room(self, jid: str, account: Account | None, before: Registrant | None) -> None:
+        registrants = self._store.registrants
+        if account is not None and (before is None or before.sip != str(account.address)):
+            is_full = len(self._by_account.get(str(account.address), ())) >= MOST_OF_ACCOUNT
+        else:
+            is_full = before is None and len(registrants) >= MOST_STRANGERS
+        if before is None and not is_full:
+            is_full = len(registrants) >= MOST_REGISTRANTS or len(registrants.select(jid)) >= MOST_OF_ONE
+        if is_full:
+            raise StanzaRefused("resource-constraint", "There is no room for another registration")
 
     def remove(self, sender: str, domain: str) -> Deferred[str]:
         """Forget a registration; fires when that is stored."""

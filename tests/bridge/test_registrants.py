@@ -8,7 +8,14 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.gateway_contact import MOST_RESOURCES
-from sip2xmpp.bridge.registrants import CHANGES, FAILURE_SECONDS, FAILURES, MOST_OF_ONE
+from sip2xmpp.bridge.registrants import (
+    CHANGES,
+    FAILURE_SECONDS,
+    FAILURES,
+    MOST_OF_ACCOUNT,
+    MOST_OF_ONE,
+    MOST_STRANGERS,
+)
 from sip2xmpp.store.accounts import with_password
 from sip2xmpp.store.records import Account, Registrant
 from tests.bridge.desk import ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk, outcome
@@ -148,6 +155,22 @@ def test_nobody_has_many_registrations(desk: Desk) -> None:
     for number in range(MOST_OF_ONE):
         desk.store.registrants.put(Registrant(jid=ROMEO, domain=f"d{number}", sip="", since=0.0))
     assert desk.register() == "resource-constraint"
+
+
+def test_an_account_has_few_registrations(desk: Desk) -> None:
+    for number in range(MOST_OF_ACCOUNT):
+        assert desk.register(who=f"r{number}@jabber.example/x") == "result"
+    assert desk.register() == "resource-constraint"
+    assert desk.register(who="r0@jabber.example/x") == "result"
+    assert desk.register("", "", who="r0@jabber.example/x") == "result"
+    assert desk.register() == "result"
+
+
+def test_strangers_leave_room_for_those_with_an_account(desk: Desk) -> None:
+    for number in range(MOST_STRANGERS):
+        desk.store.registrants.put(Registrant(jid=f"s{number}@x", domain=GATEWAY, sip="", since=0.0))
+    assert desk.register("", "") == "resource-constraint"
+    assert desk.register() == "result"
 
 
 def test_no_password_is_logged_or_stored(desk: Desk) -> None:
