@@ -5,7 +5,8 @@ binding appears, moved when its flow changes, ended when it goes.  It goes to th
 flow of the registration, so that it reaches a phone behind an address translator and nobody whom the phone names instead.
 
 A phone may know nothing of the package: what it refuses it is not asked again as long as that registration lives (the
-same device or Call-ID, and the same program); what fails in passing is tried a few times, ever later.  Many phones may
+same device or Call-ID, and the same program), also after a restart of ours; what fails in passing is tried a few times, ever
+later.  Many phones may
 come at once, and one may register many contacts: subscriptions are begun at a pace, and only so many are kept for one
 user and in all.  Their dialogs are stored: a restarted process finds the binding by the mark in the Call-ID, and goes on
 by a refresh.
@@ -37,6 +38,7 @@ from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.interface import Change, ChangeKind, Store
+from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import Binding
 
 D = TypeVar("D")
@@ -122,6 +124,7 @@ class ContactSubscriptions(Generic[D]):
         self._agent = agent
         self._bindings = store.bindings
         self._kept = KeptDialogs(store, role)
+        self._refusals = store.observations
         self._clock = clock
         self._rng = rng
         self._package = package
@@ -191,7 +194,7 @@ class ContactSubscriptions(Generic[D]):
         asked.failures = 1 if lasted else asked.failures + 1
         passing = reason is Reason.DEACTIVATED or not _is_lasting(subscription.refused)
         if reason in _FINAL or not passing or asked.failures >= ATTEMPTS:
-            asked.is_refused = True
+            self._leave_alone(asked)
             self.log.info(
                 "{contact} of {aor} is not asked for {package}: {reason} {status}",
                 contact=asked.binding.contact, aor=asked.binding.aor, package=self._package.event,
@@ -219,6 +222,9 @@ class ContactSubscriptions(Generic[D]):
         if asked is not None:
             # Whoever let its registration run out is not there to be told that nobody asks any more.
             self._stop(asked, silently=change.kind is ChangeKind.EXPIRED)
+        if self._refusals.get(self._refusal_of(change.record)) is not None:
+            self._refusals.remove(self._refusal_of(change.record))
+        if asked is not None:
             self.reconsider(change.record.group)
 
     def _appeared(self, binding: Binding) -> None:
@@ -230,7 +236,8 @@ class ContactSubscriptions(Generic[D]):
             self._came_again(asked, binding)
         elif self._has_room(binding):
             asked = self._add(binding)
-            asked.retry = self._clock.callLater(SOON, self._again, asked)
+            if not asked.is_refused:
+                asked.retry = self._clock.callLater(SOON, self._again, asked)
 
     def _is_wanted(self, binding: Binding) -> bool:
         return ContactEvent(binding.event).keeps and self._qualifies(binding)
@@ -239,6 +246,7 @@ class ContactSubscriptions(Generic[D]):
         before, asked.binding = asked.binding, binding
         if _registration(before) != _registration(binding):
             asked.is_refused, asked.failures = False, 0
+            self._refusals.remove(self._refusal_of(binding))
         restarted = before.call_id != binding.call_id
         if asked.subscription is not None:
             asked.subscription.flow = _flow_of(binding)
@@ -253,6 +261,8 @@ class ContactSubscriptions(Generic[D]):
 
     def _add(self, binding: Binding) -> _Asked[D]:
         asked = self._asked[binding.key] = _Asked(binding)
+        refusal = self._refusals.get(self._refusal_of(binding))
+        asked.is_refused = refusal is not None and refusal.document == _registration(binding)
         self._of_user[binding.group] = self._of_user.get(binding.group, 0) + 1
         return asked
 
@@ -280,6 +290,25 @@ class ContactSubscriptions(Generic[D]):
         if asked.is_known:
             asked.is_known = False
             self._gone(asked.binding)
+
+    def _leave_alone(self, asked: _Asked[D]) -> None:
+        """Ask no more, as long as this registration lives."""
+        asked.is_refused = True
+        binding = asked.binding
+        self._refusals.put(
+            Observation(
+                presentity=binding.aor,
+                package=f"no {self._role}",
+                binding=binding.key,
+                user_agent=binding.user_agent,
+                document=_registration(binding),
+                changed_at=self._clock.seconds(),
+            )
+        )
+
+    def _refusal_of(self, binding: Binding) -> str:
+        """The key of what is kept of a binding that is left alone."""
+        return f"no {self._role} {binding.key}"
 
     # Asking, at a pace
 
@@ -309,7 +338,7 @@ class ContactSubscriptions(Generic[D]):
             return True
         except BadMessage as bad:
             self.log.info("{contact} cannot be asked: {bad}", contact=asked.binding.contact, bad=bad)
-            asked.is_refused = True
+            self._leave_alone(asked)
             subscription, asked.subscription = asked.subscription, None
             if subscription is not None:
                 del self._dialogs[subscription.dialog.local_tag]
@@ -368,6 +397,9 @@ class ContactSubscriptions(Generic[D]):
                 self._gone(binding)
                 continue
             asked = self._add(binding)
+            if asked.is_refused:
+                self._gone(binding)
+                continue
             if record is None:
                 self._gone(binding)
             else:
@@ -378,11 +410,14 @@ class ContactSubscriptions(Generic[D]):
         for record in records:
             if record.key not in goes_on:
                 self._kept.forget(record)
+        for refusal in list(self._refusals.all()):
+            if refusal.package == f"no {self._role}" and self._bindings.get(refusal.binding) is None:
+                self._refusals.remove(refusal.key)
 
 
-def _registration(binding: Binding) -> tuple[str, str]:
+def _registration(binding: Binding) -> bytes:
     """What is the same as long as the same program runs on the same device."""
-    return (binding.instance or binding.call_id, binding.user_agent)
+    return f"{binding.instance or binding.call_id}\n{binding.user_agent}".encode("utf-8", "surrogatepass")
 
 
 def _flow_of(binding: Binding) -> Flow | None:

@@ -8,7 +8,8 @@ from sip2xmpp.store.records import Common, frozen_record
 class Observation:
     """What a registered phone said when it was asked, until the phone or its subscription is gone.
 
-    ``binding`` is the key of its binding; ``document`` is one of ``package``, PIDF for presence.  ``changed_at`` is when its
+    ``binding`` is the key of its binding; ``document`` is one of ``package``, PIDF for presence.  A package that begins with ``no``
+    means that the phone does not answer, as long as the registration is that which ``document`` names.  ``changed_at`` is when its
     content last changed.
     """
 

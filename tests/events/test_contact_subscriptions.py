@@ -543,6 +543,42 @@ def test_dialogs_of_bindings_that_are_gone_are_forgotten(network: Network, us: A
     assert bob.statuses[-1] == 481
 
 
+def test_a_phone_that_refused_is_not_asked_after_a_restart_either(network: Network, us: Asking) -> None:
+    bob = phone(network)
+    bob.refusals = [489]
+    binding = us.register(bound())
+    again = Asking(network, seed=2, kept=us.killed())
+    network.drive(10)
+    again.register(replace(binding, cseq=2))
+    assert len(bob.subscribes) == 1 and again.told == [(binding.key, "gone")]
+    again.register(replace(binding, user_agent="phone/2"))
+    assert len(bob.subscribes) == 2 and again.states == ["idle"] and len(again.store.observations) == 0
+
+
+def test_what_is_kept_of_refusals_goes_with_the_binding(network: Network, us: Asking) -> None:
+    bob, alice = phone(network), phone(network, "192.0.2.31")
+    bob.refusals, alice.refusals = [489], [489]
+    binding, other = us.register(bound()), us.register(bound(ALICE, "192.0.2.31"))
+    assert len(us.store.observations) == 2
+    us.store.bindings.remove(binding.key)
+    assert len(us.store.observations) == 1
+    kept = us.killed()
+    kept.bindings.remove(other.key)
+    assert len(Asking(network, seed=2, kept=kept).store.observations) == 0
+
+
+def test_a_phone_that_refused_is_not_asked_because_it_does_not_qualify_for_a_while(
+    network: Network, us: Asking
+) -> None:
+    bob = phone(network)
+    bob.refusals = [489]
+    us.register(bound())
+    for us.wanted in (False, True):
+        us.asking.reconsider(str(BOB))
+        network.drive(10)
+    assert len(bob.subscribes) == 1
+
+
 # a bad network
 
 
