@@ -8,6 +8,7 @@ by that cannot be reached any more.  Whatever ends it, the row says why and is r
 from the store: there is no way to lose a binding that presence does not hear of.  No connection survives a restart of this
 process, but phones come back within a while, so after one such bindings are shortened to ``grace`` seconds and not ended:
 longer than the 120 seconds in which a phone must look after its connection, and 30 more in which it opens another.
+linphonec, for one, notices at once, fails at once, and tries again after 60 seconds.
 
 Implements: RFC 3261 section 10.3; RFC 3327 section 5.3 (Path); RFC 5626 sections 6 and 4.4 (flows end, Flow-Timer);
 RFC 5627 section 5.1 (public GRUU).

@@ -134,6 +134,27 @@ def test_a_message_of_a_jabber_user_reaches_all_telephones(world: World) -> None
     romeo.wait(message(sender=BOB, body="Here"), "the answer")
 
 
+def test_a_linphone_on_a_connection_watches_by_its_gruu_and_is_gone_with_it(
+    world: World, tmp_path: Path
+) -> None:
+    romeo = world.jabber("romeo")
+    linphone = Linphone(
+        tmp_path / "linphone", "bob", SIP_DOMAIN, world.gateway.sip,
+        password=PASSWORDS["bob"], friends=[("Romeo", ROMEO)], transport="tcp",
+    )  # fmt: skip
+    with linphone:
+        romeo.wait(presence("subscribe", sender=BOB), "bob's request")
+        romeo.subscribed(BOB)
+        linphone.wait_for_state(ROMEO, "Online")
+        romeo.befriend(BOB)
+        online(romeo, BOB)
+        romeo.available("away")
+        linphone.wait_for_state(ROMEO, "Away")
+        assert ";gr=urn:uuid:" in linphone.logs()[1].read_text("utf-8", "replace")
+        linphone.kill()
+        offline(romeo, BOB, 2.0)
+
+
 def test_an_operator_ends_a_registration(world: World) -> None:
     romeo = watching(world, BOB)
     bob = world.phone("bob")

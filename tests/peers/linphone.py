@@ -10,8 +10,8 @@ from tests.peers.waiting import eventually
 
 _CONFIGURATION = """\
 [sip]
-sip_port={port}
-sip_tcp_port=0
+sip_port={udp_port}
+sip_tcp_port={tcp_port}
 sip_tls_port=0
 guess_hostname=0
 auto_net_state_mon=0
@@ -24,8 +24,8 @@ mtu=1300
 [misc]
 store_ha1_passwd=0
 [proxy_0]
-reg_proxy=<sip:{host}:{server};transport=udp>
-reg_route=<sip:{host}:{server};transport=udp;lr>
+reg_proxy=<sip:{host}:{server};transport={transport}>
+reg_route=<sip:{host}:{server};transport={transport};lr>
 reg_identity=sip:{user}@{domain}
 reg_expires=600
 reg_sendregister=1
@@ -52,7 +52,7 @@ _STATE = re.compile(r'Friend "([^"]*)" <([^>]*)> is (.+?)\s*$')
 
 
 class Linphone(Peer):
-    """``sip:USER@DOMAIN`` with friends, by UDP through the server at ``server``.
+    """``sip:USER@DOMAIN`` with friends, by UDP or TCP through the server at ``server``.
 
     ``friends`` are pairs of a name and a SIP URI; ``publishes`` makes it PUBLISH its own presence; ``options`` are lines
     for the [sip] section, such as ``rls_uri=...``.
@@ -72,6 +72,7 @@ class Linphone(Peer):
         friends: Sequence[tuple[str, str]] = (),
         publishes: bool = False,
         options: str = "",
+        transport: str = "udp",
     ) -> None:
         super().__init__(directory)
         self.user = user
@@ -81,6 +82,7 @@ class Linphone(Peer):
         self.friends = list(friends)
         self.publishes = publishes
         self.options = options
+        self.transport = transport
         self.port = free_port()
 
     @property
@@ -101,7 +103,9 @@ class Linphone(Peer):
         (self.directory / "home/.local/share/linphone").mkdir(parents=True, exist_ok=True)
         host, server = self.server
         text = _CONFIGURATION.format(
-            port=self.port,
+            udp_port=self.port if self.transport == "udp" else 0,
+            tcp_port=self.port if self.transport == "tcp" else 0,
+            transport=self.transport,
             options=self.options,
             host=host,
             server=server,
