@@ -57,6 +57,7 @@ LONGEST_WAIT: Final = 3600
 LONGEST_CONTACT: Final = 2048
 """Characters of a contact and its parameters."""
 
+_COMING = frozenset({ContactEvent.REGISTERED, ContactEvent.CREATED})
 _FINAL = frozenset({Reason.REJECTED, Reason.NORESOURCE, Reason.INVARIANT})
 
 Said = RegistrationInformation | BadDocument
@@ -264,7 +265,13 @@ class FollowedRegistrars:
             # whoever registered here as well is known better here
             return
         else:
-            made = replace(made, registered_at=before.registered_at)
+            # that it is there is no news; a refresh is
+            event = made.event if contact.event not in _COMING else before.event
+            made = replace(made, registered_at=before.registered_at, event=event)
+            if abs(made.expires_at - before.expires_at) < 1 and made == replace(
+                before, expires_at=made.expires_at
+            ):
+                return
         self._bindings.put(made)
 
     def _binding(self, followed: _Followed, contact: Contact) -> Binding | None:

@@ -368,6 +368,18 @@ def test_whoever_registered_here_as_well_is_known_better_here(scene: Scene, foll
     assert list(scene.store.bindings.all()) == [mine]
 
 
+def test_a_contact_told_again_is_no_news_and_a_refresh_is(scene: Scene, followed: Registrar) -> None:
+    events: list[str] = []
+    scene.store.bindings.listen(lambda change: events.append(change.record.event))
+    followed.has(contact(event=ContactEvent.CREATED, expires=3600))
+    scene.drive(0.1)
+    assert events == []
+    followed.change(contact(MOBILE))
+    followed.change(contact(event=ContactEvent.REFRESHED, expires=7200))
+    scene.drive(0.1)
+    assert events == ["registered", "refreshed"]
+
+
 def test_a_removed_contact_says_why_before_it_goes(scene: Scene, followed: Registrar) -> None:
     events: list[str] = []
     scene.store.bindings.listen(lambda change: events.append(f"{change.kind.value} {change.record.event}"))
