@@ -81,7 +81,7 @@ class _Line:
 class Delivery:
     """The way out.  ``say`` sends a stanza back to a Jabber user: an error or a receipt.
 
-    ``places_of`` knows where a user of ours can be reached; if it is not given, where it is registered here.
+    ``places_of`` knows where a user of ours, or the device that a resource names, can be reached; if it is not given, where it is registered here.
     """
 
     log = Logger()
@@ -98,7 +98,7 @@ class Delivery:
         clock: IReactorTime,
         rng: Random,
         say: Callable[[ChatMessage], bool],
-        places_of: Callable[[Address], Fork[Contact]] | None = None,
+        places_of: Callable[[Address, str], Fork[Contact]] | None = None,
     ) -> None:
         self._agent = agent
         self._directory = directory
@@ -108,7 +108,7 @@ class Delivery:
         self._clock = clock
         self._rng = rng
         self._say = say
-        self._places_of = places_of or (lambda address: fork_of(store.bindings.select(str(address))))
+        self._places_of = places_of or (lambda address, _: fork_of(store.bindings.select(str(address))))
         self._lines: OrderedDict[tuple[str, Address], _Line] = OrderedDict()
 
     def send(self, message: ChatMessage, jabber: Address, sip: Address) -> None:
@@ -141,7 +141,7 @@ class Delivery:
 
     async def _deliver(self, message: ChatMessage, jabber: Address, sip: Address, outgoing: Outgoing) -> None:
         finding = await self._directory.settled(sip.domain, Leg.SIP)
-        destinations = self._destinations(sip, finding)
+        destinations = self._destinations(sip, finding, message.recipient.partition("/")[2])
         if not destinations:
             self._refuse(message, _nowhere(sip, finding))
             return
@@ -215,12 +215,12 @@ class Delivery:
             bounced = ChatMessage(sender=jabber.jid(), recipient=self._addressing.jid_of(sip))
             self._queue(bounced, jabber, sip, outgoing)
 
-    def _destinations(self, sip: Address, finding: Finding) -> Fork[Contact]:
+    def _destinations(self, sip: Address, finding: Finding, resource: str) -> Fork[Contact]:
         if finding.leg is Leg.SIP:
             return [[[Contact(key="", uri=self._addressing.uri_of(sip), server=finding.target or "")]]]
         if finding.leg is not Leg.OWN:
             return []
-        return self._places_of(sip)
+        return self._places_of(sip, resource)
 
     async def _try_all(
         self,

@@ -67,23 +67,24 @@ class RegisteredUsers:
 
     def deliver(self, transaction: ServerTransaction, request: Request, recipient: Address) -> None:
         """Hand a MESSAGE to the recipient's contacts; 480 when there are none."""
-        bindings = self._bindings.select(str(recipient))
+        bindings: Sequence[Binding] = self._bindings.select(str(recipient))
         try:
             device = resource_of(request.uri)
         except BadAddress as bad:
             transaction.reply(404, str(bad))
             return
         if device:
-            bindings = tuple([binding for binding in bindings if binding.instance.strip("<>") == device])
+            bindings = _of_device(bindings, device)
         places = fork_of(bindings) if bindings or device else self.places_of(recipient)
         if places:
             self._forwarder.forward_to_contacts(transaction, request, places, self._flow_failed)
         else:
             transaction.reply(480, "Not registered anywhere now")
 
-    def places_of(self, address: Address) -> Fork[Contact]:
-        """Where ``address`` can be reached now."""
-        places = fork_of(self._bindings.select(str(address)))
+    def places_of(self, address: Address, device: str = "") -> Fork[Contact]:
+        """Where ``address`` can be reached now: at this ``device`` of it if that is registered, else anywhere."""
+        bindings = self._bindings.select(str(address))
+        places = fork_of(_of_device(bindings, device) or bindings)
         registrar = None if places else self._elsewhere(address)
         return places if registrar is None else [[[Contact(key="", uri=address.sip_uri(), server=registrar)]]]
 
@@ -96,9 +97,7 @@ class RegisteredUsers:
             device, aor = resource_of(uri), address_from_sip(uri)
         except BadAddress:
             return None
-        bindings = [
-            each for each in self._bindings.select(str(aor)) if device and each.instance.strip("<>") == device
-        ]
+        bindings = _of_device(self._bindings.select(str(aor)), device)
         return fork_of(bindings)[0][0][0] if bindings else None
 
     def _flow_failed(self, contact: Contact) -> None:
@@ -119,6 +118,10 @@ def fork_of(bindings: Sequence[Binding]) -> Fork[Contact]:
         preference = max(binding.q for binding in flows)
         ranks.setdefault(preference, []).append([_contact(binding) for binding in flows])
     return [ranks[q] for q in sorted(ranks, reverse=True)]
+
+
+def _of_device(bindings: Sequence[Binding], device: str) -> Sequence[Binding]:
+    return [binding for binding in bindings if device and binding.instance.strip("<>") == device]
 
 
 def _place(binding: Binding) -> str:

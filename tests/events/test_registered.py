@@ -131,6 +131,13 @@ def test_the_device_of_a_gruu_is_found_as_long_as_it_is_registered(scene: Scene)
         assert scene.users.device_of(other) is None
 
 
+def test_a_device_that_is_named_is_preferred_and_another_will_do(scene: Scene) -> None:
+    scene.bind("sip:bob@192.0.2.7", instance="<urn:uuid:a>")
+    scene.bind("sip:bob@192.0.2.8", instance="<urn:uuid:b>")
+    for device, uris in (("urn:uuid:a", 1), ("urn:uuid:c", 2), ("", 2)):
+        assert len(scene.users.places_of(BOB, device)[0]) == uris
+
+
 def test_who_is_registered_elsewhere_is_reached_through_the_registrar(scene: Scene) -> None:
     for number in (7, 8):
         scene.bind(f"sip:bob@192.0.2.{number}", registrar="sip:registrar.example.org")
