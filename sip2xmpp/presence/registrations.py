@@ -28,6 +28,9 @@ from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Binding, Publication
 
+LINGERING = 20
+"""How many bindings of one address are spoken of after they have gone."""
+
 
 class Registrations:
     """The feed of bindings; see ``presence.feeds``.  ``gruu``: tuples name the URI of the device where it has one."""
@@ -85,7 +88,10 @@ class Registrations:
 
     def _linger(self, binding: Binding) -> None:
         end = min(self._clock.seconds() + self._debounce, binding.expires_at)
-        self._lingering.setdefault(binding.group, {})[_name(binding)] = binding, end
+        those = self._lingering.setdefault(binding.group, {})
+        those[_name(binding)] = binding, end
+        if len(those) > LINGERING:
+            del those[next(iter(those))]
         self._ends.add(f"{binding.group} {_name(binding)} {end}", end)
 
     def _still_spoken_of(self, aor: str) -> list[Binding]:

@@ -1,5 +1,7 @@
 """A phone that registers and knows nothing of presence is online as long as its binding is there, and not a moment more or less."""
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +10,13 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
+from sip2xmpp.config import read
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Basic, Presence, Tuple
 from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.events.bindings import Changes
 from sip2xmpp.events.registrar import FlowRules
+from sip2xmpp.own_side import own_side
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.sip.flow import Transport
@@ -329,6 +333,27 @@ def test_an_expired_registration_is_given_no_moment(clock: Clock) -> None:
     scene.desk.register(CONTACT, expires=60)
     scene.network.drive(63)
     assert not scene.is_online
+
+
+def test_the_presence_of_registrations_may_be_switched_off(scene: Scene) -> None:
+    scene.desk.register(CONTACT, expires=600)
+    alice = Address.parse("alice@sip.example.org")
+    for presence, heard in (("true", 1), ("false", 0)):
+        text = f'[sip]\ndomains = ["sip.example.org"]\n[registrar]\npresence = {presence}\n'
+        config = read(tomllib.loads(text), Path(), {})
+        own = own_side(config, scene.gateway.store, scene.network.clock)
+        assert len(own.presence.sources(alice)) == heard
+
+
+def test_what_lingers_is_limited(clock: Clock) -> None:
+    scene = Scene(clock, debounce=60.0)
+    for number in range(30):
+        scene.desk.register(f"<sip:alice@192.0.2.10:{6000 + number}>", expires=600)
+    scene.desk.register("*", expires=0)
+    for number in range(30):
+        scene.desk.register(f"<sip:alice{number}@192.0.2.10>", expires=600)
+        scene.desk.register(f"<sip:alice{number}@192.0.2.10>", expires=0)
+    assert len(scene.composed.tuples) <= 20
 
 
 def test_nothing_is_kept_of_phones_that_are_gone(clock: Clock) -> None:
