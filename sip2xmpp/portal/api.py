@@ -89,6 +89,8 @@ class Api(Resource):
             return await self._served(request)
         except Problem as problem:
             found = problem
+            if problem.status == 403 or (problem.status == 401 and request.getHeader("authorization")):
+                self.log.info("API: refused to {peer}: {why}", peer=_peer(request), why=problem.detail)
         except Sip2XmppError as error:
             found = _problem_of(error)
         except Exception:  # noqa: BLE001 - whatever it is, the client is owed an answer and the operator a traceback
@@ -108,8 +110,7 @@ class Api(Resource):
                 raise _not_allowed({"GET"})
             return _with_type(request, JSON, self._description)
         operation, places = self._found(wanted, path)
-        client = request.getClientAddress()  # type: ignore[no-untyped-call]
-        peer = str(getattr(client, "host", ""))
+        peer = _peer(request)
         token = self._tokens.of(request.getHeader("authorization"), peer)
         addresses = {name: _address(text) for name, text in places.items()}
         if not self._serves(addresses["address"].domain):
@@ -155,6 +156,11 @@ class Api(Resource):
             raise Problem(413, f"a body has {self._body} octets at most")
         content = request.content
         return b"" if content is None else content.read()
+
+
+def _peer(request: Request) -> str:
+    client = request.getClientAddress()  # type: ignore[no-untyped-call]
+    return str(getattr(client, "host", ""))
 
 
 def _pattern(path: str) -> re.Pattern[str]:

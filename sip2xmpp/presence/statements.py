@@ -10,7 +10,7 @@ says anything about the person, ``Rank.OVERRIDE`` for what wins over everything.
 
 An address of ours that has no account becomes known by its first statement (``store.virtuals``) and stays so: when the last
 statement ends it is offline, and who watches it keeps watching.  ``forget`` is the end of such an address; or it gets an
-account, and then exists as long as that does.
+account, and then exists as long as that does.  What was stated of an account goes with it: the next one may be somebody else's.
 
 Who may state what about whom is for the caller to check.  What is stored is bounded here.
 
@@ -99,8 +99,11 @@ class Statements:
             if statement.begins_at > now:
                 self._begins.add(statement.key, statement.begins_at)
         store.statements.listen(self._statement_changed)
-        for virtual in tuple(store.virtuals.all()):
-            self._settle(virtual.address)
+        for address in {
+            *[virtual.address for virtual in store.virtuals.all()],
+            *[statement.presentity for statement in store.statements.all()],
+        }:
+            self._settle(address)
         store.accounts.listen(lambda change: self._settle(change.record.address))
 
     # As a feed.
@@ -180,9 +183,12 @@ class Statements:
         store.virtuals.put(Virtual(address=presentity, since=now))
 
     def _settle(self, address: Address) -> None:
-        """Who has an account is not virtual."""
+        """Who has an account is not virtual, and of whom is neither nothing is stated."""
         if self._store.accounts.get(str(address)) is not None:
             self._store.virtuals.remove(str(address))
+        elif self._store.virtuals.get(str(address)) is None:
+            for held in self.of(address):
+                self._statements.remove(held.key)
 
     def _source(self, held: Statement, now: float) -> Source | None:
         try:
@@ -209,7 +215,8 @@ class Statements:
             gone = False
         self._read.pop(held.key, None)
         if before is not None:
-            self._tellers[before.told_by] -= 1
+            # What expired while the program was down was never counted.
+            self._tellers[before.told_by] = max(0, self._tellers[before.told_by] - 1)
             if not self._tellers[before.told_by]:
                 del self._tellers[before.told_by]
             self._begins.discard(held.key, before.begins_at)

@@ -299,6 +299,16 @@ def test_changes_are_logged_with_who_and_whence_and_never_the_token(scene: Scene
         ("station", "192.0.2.7", "weather@sip.example.org", "station states"),
         ("station", "192.0.2.7", "weather@sip.example.org", "station is withdrawn"),
     ]
+    with capturedLogs() as refusals:
+        scene.ask("POST", WEATHER_PATH, {}, token="guessed-by-somebody-else")
+        scene.ask("POST", WEATHER_PATH, {}, token=READER)
+        scene.ask("POST", WEATHER_PATH, {}, token=None)
+    said = [(one["peer"], one["why"]) for one in refusals if "why" in one]
+    assert said == [
+        ("192.0.2.7", "this token is not known"),
+        ("192.0.2.7", "the token reader has no right to publish"),
+    ]
+    assert "guessed-by-somebody-else" not in str(refusals)
     assert STATION not in str(logs) and "secret text" not in str(logs)
 
 

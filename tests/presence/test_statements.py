@@ -138,6 +138,19 @@ def test_who_gets_an_account_is_virtual_no_more_also_while_nobody_looked(scene: 
     assert len(scene.store.virtuals) == 0
 
 
+def test_what_was_stated_of_an_account_goes_with_it(scene: Scene) -> None:
+    account = Account(address=WEATHER, realm="sip.example.org", ha1_md5="", ha1_sha256="")
+    scene.store.accounts.put(account)
+    scene.say(saying("On holiday", State.XA, rank=Rank.PERMANENT))
+    scene.store.accounts.remove(account.key)
+    assert not scene.statements.of(WEATHER)
+    scene.store.accounts.put(account)
+    held = scene.say(saying("On holiday", State.XA, rank=Rank.PERMANENT))
+    scene.store.accounts.remove(account.key)
+    scene.store.statements.put(held)
+    assert not Scene(scene.clock, scene.store).statements.of(WEATHER)
+
+
 def test_what_is_to_begin_later_begins_then(scene: Scene) -> None:
     now = scene.clock.seconds()
     scene.say(saying("On holiday", State.XA, begins_at=now + 100, expires_at=now + 200))
