@@ -62,8 +62,14 @@ def resources(draw: st.DrawFn, count: int = 4) -> dict[str, Availability]:
 
 def telling(said: Availability) -> dict[str, str]:
     """The texts that say more than the state."""
-    state = STATE_OF_SHOW[said.show]
-    return {language: text for language, text in said.statuses if not is_default_text(text, state)}
+    states = [STATE_OF_SHOW[said.show]]
+    if said.activity is not None and said.activity.specific == "on_the_phone":
+        states.append(State.ON_THE_PHONE)
+    return {
+        language: text
+        for language, text in said.statuses
+        if not any(is_default_text(text, state) for state in states)
+    }
 
 
 def written_and_read(document: Presence) -> Presence:
