@@ -58,7 +58,7 @@ PERMANENT: Final = ".permanent"
 """What the default source of permanent presence has behind the name of the token."""
 
 _TEXT = words(note_of, most=NOTE_LIMIT)
-_LANGUAGE = words(str, most=35, pattern="^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$")
+_LANGUAGE = words(str, most=35, least=0, pattern="^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$")
 _NOTES: Final[Shape[Any]] = either(_TEXT, by_name(_LANGUAGE, _TEXT, LANGUAGE_LIMIT))
 
 SOURCE: Final = Member(
@@ -75,7 +75,7 @@ _ABOUT: Final[Mapping[str, Member]] = {
     ),
     "note": Member(
         shape=_NOTES,
-        about="A text beside it: a string, or an object of texts by language, the first by default.",
+        about="A text beside it: a string, or an object of texts by language (empty: none in particular).",
     ),
     "activities": Member(
         shape=array(words(activity_named, most=WORDS_LIMIT), 8),

@@ -62,6 +62,16 @@ def test_seventeen_degrees_are_stated_read_and_withdrawn(scene: Scene) -> None:
     assert scene.ask("DELETE", WEATHER_PATH).status == 404
 
 
+def test_what_is_read_can_be_stated_again(scene: Scene) -> None:
+    scene.ask("POST", WEATHER_PATH, {"state": "away", "note": "17 degrees"})
+    (source,) = scene.ask("GET", WEATHER_PATH, token=READER).json["sources"]
+    assert source["note"] == {"": "17 degrees"}
+    again = {"state": source["state"], "note": source["note"], "activities": source["activities"]}
+    before = scene.statements.of(WEATHER)[0].document
+    assert scene.ask("POST", WEATHER_PATH, again).status == 200
+    assert scene.statements.of(WEATHER)[0].document == before
+
+
 def test_raw_pidf_is_taken_as_it_is_with_the_rest_in_the_query(scene: Scene) -> None:
     document = pidf.write(document_of(Telling(state=State.AWAY), WEATHER.sip_uri()))
     path = f"{WEATHER_PATH}?source=roof&lifetime=60&precedence=always"
