@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.conftest import PASSWORDS, SIP_DOMAIN, World
+from tests.peers.ejabberd import Ejabberd
 from tests.peers.linphone import Linphone
 from tests.peers.ports import LOOPBACK
 from tests.peers.prosody import Prosody
@@ -71,8 +72,9 @@ class Programs:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path, Prosody, http={"tokens": TOKENS})
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """With Prosody, unless a journey asks for another server."""
+    world = World(tmp_path, getattr(request, "param", Prosody), http={"tokens": TOKENS})
     try:
         world.open()
         yield world
@@ -131,6 +133,7 @@ def test_a_telephone_and_a_jabber_roster_both_show_seventeen_degrees(
     watch.wait_for_text("<basic>closed</basic>", after=count)
 
 
+@pytest.mark.parametrize("world", [Prosody, Ejabberd], indirect=True, ids=["prosody", "ejabberd"])
 def test_a_holiday_is_shown_until_its_owner_says_something_else(world: World) -> None:
     romeo, gateway = world.jabber("romeo"), world.gateway
     romeo.befriend(BOB)
