@@ -22,6 +22,7 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.documents.identifiers import digest_id
 from sip2xmpp.documents.presence import Basic, Device, Note, Presence, Tuple
+from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.documents.times import from_unix
 from sip2xmpp.presence.hearing import Rank, Source
 from sip2xmpp.store.expiry import Deadlines
@@ -71,7 +72,7 @@ class Registrations:
                 self._lingering.pop(binding.group, None)
             elif _said(binding) == _said(previous):
                 return
-        elif change.kind is ChangeKind.REMOVED and self._debounce and not self._is_here(binding):
+        elif change.kind is ChangeKind.REMOVED and self._debounce and self._may_come_back(binding):
             self._linger(binding)
         self._tell(binding.aor)
 
@@ -81,10 +82,11 @@ class Registrations:
 
     # who went a moment ago
 
-    def _is_here(self, binding: Binding) -> bool:
-        """Whether the same device has another binding."""
+    def _may_come_back(self, binding: Binding) -> bool:
+        """Whether the device is expected, because nobody has sent it away and it is not here by another binding."""
         name = _name(binding)
-        return any(_name(other) == name for other in self._bindings.select(binding.group))
+        is_here = any(_name(other) == name for other in self._bindings.select(binding.group))
+        return not is_here and binding.event != ContactEvent.REJECTED.value
 
     def _linger(self, binding: Binding) -> None:
         end = min(self._clock.seconds() + self._debounce, binding.expires_at)

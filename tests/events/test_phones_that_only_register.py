@@ -345,6 +345,14 @@ def test_the_presence_of_registrations_may_be_switched_off(scene: Scene) -> None
         assert len(own.presence.sources(alice)) == heard
 
 
+def test_who_was_sent_away_is_given_no_moment(clock: Clock) -> None:
+    scene = Scene(clock, debounce=30.0)
+    scene.desk.register(CONTACT, expires=600)
+    scene.gateway.registrar.end(scene.desk.bindings[0], ContactEvent.REJECTED)
+    scene.network.drive(1)
+    assert not scene.is_online
+
+
 def test_what_lingers_is_limited(clock: Clock) -> None:
     scene = Scene(clock, debounce=60.0)
     for number in range(30):
