@@ -176,7 +176,7 @@ class Notifier:
             accept=intern(accept),
             user_agent=intern(user_agent),
             expires_at=self.clock.seconds() + expires,
-            terms="" if economy is None else economy.terms.to_text(),
+            terms="" if economy is None else intern(economy.terms.to_text()),
         )
         fetch = expires == 0
         subscription = Subscription(
@@ -242,7 +242,7 @@ class Notifier:
             accept=accept,
             user_agent=user_agent,
             expires_at=self.clock.seconds() + expires,
-            terms="" if terms is None else terms.to_text(),
+            terms="" if terms is None else intern(terms.to_text()),
         )
         is_known = subscription.refreshed(record, flow, form, terms)
         self.store.dialogs.put(record)
