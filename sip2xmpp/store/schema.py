@@ -56,7 +56,14 @@ def _dialogs_by_tag(connection: sqlite3.Connection) -> None:
     connection.execute('UPDATE OR REPLACE dialogs SET "key" = local_tag')
 
 
-MIGRATIONS: tuple[Migration, ...] = (_dialogs_by_tag,)
+def _flows_apart(connection: sqlite3.Connection) -> None:
+    """The key of a binding that is one of several flows of its device was without the device and the flow."""
+    connection.execute(
+        """UPDATE OR REPLACE bindings SET "key" = aor || ' ' || contact || ' ' || instance || ' ' || reg_id WHERE reg_id > 0"""
+    )
+
+
+MIGRATIONS: tuple[Migration, ...] = (_dialogs_by_tag, _flows_apart)
 """Each turns a file of version n, its index plus one, into one of version n + 1; run inside a transaction."""
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import connect
+from sip2xmpp.store.records import Binding
 from sip2xmpp.store.schema import LAYOUTS, MIGRATIONS, Layout, prepare, storable
 from tests.store.engines import Engine, dialog
 
@@ -88,6 +89,36 @@ def test_dialogs_of_a_first_file_are_found_by_their_tag():
     assert connection.execute("SELECT count(*) FROM dialogs").fetchall() == [(1,)]
 
 
+def test_flows_of_one_device_in_an_older_file_are_found_by_their_keys():
+    connection = memory()
+    prepare(connection, migrations=MIGRATIONS[:1])
+    layout = LAYOUTS["bindings"]
+    held = [
+        Binding(
+            aor=Address("alice", "sip.example.org"),
+            contact=f"sip:alice@192.0.2.{reg_id}",
+            params="",
+            q=1.0,
+            call_id="c",
+            cseq=1,
+            path=(),
+            flow="",
+            user_agent="",
+            instance="<urn:uuid:00000000-0000-1000-8000-000a95a0e128>",
+            reg_id=reg_id,
+            registered_at=0.0,
+            expires_at=1.0,
+        )
+        for reg_id in (0, 1)
+    ]
+    for each in held:
+        _, *values = layout.row(each)
+        connection.execute(layout.upsert(1), [f"{each.aor} {each.contact}", *values])
+    prepare(connection)
+    rows = [connection.execute(layout.select_one, (each.key,)).fetchone() for each in held]
+    assert [layout.record(row) for row in rows] == held
+
+
 def test_what_many_records_have_alike_is_one_object_when_loaded():
     connection = memory()
     layout = LAYOUTS["dialogs"]
@@ -139,7 +170,7 @@ def test_a_file_of_a_later_release_is_refused_with_both_versions(tmp_path: Path)
     connection = connect(path)
     prepare(connection, [lambda _: None] * 6)
     connection.close()
-    with pytest.raises(ConfigError, match=r"gateway\.state: .* schema version 7, .* up to 2;"):
+    with pytest.raises(ConfigError, match=r"gateway\.state: .* schema version 7, .* up to 3;"):
         Engine(f"sqlite:{path}")
 
 
