@@ -223,6 +223,22 @@ def test_a_condition_outlives_the_process_while_it_is_true(network: Network) -> 
     assert len(line.notifies) == 3, "a condition that was false once is over, also after a restart"
 
 
+def test_a_condition_that_was_false_once_is_not_true_again_after_a_restart(network: Network) -> None:
+    process = Gateway(network)
+    line = watching(Phone(network, "192.0.2.20", BOB))
+    line.send(600, headers=unless(line.last["SIP-ETag"]))
+    network.drive(0.5)
+    Phone(network, "192.0.2.10", ALICE).publish(document("away"))
+    network.drive(0.5)
+    assert b"away" in line.last.body
+    store = process.killed()
+    for publication in list(store.publications.all()):
+        store.publications.remove(publication.key)  # it expired while nobody was there
+    Gateway(network, seed=2, kept=store)
+    network.drive(2)
+    assert b"<basic>closed" in line.last.body and line.last["SIP-ETag"] == line.notifies[0]["SIP-ETag"]
+
+
 def test_the_tag_of_a_state_is_the_same_after_a_restart(network: Network) -> None:
     process = Gateway(network)
     line = watching(Phone(network, "192.0.2.20", BOB))
