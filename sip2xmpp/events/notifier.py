@@ -386,7 +386,8 @@ class Notifier:
         if change.kind is ChangeKind.EXPIRED and change.record.role == ROLE:
             subscription = self._subscriptions.get(change.record.local_tag)
             if subscription is not None:
-                subscription.end(TIMED_OUT)
+                # what was held back for a watcher who wanted to hear less is told now or never
+                subscription.end(TIMED_OUT, with_state=subscription.economy is not None)
 
     # After a restart
 

@@ -151,6 +151,18 @@ def test_the_rate_is_in_force_after_a_restart(network: Network, clock: Clock) ->
     assert len(line.notifies) == 3 and b"away" in line.last.body
 
 
+def test_what_was_held_back_is_told_at_the_end(alice: Alice, bob: Phone, network: Network) -> None:
+    line = watching(bob, "presence;max-rate=0.001", expires=60)
+    alice.says("away")
+    assert len(line.notifies) == 1
+    network.drive(62)
+    assert (
+        line.states == ["active", "terminated"]
+        and line.last.reason == "timeout"
+        and b"away" in line.last.body
+    )
+
+
 def test_nothing_is_left_of_a_subscription_that_ended(
     gateway: Gateway, alice: Alice, bob: Phone, network: Network
 ) -> None:
