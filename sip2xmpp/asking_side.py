@@ -58,7 +58,7 @@ def asking_side(
     )
     if rules.follow:
         own.presence.listen(
-            lambda presentity, _: registrars.watched(presentity, anybody=own.presence.is_watched(presentity))
+            lambda presentity, *_: registrars.watched(presentity, anybody=own.presence.is_watched(presentity))
         )
     notified = Notified([remote, phones, registrars])
     lines = [Address.parse(name) for name, line in config.sip.lines.items() if line.ask_phones]

@@ -134,7 +134,7 @@ class PresenceAgent:
         self._fan_outs: deque[_Presentity] = deque()
         self._call: IDelayedCall | None = None
         self._windows = Deadlines(clock, self._window_passed)
-        self._listeners: list[Callable[[Address, Address], None]] = []
+        self._listeners: list[Callable[[Address, Address, Handling], None]] = []
         store.publications.listen(self._publication_changed)
         for feed in feeds:
             feed.listen(self.changed)
@@ -179,8 +179,8 @@ class PresenceAgent:
         watched = self._presentities.get(presentity)
         return watched is not None and bool(watched.watches)
 
-    def listen(self, listener: Callable[[Address, Address], None]) -> None:
-        """Call ``listener(presentity, watcher)`` when a watch began, ended, or is handled otherwise than before."""
+    def listen(self, listener: Callable[[Address, Address, Handling], None]) -> None:
+        """Call ``listener(presentity, watcher, handling)`` when a watch began, ended, or is handled otherwise than before."""
         self._listeners.append(listener)
 
     def changed(self, presentity: Address) -> None:
@@ -226,12 +226,13 @@ class PresenceAgent:
 
     def _end(self, watch: _Watch, notification: Notification) -> None:
         watch.end = notification
+        watch.handling = Handling.BLOCK
         self.forget(watch)
         self.queue(watch)
 
     def _watch_changed(self, watch: _Watch) -> None:
         for listener in self._listeners:
-            listener(watch.presentity.address, watch.watcher.address)
+            listener(watch.presentity.address, watch.watcher.address, watch.handling)
 
     def _publication_changed(self, change: Change[Publication]) -> None:
         watched = self._presentities.get(change.record.presentity)

@@ -197,8 +197,8 @@ class WatcherInfo:
 
     # Who waits
 
-    def _watch_changed(self, presentity: Address, watcher: Address) -> None:
-        if self._decide(presentity, watcher) is Handling.CONFIRM:
+    def _watch_changed(self, presentity: Address, watcher: Address, handling: Handling) -> None:
+        if handling is Handling.CONFIRM:
             self._note(presentity, watcher)
         self._changed(presentity)
 

@@ -224,7 +224,7 @@ def test_only_so_many_are_followed_and_at_a_pace(network: Network) -> None:
 def test_watchers_see_what_the_registrar_says(network: Network) -> None:
     scene, registrar = Scene(network), Registrar(network)
     presence = scene.gateway.presence
-    presence.listen(lambda who, _: scene.following.watched(who, anybody=presence.is_watched(who)))
+    presence.listen(lambda who, *_: scene.following.watched(who, anybody=presence.is_watched(who)))
     scene.gateway.decide(str(BOB), "alice@sip.example.org", Handling.ALLOW)
     registrar.contacts = [contact()]
     line: Line = Phone(network, "192.0.2.10", "sip:alice@sip.example.org").subscribe(URI)

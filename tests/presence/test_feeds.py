@@ -117,15 +117,19 @@ def test_nobody_hears_of_a_source_that_says_what_it_said(agent, clock, wire):
 
 
 def test_the_owner_is_told_who_watches_and_when_that_changes(agent, clock):
-    changes: list[tuple[Address, Address]] = []
-    agent.listen(lambda presentity, watcher: changes.append((presentity, watcher)))
+    changes: list[tuple[Address, Address, Handling]] = []
+    agent.listen(lambda presentity, watcher, handling: changes.append((presentity, watcher, handling)))
     bob = agent.watch(ALICE, Ear(BOB))
     agent.watch(ALICE, Ear(ROMEO))
     assert agent.watches(ALICE) == [(BOB, Handling.ALLOW), (ROMEO, Handling.CONFIRM)]
     bob.stop()
     bob.stop()
     assert agent.watches(ALICE) == [(ROMEO, Handling.CONFIRM)]
-    assert changes == [(ALICE, BOB), (ALICE, ROMEO), (ALICE, BOB)]
+    assert changes == [
+        (ALICE, BOB, Handling.ALLOW),
+        (ALICE, ROMEO, Handling.CONFIRM),
+        (ALICE, BOB, Handling.ALLOW),
+    ]
     assert agent.watches(BOB) == []
 
 
