@@ -42,7 +42,6 @@ from sip2xmpp.store.records import (
 from sip2xmpp.store.seizures import Seizure
 
 _log = Logger()
-failing_listener = _log.failureHandler("A listener of the store failed; the others go on")
 
 Note = Callable[[str, R | None], None]
 """Told of each change that has to be made durable."""
@@ -180,8 +179,10 @@ class LiveTable(Generic[R]):
         try:
             while True:
                 for listener in self._listeners:
-                    with failing_listener:
+                    try:
                         listener(change)
+                    except Exception:  # noqa: BLE001 - whatever it is, the others have to hear of the change
+                        _log.failure("A listener of the store failed; the others go on")
                 if not self._changes:
                     return
                 change = self._changes.popleft()
