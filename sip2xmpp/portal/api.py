@@ -89,7 +89,7 @@ class Api(Resource):
             return await self._served(request)
         except Problem as problem:
             found = problem
-            if problem.status == 403 or (problem.status == 401 and request.getHeader("authorization")):
+            if problem.status == 403 or (problem.status == 401 and _field(request, "authorization")):
                 self.log.info("API: refused to {peer}: {why}", peer=_peer(request), why=problem.detail)
         except Sip2XmppError as error:
             found = _problem_of(error)
@@ -111,7 +111,7 @@ class Api(Resource):
             return _with_type(request, JSON, self._description)
         operation, places = self._found(wanted, path)
         peer = _peer(request)
-        token = self._tokens.of(request.getHeader("authorization"), peer)
+        token = self._tokens.of(_field(request, "authorization"), peer)
         addresses = {name: _address(text) for name, text in places.items()}
         if not self._serves(addresses["address"].domain):
             raise Problem(404, f"{addresses['address'].domain} is not a domain of ours")
@@ -149,8 +149,8 @@ class Api(Resource):
         raise Problem(404, f"there is nothing here; {DESCRIPTION} says what is where")
 
     def _content(self, request: Request) -> bytes:
-        length = request.getHeader("content-length")
-        if length is None and request.getHeader("transfer-encoding") is not None:
+        length = _field(request, "content-length")
+        if length is None and _field(request, "transfer-encoding") is not None:
             raise Problem(411, "the length of the body has to be stated")
         if int(length or 0) > self._body:
             raise Problem(413, f"a body has {self._body} octets at most")
@@ -161,6 +161,12 @@ class Api(Resource):
 def _peer(request: Request) -> str:
     client = request.getClientAddress()  # type: ignore[no-untyped-call]
     return str(getattr(client, "host", ""))
+
+
+def _field(request: Request, name: str) -> str | None:
+    """A header field, whatever octets it has: Twisted itself fails on those that are not UTF-8."""
+    value: bytes | None = request.getHeader(name.encode())
+    return None if value is None else value.decode("latin-1")
 
 
 def _pattern(path: str) -> re.Pattern[str]:
@@ -190,8 +196,8 @@ def _query(request: Request, operation: Operation) -> Mapping[str, Any]:
 
 def _media(request: Request, operation: Operation) -> str:
     """The type of the body, empty where there is none."""
-    stated = request.getHeader("content-type")
-    empty = request.getHeader("content-length") in (None, "0") and not request.getHeader("transfer-encoding")
+    stated = _field(request, "content-type")
+    empty = _field(request, "content-length") in (None, "0") and not _field(request, "transfer-encoding")
     if not operation.bodies or (empty and not operation.body_required):
         return ""
     media, _, parameters = (stated or "").partition(";")

@@ -258,6 +258,16 @@ def test_without_a_known_token_nothing_is_done(scene: Scene) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "status"), [(b"Authorization: Bearer \xff\xfe", 401), (b"Content-Type: \xff", 415)]
+)
+def test_octets_that_are_no_text_are_no_fault_of_the_gateway(scene: Scene, field: bytes, status: int) -> None:
+    known = b"" if b"Auth" in field else f"Authorization: Bearer {STATION}\r\n".encode()
+    head = f"POST {WEATHER_PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n".encode()
+    answer = Answer(scene.send(head + known + field + b"\r\n\r\n{}").value())
+    assert (answer.status, answer.json["status"]) == (status, status)
+
+
 def test_a_token_is_for_its_addresses_and_rights_alone(scene: Scene) -> None:
     assert scene.ask("POST", "/api/v1/presence/bob@sip.example.org", {}).status == 403
     assert scene.ask("GET", WEATHER_PATH).status == 403
