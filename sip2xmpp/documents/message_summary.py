@@ -29,7 +29,7 @@ CLASSES: Final = (
 )
 """In the order in which they are written."""
 
-_LINE: Final = re.compile(r"([!%'*+.0-9A-Z_`a-z~-]+)[ \t]*:[ \t]*(.*?)[ \t]*")
+_LINE: Final = re.compile(r"([!%'*+.0-9A-Z_`a-z~-]+)[ \t]*:(.*)")
 _COUNTS: Final = re.compile(
     r"(\d{1,20})[ \t]*/[ \t]*(\d{1,20})(?:[ \t]*\([ \t]*(\d{1,20})[ \t]*/[ \t]*(\d{1,20})[ \t]*\))?",
     re.ASCII,
@@ -74,7 +74,7 @@ def read(octets: bytes) -> MessageSummary:
             break
         found = _LINE.fullmatch(line.rstrip("\r"))
         if found is not None:
-            stated.setdefault(found[1].lower(), found[2])
+            stated.setdefault(found[1].lower(), found[2].strip(" \t"))
     counts = tuple((name, count) for name in CLASSES if (count := _count(stated.get(name))) is not None)
     word = stated.get("messages-waiting", "").lower()
     if word not in ("yes", "no") and not counts:
