@@ -115,8 +115,10 @@ class StateAgent(Generic[S]):
                 self._end(watch, Reason.NORESOURCE)
 
     def queue(self, watch: _Watch[S]) -> None:
-        """Tell this one watch on the next turn."""
+        """Tell this one watch on the next turn, and what is then: its owner may hold a change back for those who only listen."""
         self._queue[watch] = None
+        if watch.handling is Handling.ALLOW:
+            self._changed.add(watch.resource)
         self._wake()
 
     def forget(self, watch: _Watch[S]) -> None:

@@ -114,6 +114,22 @@ def test_a_refresh_tells_one_watcher_again(board):
     assert (documents(ear), documents(other)) == (["one", "one"], ["one"])
 
 
+def test_who_begins_to_watch_or_asks_again_is_told_what_is_now(board):
+    """The owner of the state may hold a change back for those who only listen."""
+    listening, _ = board.watch()
+    asking, watch = board.watch(ROMEO)
+    board.clock.advance(0)
+    board.states[ALICE] = "two"
+    watch.refresh()
+    board.clock.advance(0)
+    assert documents(asking) == ["one", "two"]
+    board.states[ALICE] = "three"
+    coming, _ = board.watch(Address("juliet", "jabber.example"))
+    board.clock.advance(0)
+    assert documents(coming) == ["three"]
+    assert documents(listening) == documents(asking) == ["one", "two", "three"]
+
+
 def test_who_stopped_hears_nothing_more(board):
     ear, watch = board.watch()
     watch.stop()
