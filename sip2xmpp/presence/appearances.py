@@ -17,6 +17,7 @@ from enum import Enum
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.dialog_info import Call, CallState, DialogInfo, DialogName, Direction, Party
+from sip2xmpp.documents.identifiers import fresh_id
 from sip2xmpp.documents.presence import frozen_value
 from sip2xmpp.errors import Refused
 
@@ -130,7 +131,7 @@ def shown(appearances: Iterable[tuple[int, Call]]) -> tuple[Appearance, ...]:
     told: dict[str, Appearance] = {}
     for number, call in sorted(appearances, key=lambda one: one[0]):
         # two phones may have chosen the same id
-        name = call.id if call.id not in told else f"{call.id}-{number}"
+        name = call.id if call.id not in told else fresh_id(f"{call.id}-{number}", told)
         told[name] = Appearance(
             number=number, call=replace(call, id=name, local=_bare(call.local), remote=_bare(call.remote))
         )
