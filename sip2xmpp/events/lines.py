@@ -2,9 +2,9 @@
 
 ``dialog;sla`` and ``dialog;ma`` are what phones call it that follow the old draft, ``dialog;shared`` is its standard; the state
 is the same, only the number of an appearance is written in another place.  Only those who share a line may watch it or
-tell anything of it.  What is told is always all appearances in use; calls that ended since the last NOTIFY are in
-it once more as terminated, for phones that put out no lamp of which nothing is said.  Everybody is told, also the phone that
-caused the change: it learns that it has what it claimed.
+tell anything of it.  What is told is always all appearances in use; calls that ended since the last NOTIFY come before them
+once more as terminated, for phones that put out no lamp of which nothing is said; an appearance that was handed over stays
+lit by what comes last.  Everybody is told, also the phone that caused the change: it learns that it has what it claimed.
 
 A PUBLISH that claims what somebody else has is refused with 400, as RFC 7463 has it.  Publications of a line live for
 five minutes at most, so that what a phone could not take back is over then.
@@ -80,7 +80,7 @@ class LineForm:
             for one in earlier
             if one.call.id not in known
         ]
-        calls = tuple([self._written(one, entity) for one in (*told.document, *ended)])
+        calls = tuple([self._written(one, entity) for one in (*ended, *told.document)])
         document = DialogInfo(entity=entity, version=number, is_full=True, calls=calls)
         return Body(content_type=CONTENT_TYPE, octets=write(document))
 
@@ -132,7 +132,10 @@ class LinePackage:
         change = read(body)
         if change.is_full:
             return body
-        return write(merged(None if before is None else read(before), change))
+        whole = write(merged(None if before is None else read(before), change))
+        if len(whole) > SIZE_LIMIT:
+            raise BadDocument("these are too many calls")
+        return whole
 
     def speaks_for_socket(self, body: bytes) -> bool:  # noqa: ARG002
         """A phone has one publication of a line, with all its calls."""

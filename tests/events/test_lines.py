@@ -220,7 +220,27 @@ def test_a_phone_that_restarted_takes_its_appearance_again(scene: Scene) -> None
     bob = scene.watching(scene.bob)
     scene.tells(scene.alice, dialog_info(dialog("a", 1, "confirmed", friend=BOB)))
     assert scene.tells(scene.alice, dialog_info(dialog("z", 1, "trying"))).status == 200
-    assert told(bob)[0] == "1 z trying" and len(scene.gateway.store.publications) == 1
+    assert told(bob) == ["1 a terminated", "1 z trying"] and len(scene.gateway.store.publications) == 1
+
+
+def test_a_lamp_is_lit_after_its_call_was_handed_over(scene: Scene) -> None:
+    """Phones that go by the number put the lamp out if the end of the old call is what they read last."""
+    bob = scene.watching(scene.bob)
+    scene.tells(scene.alice, dialog_info(dialog("a", 1, "confirmed", friend=BOB)))
+    taken = dialog("b", 1, "confirmed", friend=BOB).replace(
+        "</state>", '</state><replaces call-id="call-a"/>'
+    )
+    assert scene.tells(scene.bob, dialog_info(taken)).status == 200
+    assert told(bob) == ["1 a terminated", "1 b confirmed"]
+
+
+def test_what_a_phone_adds_is_bounded(scene: Scene) -> None:
+    """A publication that cannot be read again would have nothing."""
+    first, second = (dialog(name * 40_000, number, "trying") for name, number in (("a", 1), ("b", 2)))
+    exchange = scene.tells(scene.alice, dialog_info(first))
+    added = scene.tells(scene.alice, dialog_info(second, state="partial"), etag=tag_of(exchange))
+    assert added.status == 400
+    assert [one.number for one in scene.lines.in_use(Address.parse(SALES[4:]))] == [1]
 
 
 def test_a_held_line_outlives_the_process(scene: Scene) -> None:
