@@ -221,7 +221,10 @@ class Publications:
                 transaction.reply(400, str(bad))
                 return
         if old is not None:
-            gone, source = [old], old.source
+            gone = [old]
+            source = (
+                old.source if merging is None else _followed(old.source, request, package.device_of(body))
+            )
         else:
             source = source_of(request, package)
             if merging is not None and not merging.speaks_for_socket(body):
@@ -318,6 +321,16 @@ def _is_accepted(request: Request, package: EventPackage) -> bool:
         return True
     media = request.content_type
     return media is not None and media.type in package.accepts
+
+
+def _followed(source: str, request: Request, device: str) -> str:
+    """The marks of a publication that tells of another thing now, which is what its device would begin with again."""
+    if not device:
+        return source
+    kept = [mark for mark in source.split() if not mark.startswith("document=")]
+    return " ".join(
+        [*kept, *(mark for mark in marks_of(request, None, device).split() if mark.startswith("document="))]
+    )
 
 
 def source_of(request: Request, package: EventPackage) -> str:

@@ -253,6 +253,18 @@ def test_a_phone_that_restarts_says_that_it_has_no_calls(scene: Scene) -> None:
     assert len(scene.gateway.store.publications) == 1
 
 
+def test_a_phone_that_lost_its_tag_in_a_call_goes_on_with_it(scene: Scene) -> None:
+    """It was first known with no call, or with another one."""
+    line = scene.lamp()
+    for first in ((), (call("z"),)):
+        etag = tag(scene.published(*first, phone=scene.alice))
+        scene.published(call("a"), etag=etag, phone=scene.alice)
+        etag = tag(scene.published(call("a"), phone=scene.alice))
+        assert shown(line)[0] == "confirmed" and len(scene.gateway.store.publications) == 1
+        scene.published(call("a"), etag=etag, expires=0, phone=scene.alice)
+        assert shown(line) == ["terminated"]
+
+
 def test_a_change_is_merged_into_what_was_published(scene: Scene) -> None:
     line = scene.lamp()
     etag = tag(scene.published(call("a")))
