@@ -19,6 +19,7 @@ Implements: RFC 3856 section 6; RFC 4479 section 3.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -345,9 +346,12 @@ class PresenceAgent:
             return watched.current
         before = watched.current
         known = before.document if before is not None else None
-        document = settle(known, compose(watched.address.sip_uri(), sources, self._clock.seconds()))
-        if document.changes_at is not None:
-            self._look_again(watched, document.changes_at)
+        composed = compose(watched.address.sip_uri(), sources, self._clock.seconds())
+        if composed.changes_at is not None:
+            self._look_again(watched, composed.changes_at)
+            # When it may change is our affair, and no news for watchers.
+            composed = replace(composed, changes_at=None)
+        document = settle(known, composed)
         if document.tuples and document.tuples[0].basic is Basic.CLOSED:
             offline = watched.offline or self._offline(watched)
             if document == offline.document:

@@ -82,7 +82,7 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
         heard = [one for one in heard if one.source.rank not in HIDDEN]
         services = [one for one in services if one.owner.source.rank not in HIDDEN]
     if not services:
-        return Presence(entity=entity)
+        return Presence(entity=entity, changes_at=_next_change(living, now))
     spokesman, state = _spokesman([one for one in heard if one.is_open])
     if not any(service.tuple.basic is Basic.OPEN for service in services):
         spokesman, state = None, State.OFFLINE

@@ -201,6 +201,37 @@ def test_windows_inside_a_document_open_and_close_by_themselves(scene: Scene) ->
     assert shown(ear.heard[-1])[0] is State.ONLINE
 
 
+def away_between(begin: float, end: float, service: bytes = b"") -> bytes:
+    window = [write_time(from_unix(at)).encode() for at in (begin, end)]
+    return (
+        b'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model"'
+        b' xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" entity="sip:weather@sip.example.org">%s<dm:person id="p">'
+        b'<r:activities from="%s" until="%s"><r:away/></r:activities></dm:person></presence>'
+    ) % (service, *window)
+
+
+def test_a_window_of_somebody_who_says_nothing_else_opens_too(scene: Scene) -> None:
+    now = scene.clock.seconds()
+    scene.say(saying(document=away_between(now + 80, now + 200)))
+    ear = scene.watch()
+    assert shown(ear.heard[-1])[0] is State.UNKNOWN
+    scene.clock.pump([81, 0, 0, 0, 0])
+    assert shown(ear.heard[-1])[0] is State.AWAY
+    scene.clock.pump([120, 0, 0, 0, 0])
+    assert shown(ear.heard[-1])[0] is State.UNKNOWN
+
+
+def test_a_window_that_changes_nothing_is_no_news(scene: Scene) -> None:
+    now = scene.clock.seconds()
+    scene.store.virtuals.put(Virtual(address=WEATHER, since=now))
+    ear = scene.watch()
+    closed = b'<tuple id="t"><status><basic>closed</basic></status></tuple>'
+    scene.say(saying(document=away_between(now + 80, now + 200, closed)))
+    scene.clock.pump([81, 0, 0, 0, 0])
+    scene.clock.pump([120, 0, 0, 0, 0])
+    assert len(ear.heard) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "error"),
     [
