@@ -15,12 +15,14 @@ from typing import Final
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import xml
 from sip2xmpp.documents.selectors import NotUnderstood, Selector, selector
-from sip2xmpp.errors import BadAddress
+from sip2xmpp.errors import BadAddress, BadDocument
 
 CONTENT_TYPE: Final = "application/simple-filter+xml"
 NAMESPACE: Final = "urn:ietf:params:xml:ns:simple-filter"
 SIZE_LIMIT: Final = 4096
-"""Octets of a body with filters: every subscription may have one, and it is kept with it."""
+"""Octets of a body with filters."""
+KEPT_LIMIT: Final = 4 * SIZE_LIMIT
+"""Octets in which all filters of a subscription are kept with it: each has its own prefixes there."""
 FILTERS: Final = 8
 """How many one subscription may have."""
 EXPRESSIONS: Final = 24
@@ -74,8 +76,10 @@ class FilterSet:
     filters: tuple[Filter, ...] = ()
 
     @classmethod
-    def from_octets(cls, octets: bytes) -> "FilterSet":
+    def from_octets(cls, octets: bytes, *, limit: int = SIZE_LIMIT) -> "FilterSet":
         """The filters in a body.  Raises ``NotUnderstood`` for what we cannot do, and ``BadDocument``."""
+        if len(octets) > limit:
+            raise BadDocument(f"filters may have {limit} octets")
         return _read(octets)
 
     def to_octets(self) -> bytes:
@@ -85,7 +89,7 @@ class FilterSet:
         return f'<filter-set xmlns="{NAMESPACE}"{package}>{inside}</filter-set>'.encode()
 
     def joined(self, later: "FilterSet") -> "FilterSet":
-        """These filters, changed by what ``later`` says of them.  Raises ``NotUnderstood`` if there are too many then."""
+        """These filters, changed by what ``later`` says of them.  Raises ``NotUnderstood`` if that is too much to keep."""
         held = {each.id: each for each in self.filters}
         for each in later.filters:
             known = held.get(each.id)
@@ -97,7 +101,10 @@ class FilterSet:
                 held[each.id] = _switched(known, each.enabled)
         if len(held) > FILTERS:
             raise NotUnderstood(f"more than {FILTERS} filters")
-        return FilterSet(package=later.package or self.package, filters=tuple(held.values()))
+        joined = FilterSet(package=later.package or self.package, filters=tuple(held.values()))
+        if len(joined.to_octets()) > KEPT_LIMIT:
+            raise NotUnderstood(f"filters that have more than {KEPT_LIMIT} octets with their prefixes")
+        return joined
 
     def about(self, presentity: Address, uri: str) -> tuple[Filter, ...]:
         """Those in force for this presentity, which its watcher calls ``uri``."""
@@ -109,7 +116,7 @@ class FilterSet:
 
 @lru_cache(maxsize=512)
 def _read(octets: bytes) -> FilterSet:
-    root = xml.parse(octets, limit=SIZE_LIMIT)
+    root = xml.parse(octets)
     if root.tag != f"{{{NAMESPACE}}}filter-set":
         raise NotUnderstood("not a filter-set")
     bindings = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}

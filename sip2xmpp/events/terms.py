@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.event_filter import CONTENT_TYPE, SIZE_LIMIT, FilterSet
+from sip2xmpp.documents.event_filter import CONTENT_TYPE, KEPT_LIMIT, SIZE_LIMIT, FilterSet
 from sip2xmpp.documents.selectors import NotUnderstood
 from sip2xmpp.errors import BadDocument, Refused
 from sip2xmpp.events.conditions import condition_in
@@ -58,10 +58,13 @@ class Terms:
         """The terms that a stored dialog has; filters that are not understood any more are dropped, and all is told."""
         try:
             said = json.loads(text) if text else {}
-            filters = said.get("filters", "")
-            held = FilterSet.from_octets(filters.encode()) if filters else NO_FILTERS
-        except (ValueError, BadDocument):
-            said, held = {}, NO_FILTERS
+        except ValueError:
+            said = {}
+        filters = said.get("filters", "")
+        try:
+            held = FilterSet.from_octets(filters.encode(), limit=KEPT_LIMIT) if filters else NO_FILTERS
+        except BadDocument:
+            held = NO_FILTERS
         return cls(rates=rates_of(said.get("rates", "")), condition=said.get("condition", ""), filters=held)
 
     def shaped(self, form: Form, package: EventPackage, presentity: Address, uri: str) -> Form:

@@ -1,12 +1,17 @@
 """A watcher that wants a part of what there is, or of what changes (RFC 4660, 5263)."""
 
 from dataclasses import replace
+from functools import reduce
 
 import pytest
 from lxml import etree
 from twisted.internet.task import Clock
 
 from sip2xmpp.documents import pidf
+from sip2xmpp.documents.event_filter import NAMESPACE, SIZE_LIMIT, FilterSet
+from sip2xmpp.documents.selectors import NotUnderstood
+from sip2xmpp.events.rates import rates_of
+from sip2xmpp.events.terms import Terms
 from sip2xmpp.presence.policy import Handling
 from tests.documents.patching import Reader, canonical
 from tests.documents.test_event_filter import body
@@ -62,6 +67,36 @@ def test_a_watcher_is_told_what_its_filter_leaves(alice: Alice, bob: Phone) -> N
     assert line.last["Content-Type"] == "application/pidf+xml"
     alice.says("busy")
     assert len(line.notifies) == 1, "what it is shown has not changed"
+
+
+def test_filters_that_are_longer_with_their_prefixes_are_in_force_after_a_restart() -> None:
+    names = {f"p{n}": f"urn:ietf:params:xml:ns:pidf:a-long-name-of-a-namespace-{n}" for n in range(6)}
+    bound = "".join(f'<ns-binding prefix="{prefix}" urn="{urn}"/>' for prefix, urn in names.items())
+    chosen = "".join(f"<include>//{prefix}:a</include>" for prefix in names)
+    inside = "".join(f'<filter id="f{n}"><what>{chosen}</what></filter>' for n in range(8))
+    asked = (
+        f'<filter-set xmlns="{NAMESPACE}"><ns-bindings>{bound}</ns-bindings>{inside}</filter-set>'.encode()
+    )
+    terms = Terms(
+        rates=rates_of("presence;max-rate=0.1"), filters=FilterSet().joined(FilterSet.from_octets(asked))
+    )
+    assert len(asked) <= SIZE_LIMIT < len(terms.filters.to_octets())
+    assert Terms.from_text(terms.to_text()) == terms
+
+
+def test_more_filters_than_can_be_kept_are_refused() -> None:
+    chosen = f"<include>//rpid:{'a' * 400}</include>" * 8
+    asked = [
+        FilterSet.from_octets(body(f'<filter id="{n}"><what>{chosen}</what></filter>')) for n in range(6)
+    ]
+    held = FilterSet().joined(asked[0]).joined(asked[1]).joined(asked[0])
+    with pytest.raises(NotUnderstood):
+        reduce(FilterSet.joined, asked, held)
+
+
+def test_rates_hold_after_a_restart_when_the_filters_are_not_understood_any_more() -> None:
+    terms = Terms.from_text('{"rates": ";max-rate=0.1", "condition": "x", "filters": "<gone/>"}')
+    assert terms == Terms(rates=rates_of("presence;max-rate=0.1"), condition="x")
 
 
 def test_a_trigger_says_when_to_tell_and_what_is_told_is_whole(
