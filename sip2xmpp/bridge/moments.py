@@ -28,12 +28,13 @@ def moment(written: str, now: float, *, is_end: bool = True) -> float | None:
         return None
     try:
         at = _read(words, now, is_end=is_end)
+        read = written_moment(at)
     except (ValueError, OverflowError):
         raise BadInput(
             f'"{words[:40]}" is not a time, as in 2h, 17:30, 2027-01-05 or 2027-01-05T09:00'
         ) from None
     if is_end and at <= now:
-        raise BadInput(f"{written_moment(at)} is over")
+        raise BadInput(f"{read} is over")
     if at > now + LONGEST_SECONDS:
         raise BadInput(f'"{words[:40]}" is too far away')
     return at

@@ -52,6 +52,7 @@ def test_nothing_is_no_time() -> None:
         "999999w",
         "2027-13-01",
         "2027-01-05T09:00+99:00",
+        "0001-01-01T00:00+14:00",
     ],
 )
 def test_what_is_none_or_over_or_too_far_is_refused(words: str) -> None:
