@@ -199,7 +199,7 @@ class Statements:
         source = Source(
             id=f"statement {held.source}",
             rank=held.rank,
-            published_at=held.changed_at,
+            published_at=_said_at(held),
             document=document,
             by_owner=held.told_by == str(held.presentity),
         )
@@ -255,8 +255,14 @@ def statement(saying: Saying, before: Statement | None, now: float, limits: Stat
         begins_at=saying.begins_at,
     )
     if before is not None and (before.document, before.rank) == (made.document, made.rank):
-        return replace(made, changed_at=before.changed_at)
+        # What had not begun says something new when it is let begin now.
+        return replace(made, changed_at=min(now, _said_at(before)))
     return made
+
+
+def _said_at(held: Statement) -> float:
+    """When it began to be heard as it is: what begins later is new then, beside all that was said meanwhile."""
+    return max(held.changed_at, held.begins_at)
 
 
 def _nobody(_: Address) -> None:

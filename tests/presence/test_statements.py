@@ -173,6 +173,31 @@ def test_what_was_to_begin_begins_also_after_a_restart(scene: Scene) -> None:
     assert shown(ear.heard[-1])[0] is State.XA
 
 
+def test_what_begins_is_newer_than_what_was_said_before_it_began(scene: Scene) -> None:
+    now = scene.clock.seconds()
+    meeting = saying("Meeting", State.BUSY, begins_at=now + 100, expires_at=now + 900)
+    scene.say(meeting)
+    scene.clock.advance(50)
+    scene.say(saying("Come in", State.CHAT, source="door"))
+    ear = scene.watch()
+    assert shown(ear.heard[-1])[0] is State.CHAT
+    scene.clock.pump([51, 0, 0])
+    assert shown(ear.heard[-1])[0] is State.BUSY
+    scene.say(replace(meeting, begins_at=0.0, expires_at=now + 1000))
+    assert scene.statements.of(WEATHER)[0].changed_at == now + 100
+    scene.clock.advance(10)
+    scene.say(saying("Come in again", State.CHAT, source="door"))
+    assert shown(ear.heard[-1])[0] is State.CHAT
+
+
+def test_what_is_let_begin_at_once_is_new(scene: Scene) -> None:
+    now = scene.clock.seconds()
+    meeting = saying("Meeting", State.BUSY, begins_at=now + 100)
+    scene.say(meeting)
+    scene.clock.advance(50)
+    assert scene.say(replace(meeting, begins_at=0.0)).changed_at == now + 50
+
+
 def test_the_same_again_is_prolonged_and_nobody_hears_of_it(scene: Scene) -> None:
     now = scene.clock.seconds()
     first = scene.say(saying(expires_at=now + 100))
