@@ -14,7 +14,7 @@ from sip2xmpp.command.arguments import OK, Subparsers, any_address, ask_password
 from sip2xmpp.errors import BadInput, NoSuchPresentity
 from sip2xmpp.store.accounts import make_account, with_password
 from sip2xmpp.store.offline import OfflineStore, offline
-from sip2xmpp.store.records import Account
+from sip2xmpp.store.records import Account, Card
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -26,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
         ("password", password, "set another password"),
         ("disable", disable, "keep an account and let nobody use it"),
         ("enable", enable, "let a disabled account be used again"),
-        ("remove", remove, "remove an account and what its owner decided about watchers"),
+        ("remove", remove, "remove an account, its card, and what its owner decided about watchers"),
     ):
         parser = verbs.add_parser(name, help=told)
         parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
@@ -81,7 +81,7 @@ def enable(arguments: argparse.Namespace) -> int:
 
 
 def remove(arguments: argparse.Namespace) -> int:
-    """Remove an account; the next owner of the address starts without decisions of this one."""
+    """Remove an account; the next owner of the address starts without decisions and contact data of this one."""
     config = configuration(arguments)
     # An account may outlive its domain in the configuration; it can still be removed.
     address = any_address(arguments.address)
@@ -89,6 +89,9 @@ def remove(arguments: argparse.Namespace) -> int:
         store.accounts.remove(_account(store, address).key)
         for verdict in store.verdicts.select(str(address)):
             store.verdicts.remove(verdict.key)
+        # Emptied and not removed: clients have to learn that the picture is gone.
+        if store.cards.get(str(address)) is not None:
+            store.cards.put(Card(address=address))
     print(f"{address} removed")
     return OK
 

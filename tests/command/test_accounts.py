@@ -8,7 +8,7 @@ import pytest
 
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.store.offline import offline
-from sip2xmpp.store.records import Account, Verdict
+from sip2xmpp.store.records import Account, Card, Verdict
 from tests.command.conftest import Operator
 from tests.store.engines import ALICE, BOB, Engine
 
@@ -101,6 +101,14 @@ def test_a_removed_account_takes_its_decisions_along(operator):
     assert list(accounts(operator)) == ["alice@sip.example.org"]
     with offline(operator.url) as store:
         assert [verdict.presentity for verdict in store.verdicts.all()] == [ALICE]
+
+
+def test_the_next_owner_of_an_address_does_not_inherit_a_card(operator):
+    operator("user", "add", "bob@sip.example.org", answers="x\n")
+    operator("card", "bob@sip.example.org", "--phone", "+1 555 0100")
+    operator("user", "remove", "bob@sip.example.org")
+    with offline(operator.url) as store:
+        assert store.cards.all() == [Card(address=BOB)]
 
 
 @pytest.mark.parametrize("verb", ["password", "disable", "enable", "remove"])
