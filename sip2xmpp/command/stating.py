@@ -125,10 +125,14 @@ def octets_of(arguments: argparse.Namespace, place: Place, priority: float | Non
         raise BadInput(
             "the state, --note, --activity, --mood and --place are not for --pidf; the file has its own"
         )
+    most = place.config.limits.body
     try:
-        octets: bytes = arguments.pidf.read_bytes()
+        with arguments.pidf.open("rb") as file:
+            octets: bytes = file.read(most + 1)
     except OSError as error:
         raise BadInput(f"cannot read {arguments.pidf}: {error.strerror}") from None
+    if len(octets) > most:
+        raise BadInput(f"{arguments.pidf} has more than {most} octets (limits.body)")
     return octets
 
 

@@ -44,6 +44,9 @@ STATED_RANKS: Final = (Rank.PERMANENT, Rank.INJECTED, Rank.OVERRIDE)
 SOURCE_LIMIT: Final = 64
 """Characters of the name of a source."""
 
+LATEST: Final = 253_402_300_799.0
+"""The last moment that can be written as a date, in the year 9999; a statement ends then at the latest."""
+
 
 @frozen_value
 class StatementLimits:
@@ -239,7 +242,8 @@ def statement(saying: Saying, before: Statement | None, now: float, limits: Stat
         raise BadInput(f"a source has a name of 1 to {SOURCE_LIMIT} characters without blanks")
     if saying.rank not in STATED_RANKS:
         raise BadInput("a statement is permanent, injected or wins over everything")
-    if saying.expires_at is not None and saying.expires_at <= max(now, saying.begins_at):
+    expires_at = None if saying.expires_at is None else min(saying.expires_at, LATEST)
+    if expires_at is not None and expires_at <= max(now, saying.begins_at):
         raise BadInput("it would end before it begins")
     if len(saying.document) > limits.document:
         raise BadDocument(f"a document has {limits.document} octets at most")
@@ -251,7 +255,7 @@ def statement(saying: Saying, before: Statement | None, now: float, limits: Stat
         document=saying.document,
         told_by=saying.told_by,
         changed_at=now,
-        expires_at=saying.expires_at,
+        expires_at=expires_at,
         begins_at=saying.begins_at,
     )
     if before is not None and (before.document, before.rank) == (made.document, made.rank):

@@ -96,6 +96,17 @@ def test_what_makes_no_sense_is_refused_in_one_line(operator: Operator, typed: l
     assert held(operator) == ([], [])
 
 
+def test_what_lasts_beyond_all_dates_can_be_listed(operator: Operator) -> None:
+    typed = ("xa", "--from", "9999-12-31T12:00Z", "--for", "9d")
+    assert operator("permanent", "alice@sip.example.org", *typed)[0] == 0
+    assert "until 9999-12-31T23:59:59Z" in operator("permanent", "alice@sip.example.org", "--list")[1]
+
+
+def test_a_document_without_end_is_not_read(operator: Operator) -> None:
+    status, _, told = operator("inject", WEATHER, "--pidf", "/dev/zero")
+    assert (status, told) == (2, "sip2xmpp: /dev/zero has more than 65535 octets (limits.body)\n")
+
+
 def test_only_addresses_of_ours_are_stated_something_about(operator: Operator) -> None:
     assert operator("inject", "weather@elsewhere.example", "away")[0] == 2
     assert operator("permanent", "weather@elsewhere.example", "away")[0] == 2

@@ -13,7 +13,7 @@ from sip2xmpp.errors import BadDocument, BadInput, NoSuchPresentity, TooMany
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.hearing import Rank
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.presence.statements import HARD_STATE, Saying, StatementLimits, Statements
+from sip2xmpp.presence.statements import HARD_STATE, LATEST, Saying, StatementLimits, Statements
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.telling import Telling, document_of
 from sip2xmpp.presence.texts import user_notes
@@ -270,6 +270,7 @@ def test_a_window_that_changes_nothing_is_no_news(scene: Scene) -> None:
         ({"rank": 7}, BadInput),
         ({"expires_at": 999_999.0}, BadInput),
         ({"begins_at": 2e6, "expires_at": 1.5e6}, BadInput),
+        ({"begins_at": LATEST, "expires_at": LATEST + 3600}, BadInput),
         ({"document": b"<presence"}, BadDocument),
         ({"document": b"<html/>"}, BadDocument),
         ({"document": b"<!DOCTYPE presence [<!ENTITY a 'b'>]><presence>&a;</presence>"}, BadDocument),
