@@ -136,6 +136,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     of_calls = watched_calls(calls, clock=reactor, decide=policy.decide, exists=addresses.exists)
     policy.listen(of_calls.rules_changed)
     store.accounts.listen(lambda change: of_calls.existence_changed(change.record.address))
+    store.virtuals.listen(lambda change: of_calls.rules_changed(change.record.address))
     return OwnSide(
         addresses=addresses,
         policy=policy,

@@ -265,9 +265,9 @@ class WatcherInfo:
             self._store.waiting.remove(waiting_key(record.contact, record.watcher))
 
     def _existence_changed(self, address: Address) -> None:
-        if not self._exists(address):
-            for note in self._store.waiting.select(str(address)):
-                self._store.waiting.remove(note.key)
+        """An address may be gone, or have become virtual, for which there may be a rule of its own."""
+        for note in self._store.waiting.select(str(address)):
+            self._settle(note)
 
     def _changed(self, presentity: Address) -> None:
         for listener in self._listeners:
