@@ -114,6 +114,9 @@ class LinePhones:
             if before is None or document.version > before.version + 1:
                 self._asking.ask_again(binding)
         whole = merged(before, document)
+        octets = write(whole)
+        if len(octets) > SIZE_LIMIT:
+            return
         is_same = before is not None and replace(before, version=whole.version) == whole
         self._publications.put(
             Publication(
@@ -122,7 +125,7 @@ class LinePhones:
                 etag=f"{key}~{self._rng.getrandbits(64):016x}",
                 source=binding.source,
                 content_type=CONTENT_TYPE,
-                document=write(whole),
+                document=octets,
                 user_agent=binding.user_agent,
                 published_at=kept.published_at if is_same and kept is not None else now,
                 expires_at=now + LASTS,

@@ -111,6 +111,13 @@ def test_changes_alone_are_put_together(scene: Scene) -> None:
     assert len(phone.subscribes) == asked + 1, "one was lost in between"
 
 
+def test_a_phone_that_adds_too_much_keeps_what_it_had(scene: Scene) -> None:
+    phone, _ = scene.phone("192.0.2.30", dialog_info(dialog("a" * 25_000, 1, "confirmed", friend=BOB)))
+    change = dialog_info(dialog("b" * 40_000, 2, "trying"), state="partial")
+    scene.tells(phone, change.replace(b'version="0"', b'version="1"'))
+    assert [line[:3] for line in scene.shown] == ["1 a"]
+
+
 def test_a_phone_that_vanished_lights_no_lamp_for_long(scene: Scene) -> None:
     phone, _ = scene.phone("192.0.2.30", dialog_info(dialog("a", 1, "confirmed", friend=BOB)))
     phone.deaf = True
