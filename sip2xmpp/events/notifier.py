@@ -311,11 +311,10 @@ class Notifier:
                 expires=expires,
             )
         subscription.answered(is_known=is_known)
-        if is_known:
-            return
         if subscription.watch is None:
             self._resume(subscription)
-        elif what == "refreshed":
+        elif is_known or what == "refreshed":
+            # also for one who has what is known: that may be a ghost
             subscription.watch.refresh()
         if subscription.is_silent:
             patience = FETCH_PATIENCE if subscription.fetch else PATIENCE

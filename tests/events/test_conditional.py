@@ -359,3 +359,41 @@ def test_every_package_may_be_asked_for_less(network: Network) -> None:
     assert line.last.body == b"2: third after nothing", "it may have missed what another dialog told it"
     becomes("first")
     assert line.last.body == b"3: first after third" and line.last["SIP-ETag"] == tag
+
+
+class _Asked:
+    """A watch that counts how often its source is asked again."""
+
+    def __init__(self, watch: Watch, package: "Asking") -> None:
+        self.stop = watch.stop
+        self._watch = watch
+        self._package = package
+
+    def refresh(self) -> None:
+        self._package.asked += 1
+        self._watch.refresh()
+
+
+class Asking(Counting):
+    """The same, with sources that have to be asked from time to time, as a contact at another server."""
+
+    asked = 0
+
+    def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
+        return _Asked(super().watch(resource, watcher, fetch=fetch), self)
+
+
+def test_the_source_is_asked_again_for_who_has_what_is_known(network: Network) -> None:
+    made: list[Asking] = []
+
+    def packages(gateway: Gateway) -> list[Asking]:
+        made.append(Asking(gateway))
+        return made
+
+    Gateway(network, packages=packages)
+    line = Phone(network, "192.0.2.20", BOB).subscribe(ALICE, event="counting", headers="")
+    network.drive(0.5)
+    for count in (1, 2):
+        line.send(600, headers=f"Suppress-If-Match: {line.last['SIP-ETag']}\r\n")
+        network.drive(0.5)
+        assert line.status == 204 and made[0].asked == count and len(line.notifies) == 1
