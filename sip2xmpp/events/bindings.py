@@ -26,7 +26,7 @@ OURS = frozenset(("expires", "pub-gruu", "temp-gruu"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationLimits:
-    """Lifetimes in seconds, how many contacts one address of record may have, and how many characters each contact.
+    """Lifetimes in seconds, how many contacts one address of record may have, and how many octets each contact.
 
     ``one_per_instance``: a device that does not speak outbound has one binding, whatever its contact is now.
     """
@@ -73,6 +73,7 @@ def changes_of(
     if len(contacts) > limits.contacts + len(live):
         raise TooMany("Too Many Contacts")
     outbound = _is_outbound(request, contacts)
+    named = _named(live, contacts) if limits.one_per_instance and len(contacts) > 1 else {}
     gone: dict[str, Binding] = {}
     new: list[Binding] = []
     for contact in contacts:
@@ -81,14 +82,19 @@ def changes_of(
         olds = [
             old
             for old in live
-            if old.key not in gone and _is_same(old, contact, reg_id, one=limits.one_per_instance)
+            if old.key not in gone
+            and named.get(old.key, contact) is contact
+            and _is_same(old, contact, reg_id, one=limits.one_per_instance)
         ]
+        if not expires and contact.param("+sip.instance"):
+            # whoever takes back one of two contacts of a device means that one, and only else the device
+            olds = [old for old in olds if _is_same(old, contact, reg_id, one=False)] or olds
         for old in olds:
             _check_order(request, old)
             gone[old.key] = old
         if expires:
             made = _binding(request, aor, contact, reg_id, olds, now=now, expires_at=now + expires)
-            if len(made.contact) + len(made.params) + sum(map(len, made.path)) > limits.length:
+            if _length(made) > limits.length:
                 raise TooMany("The Contact Is Too Long")
             new.append(made)
     if outbound and len(new) > 1:
@@ -96,6 +102,26 @@ def changes_of(
     if len(live) - len(gone) + len(new) > limits.contacts and len(new) > len(gone):
         raise TooMany("Too Many Contacts")
     return Changes(gone=tuple(gone.values()), new=tuple(new), outbound=outbound)
+
+
+def _named(live: Sequence[Binding], contacts: Sequence[NameAddr]) -> dict[str, NameAddr]:
+    """Which contact names a binding by its URI, so that no other contact of the same device takes its place."""
+    return {
+        old.key: contact
+        for contact in reversed(contacts)
+        for old in live
+        if not old.reg_id and _is_same(old, contact, 0, one=False)
+    }
+
+
+def _length(binding: Binding) -> int:
+    """Octets that a client has us keep and repeat; raises ``BadMessage`` for what is no UTF-8, which nobody could be told."""
+    written = f"{binding.contact}{binding.params}{''.join(binding.path)}"
+    try:
+        octets = len(written.encode())
+    except UnicodeEncodeError:
+        raise BadMessage("a Contact or Path that is not UTF-8") from None
+    return octets + len(binding.call_id) + len(binding.display) + len(binding.user_agent)
 
 
 def _lifetime(request: Request, contact: NameAddr, limits: RegistrationLimits) -> int:

@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from sip2xmpp.events.registrar import RegistrationLimits
 from sip2xmpp.store.records import Binding
 from tests.events.gateway import Gateway
-from tests.events.phone import Exchange, Phone, parameter
+from tests.events.phone import SERVER, Exchange, Phone, parameter
 from tests.events.test_publication import SlowStore
 from tests.fakes import Network
 
@@ -207,6 +207,18 @@ def test_a_device_that_comes_back_with_another_port_leaves_no_ghost(
 OUTBOUND = "Supported: path, outbound\r\n"
 
 
+def test_a_device_may_refresh_two_contacts_at_once(desk: Desk) -> None:
+    contacts = [f"<sip:alice@192.0.2.10;transport={each}>;{INSTANCE}" for each in ("udp", "tcp")]
+    desk.register(*contacts, expires=600)
+    began = [binding.registered_at for binding in desk.bindings]
+    desk.network.drive(60)
+    desk.register(*contacts, expires=600)
+    assert [binding.registered_at for binding in desk.bindings] == began
+    assert [binding.event for binding in desk.bindings] == ["refreshed", "refreshed"]
+    desk.register(contacts[1], expires=600)
+    assert desk.contacts == ["sip:alice@192.0.2.10;transport=tcp"]
+
+
 def test_two_flows_of_one_device_are_two_bindings(desk: Desk) -> None:
     for number in (1, 2):
         contact = f"<sip:a@192.0.2.10:1111>;{INSTANCE};reg-id={number}"
@@ -268,8 +280,27 @@ def test_without_the_policy_a_device_may_have_several_contacts(network: Network)
     assert len(desk.contacts) == 2
 
 
+@pytest.mark.parametrize(
+    "contact", [b"<sip:al\xffice@192.0.2.10>", b'<sip:alice@192.0.2.10>;+sip.instance="<\xff>"']
+)
+def test_a_contact_that_nobody_could_be_told_is_refused(network: Network, desk: Desk, contact: bytes) -> None:
+    peer = network.peer("192.0.2.66")
+    peer.send(
+        f"REGISTER {DOMAIN} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.66:5060;branch=z9hG4bK1\r\n"
+        f"Max-Forwards: 70\r\nFrom: <{ALICE}>;tag=t\r\nTo: <{ALICE}>\r\nCall-ID: c\r\nCSeq: 1 REGISTER\r\n"
+        "Contact: ".encode()
+        + contact
+        + b"\r\nSupported: gruu\r\nContent-Length: 0\r\n\r\n",
+        SERVER,
+    )
+    network.drive(0.2)
+    assert [response.status for response in peer.responses] == [400] and not desk.bindings
+
+
 def test_a_contact_that_is_too_long_is_refused(desk: Desk) -> None:
     assert desk.register(f"<sip:{'a' * 3000}@192.0.2.10>", expires=600).status == 403
+    desk.phone.agent = "a" * 3000
+    assert desk.register("<sip:alice@192.0.2.10>", expires=600).status == 403 and not desk.bindings
 
 
 def test_the_path_is_kept_and_told_to_who_understands_it(desk: Desk) -> None:
