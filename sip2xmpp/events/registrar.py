@@ -34,6 +34,7 @@ from sip2xmpp.events.bindings import (
     changes_of,
 )
 from sip2xmpp.events.lifetimes import too_brief
+from sip2xmpp.presence.agent import PACKAGE
 from sip2xmpp.sip.flow import UDP, Flow, Transport
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
@@ -92,6 +93,7 @@ class Registrar:
         self._over: dict[int, dict[str, None]] = {}
         self._connections: dict[str, int] = {}
         store.bindings.listen(self._changed)
+        store.publications.listen(self._published)
 
     def register_received(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
         """Answer a REGISTER of ``sender`` in the order of RFC 3261, section 10.3."""
@@ -138,6 +140,15 @@ class Registrar:
         for binding in self._store.bindings.select(publication.group):
             if not binding.silent and not marks.isdisjoint(binding.source.split()):
                 self._store.bindings.put(replace(binding, silent=True))
+
+    def _published(self, change: Change[Publication]) -> None:
+        """A device that publishes again has something to say again, and is registered when that is over."""
+        publication = change.record
+        if change.kind is not ChangeKind.PUT or change.previous is not None or publication.package != PACKAGE:
+            return
+        for binding in self._store.bindings.select(publication.group):
+            if binding.silent and not set(publication.source.split()).isdisjoint(binding.source.split()):
+                self._store.bindings.put(replace(binding, silent=False))
 
     def existence_changed(self, aor: Address) -> None:
         """Nobody is registered any more for an address that is not ours any more: it may be somebody else's later."""

@@ -56,11 +56,13 @@ class Registrations:
         if not live:
             return ()
         publishing = {mark for publication in published for mark in publication.source.split()}
-        return [
+        said = [
             _source(binding, gruu=self._gruu)
             for binding in live
             if not binding.silent and publishing.isdisjoint(binding.source.split())
         ]
+        # a device that registers two contacts at once, as one for each transport, is one device all the same
+        return list({source.id: source for source in said}.values()) if len(said) > 1 else said
 
     def listen(self, changed: Callable[[Address], None]) -> None:
         self._changed.append(changed)

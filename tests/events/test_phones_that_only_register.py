@@ -118,6 +118,20 @@ def test_who_asked_for_a_uri_of_its_own_is_reached_there(scene: Scene) -> None:
     assert scene.shown.tuples[0].contact == f"{ALICE};gr={URN}"
 
 
+def test_a_device_with_two_contacts_is_one_device(scene: Scene) -> None:
+    contacts = [f"<sip:alice@192.0.2.10;transport={each}>;{INSTANCE}" for each in ("udp", "tcp")]
+    scene.desk.register(*contacts, expires=600)
+    assert scene.is_online and len(scene.composed.tuples) == 1
+    told = len(scene.line.notifies)
+    for _ in range(3):
+        scene.network.drive(50)
+        scene.desk.register(*contacts, expires=600)
+    scene.network.drive(5)
+    assert len(scene.line.notifies) == told
+    scene.desk.register(contacts[0], expires=0)
+    assert scene.is_online
+
+
 def test_a_refresh_changes_nothing_and_tells_nobody(scene: Scene) -> None:
     scene.desk.register(CONTACT, expires=600)
     told = len(scene.line.notifies)
@@ -294,6 +308,20 @@ def test_a_phone_that_takes_back_what_it_published_is_gone_until_it_starts_anew(
     assert not scene.is_online
     scene.desk.call_id, scene.desk.cseq = "boot2", 0
     scene.desk.register(CONTACT, expires=600)
+    assert scene.is_online
+
+
+def test_a_phone_that_publishes_again_is_registered_when_that_is_over(scene: Scene) -> None:
+    scene.desk.register(CONTACT, expires=600)
+    published = scene.desk.phone.publish(document(Basic.OPEN))
+    scene.network.drive(1)
+    scene.desk.phone.publish(etag=published.responses[0]["SIP-ETag"], expires=0)
+    scene.network.drive(1)
+    assert not scene.is_online
+    scene.desk.phone.publish(document(Basic.CLOSED), expires=60)
+    scene.network.drive(1)
+    assert not scene.is_online
+    scene.network.drive(63)
     assert scene.is_online
 
 
