@@ -178,6 +178,7 @@ class Subscription(Writer):
             self._prepared = None
         if form is not self.form:
             self.form = form
+            self._numbered = -1  # what it was told before was in another form
             self._rendering = self._rendering_key()
         self._failures = 0
         if self.economy is not None or terms is not None:

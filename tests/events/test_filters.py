@@ -1,7 +1,9 @@
 """A watcher that wants a part of what there is, or of what changes (RFC 4660, 5263)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
+from typing import Any
 
 import pytest
 from lxml import etree
@@ -10,15 +12,18 @@ from twisted.internet.task import Clock
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.event_filter import NAMESPACE, SIZE_LIMIT, FilterSet
 from sip2xmpp.documents.selectors import NotUnderstood
+from sip2xmpp.errors import StorageFailed
 from sip2xmpp.events.rates import rates_of
 from sip2xmpp.events.terms import Terms
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.store.memory import MemoryStore
 from tests.documents.patching import Reader, canonical
 from tests.documents.test_event_filter import body
 from tests.events.gateway import Gateway
 from tests.events.phone import Line, Phone
 from tests.events.test_rates import Alice
 from tests.fakes import Network
+from tests.presence.test_agent import document
 
 ALICE = "sip:alice@sip.example.org"
 BOB = "sip:bob@sip.example.org"
@@ -375,3 +380,35 @@ def test_accept_says_whether_changes_are_wanted(
     line = bob.subscribe(ALICE, headers=f"Accept: {accept}\r\n")
     network.drive(0.2)
     assert (b"pidf-full" in line.last.body) is is_partial
+
+
+class Holding(MemoryStore):
+    """A store that commits nothing while it is held."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock)
+        self.held: list[Callable[[StorageFailed | None], None]] | None = None
+
+    def after_commit(self, call: Callable[[StorageFailed | None], None]) -> None:
+        if self.held is None:
+            call(None)
+        else:
+            self.held.append(call)
+
+
+def test_what_changes_while_other_filters_are_stored_is_told_whole(network: Network) -> None:
+    """A change could not be understood: it would say what changed in a part that the watcher never had."""
+    store = Holding(network.clock)
+    Gateway(network, store=store)
+    alice, bob = Alice(network), Phone(network, "192.0.2.20", BOB)
+    alice.says("away")
+    line = bob.subscribe(ALICE, headers=PARTIAL)
+    network.drive(0.2)
+    assert b"pidf-full" in line.last.body
+    store.held = []
+    without = '<filter id="1"><what><exclude>//rpid:activities</exclude></what></filter>'
+    line.send(600, headers=PARTIAL + FILTER, body=body(without))
+    alice.phone.publish(document("busy"), etag=alice.etag, expires=7200)
+    network.drive(0.2)
+    assert len(line.notifies) == 2 and b"pidf-full" in line.last.body
+    assert b"busy" not in line.last.body
