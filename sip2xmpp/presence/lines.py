@@ -119,9 +119,11 @@ class Lines:
             return
         if change.kind is ChangeKind.PUT:
             self._claim(publication)
+            self._settle(publication.presentity)
         else:
             self._release(publication.presentity, publication.key, ())
-        self._settle(publication.presentity)
+            # A phone that publishes anew takes its older publication away first, and has what it had before others may.
+            self._clock.callLater(0, self._settle, publication.presentity)
 
     def _claim(self, publication: Publication) -> None:
         """Give a publication what it claims and nobody else has, and take what it claims no more."""

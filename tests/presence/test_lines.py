@@ -168,6 +168,20 @@ def test_a_real_call_that_came_too_late_gets_what_becomes_free(scene: Scene) -> 
     assert scene.shown == {}
 
 
+def test_a_phone_that_tells_of_its_call_anew_keeps_its_appearance(scene: Scene) -> None:
+    """It has lost its entity tag: in one turn the older publication goes and another comes."""
+    scene.tells("a", talk(1, "a"))
+    scene.tells("b", talk(1, "b"))
+    scene.store.publications.remove("a")
+    scene.tells("a2", talk(1, "a"))
+    assert scene.shown == {1: "a confirmed"}
+    scene.tells("a2")
+    assert scene.shown == {1: "b confirmed"}
+    scene.store.publications.remove("b")
+    scene.clock.advance(0)
+    assert scene.shown == {}
+
+
 def test_a_line_has_no_more_appearances_than_it_has(scene: Scene) -> None:
     scene.tells("a", *(talk(number, f"a{number}") for number in range(50)))
     assert scene.shown == {0: "a0 confirmed", 1: "a1 confirmed"}
