@@ -123,18 +123,26 @@ class Api(Resource):
             media=_media(request, operation),
             body=self._content(request),
         )
-        answer: Answer = await operation.serve(call)
+        try:
+            answer: Answer = await operation.serve(call)
+        except StorageFailed:
+            self._tell(call, peer, method, "a change is in force and not stored yet")
+            raise
         if answer.done:
-            self.log.info(
-                "API: {token} at {peer}: {done} ({method} {address})",
-                token=token.name,
-                peer=peer,
-                done=answer.done,
-                method=method,
-                address=str(addresses["address"]),
-            )
+            self._tell(call, peer, method, answer.done)
         request.setResponseCode(answer.status)
         return _with_type(request, JSON, _octets(answer.value)) if answer.value is not None else b""
+
+    def _tell(self, call: Call, peer: str, method: str, done: str) -> None:
+        """The audit line of a change."""
+        self.log.info(
+            "API: {token} at {peer}: {done} ({method} {address})",
+            token=call.token.name,
+            peer=peer,
+            done=done,
+            method=method,
+            address=str(call.addresses["address"]),
+        )
 
     def _found(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
         allowed = set()

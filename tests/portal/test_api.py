@@ -97,8 +97,11 @@ def test_it_is_answered_when_it_is_on_the_disk_and_not_before(scene: Scene) -> N
         told(None)
     assert b"200 OK" in transport.value()
     transport = scene.send(head.encode() + body)
-    for told in scene.store.untold[1:]:
-        told(StorageFailed("the disk is full"))
+    with capturedLogs() as logs:
+        for told in scene.store.untold[1:]:
+            told(StorageFailed("the disk is full"))
+    # The change is in force, and so there is a line of it in the log.
+    assert [one["done"] for one in logs if "done" in one] == ["a change is in force and not stored yet"]
     assert b"503 " in transport.value() and b"Retry-After" in transport.value()
 
 
