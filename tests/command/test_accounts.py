@@ -8,8 +8,9 @@ import pytest
 
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.store.offline import offline
-from sip2xmpp.store.records import Account, Card, Verdict
+from sip2xmpp.store.records import Account, Card, Verdict, Waiting
 from tests.command.conftest import Operator
+from tests.command.test_registrations import bind, events
 from tests.store.engines import ALICE, BOB, Engine
 
 
@@ -103,12 +104,18 @@ def test_a_removed_account_takes_its_decisions_along(operator):
         assert [verdict.presentity for verdict in store.verdicts.all()] == [ALICE]
 
 
-def test_the_next_owner_of_an_address_does_not_inherit_a_card(operator):
+def test_the_next_owner_of_an_address_inherits_nothing(operator):
     operator("user", "add", "bob@sip.example.org", answers="x\n")
     operator("card", "bob@sip.example.org", "--phone", "+1 555 0100")
+    operator("permanent", "bob@sip.example.org", "xa")
+    bind(operator, BOB, "sip:bob@192.0.2.9")
+    with offline(operator.url) as store:
+        store.waiting.put(Waiting(presentity=BOB, watcher=ALICE, package="presence", asked_at=1.0))
     operator("user", "remove", "bob@sip.example.org")
+    assert events(operator) == {"sip:bob@192.0.2.9": "rejected"}
     with offline(operator.url) as store:
         assert store.cards.all() == [Card(address=BOB)]
+        assert not store.statements.all() and not store.waiting.all()
 
 
 @pytest.mark.parametrize("verb", ["password", "disable", "enable", "remove"])
