@@ -99,11 +99,21 @@ class Registrants:
 
     def sip_of(self, jid: str) -> Address | None:
         """The SIP user that this bare JID proved to be, wherever it registered."""
-        for held in self._store.registrants.select(jid):
-            account = self._store.accounts.get(held.sip) if held.sip else None
-            if account is not None and not account.disabled and held.proof == _print(account):
-                return account.address
+        proved = map(self._proved_by, self._store.registrants.select(jid))
+        return next((account.address for account in proved if account is not None), None)
+
+    def twin(self, held: Registrant) -> Registrant | None:
+        """Another registration by which the same JID is the same SIP user."""
+        for each in self._store.registrants.select(held.jid):
+            if each.key != held.key and each.sip == held.sip and self._proved_by(each) is not None:
+                return each
         return None
+
+    def _proved_by(self, held: Registrant) -> Account | None:
+        account = self._store.accounts.get(held.sip) if held.sip else None
+        if account is None or account.disabled or held.proof != _print(account):
+            return None
+        return account
 
     # The form
 

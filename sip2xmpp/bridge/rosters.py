@@ -138,8 +138,12 @@ class RosterHelp:
             self._run(self._help_registrant(held))
 
     def left(self, held: Registrant) -> None:
-        """Somebody is no longer registered, or not as this SIP user: take out what we put in."""
+        """Somebody is no longer registered, or not as this SIP user: take out what we put in, at the last such registration."""
         self._waiting.pop((held.jid, held.domain), None)
+        twin = self._registrants.twin(held)
+        if twin is not None:
+            self._remember(twin, held.added)
+            return
         watcher = self._addressing.address_of_jid(held.jid)
         for mark in held.added:
             if mark.startswith(OWN):

@@ -222,6 +222,32 @@ def test_who_unregisters_in_the_middle_keeps_nothing(desk: Desk) -> None:
     assert server.roster == {}
 
 
+@pytest.mark.parametrize("end", ["all", "password"])
+def test_what_was_added_stays_until_the_last_registration_of_a_user_ends(desk: Desk, end: str) -> None:
+    server = Server(desk)
+    for domain in (GATEWAY, SIP):
+        server.grant(domain=domain)
+        desk.iq(
+            "set",
+            f"<query xmlns='{REGISTER}'><username>{BOB}</username><password>builder</password></query>",
+            to=domain,
+        )
+        server.serve()
+    desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>")
+    server.serve()
+    assert server.roster == {BOB: "to"} and len(list(desk.store.verdicts.all())) == 1
+    if end == "password":
+        desk.iq(
+            "set", f"<query xmlns='{REGISTER}'><username>{BOB}</username><password>builder</password></query>"
+        )
+        server.serve()
+        desk.account(BOB, "another")
+    else:
+        desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>", to=SIP)
+    server.serve()
+    assert server.roster == {} and list(desk.store.verdicts.all()) == []
+
+
 # grants
 
 
