@@ -1,8 +1,9 @@
 """One request to several places: in order of preference, at once where there is none, and one answer from all of them.
 
 Pure: whoever calls says how a branch is sent.  A rank of branches begins when every branch of the one before has failed.  The
-first 2xx is the answer, and a 6xx ends it too; what comes later from other branches changes nothing, since only an INVITE
-could be cancelled.  If no branch succeeds, the best of the answers is the answer.
+first 2xx is the answer at once; what comes later from other branches changes nothing, since only an INVITE could be cancelled.
+After a 6xx nobody else is asked, but who has been may still accept, so that the sender is not told that nobody has.  If no
+branch succeeds, the best of the answers is the answer.
 
 A branch may have alternates, several flows of one device: the next is tried when a flow has failed, and only then.
 
@@ -48,8 +49,8 @@ class Outcome(NamedTuple, Generic[P]):
         return 408 if isinstance(self.result, TransactionTimeout) else 480
 
     @property
-    def ends_all(self) -> bool:
-        return 200 <= self.status < 300 or self.status >= 600
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
 
 
 async def fork(places: Fork[P], send: Callable[[P, bool], Awaitable[Response]]) -> Outcome[P]:
@@ -61,8 +62,10 @@ async def fork(places: Fork[P], send: Callable[[P, bool], Awaitable[Response]]) 
     for number, rank in enumerate(places, 1):
         found = await _first_of([_branch(branch, send, number == len(places)) for branch in rank])
         outcomes += found
-        if found[-1].ends_all:
+        if found[-1].is_success:
             return found[-1]
+        if any(outcome.status >= 600 for outcome in found):
+            break
     return best_of(outcomes)
 
 
@@ -92,7 +95,7 @@ async def _branch(
 
 
 async def _first_of(branches: Sequence[Coroutine[Any, Any, Outcome[P]]]) -> list[Outcome[P]]:
-    """The outcomes of branches that run at once, until one of them, the last of the list, ends all."""
+    """The outcomes of branches that run at once, until one of them, the last of the list, is a success."""
     if len(branches) == 1:
         return [await branches[0]]
     done: list[Outcome[P]] = []
@@ -101,7 +104,7 @@ async def _first_of(branches: Sequence[Coroutine[Any, Any, Outcome[P]]]) -> list
     def ended(outcome: Outcome[P]) -> None:
         if not enough.called:
             done.append(outcome)
-            if outcome.ends_all or len(done) == len(branches):
+            if outcome.is_success or len(done) == len(branches):
                 enough.callback(None)
 
     def broken(failure: Failure) -> None:

@@ -136,11 +136,20 @@ class ForwardingProxy:
         contacts: Fork[Contact],
         flow_failed: Callable[[Contact], None] = lambda _: None,
     ) -> None:
-        """Forward ``request`` to registered contacts; ``flow_failed`` is told of each that its flow does not lead to any more."""
+        """Forward ``request`` to registered contacts; ``flow_failed`` is told of each that its flow does not lead to any more.
+
+        However many there are, nobody is asked when the client has stopped waiting: it would be told what did not happen.
+        """
+        end = self._agent.clock.seconds() + self._give_up
 
         async def send(contact: Contact, is_last: bool) -> Response:
+            left = end - self._agent.clock.seconds()
+            if left <= 0:
+                raise TransactionTimeout("the client does not wait any more")
             try:
-                response = await self._response_of_contact(request, contact, is_last)
+                response = await self._response_of_contact(
+                    request, contact, left if is_last else min(left, self._patience)
+                )
             except TransportFailed:
                 if contact.only_by_flow:
                     flow_failed(contact)
@@ -158,7 +167,7 @@ class ForwardingProxy:
         if self._may_go_on(transaction, request):
             self._answer(transaction, best(), request.uri)
 
-    async def _response_of_contact(self, request: Request, contact: Contact, is_last: bool) -> Response:
+    async def _response_of_contact(self, request: Request, contact: Contact, patience: float) -> Response:
         leaving = copy_of(request)
         leaving.uri = contact.uri
         set_routes(leaving, list(contact.path))
@@ -170,7 +179,7 @@ class ForwardingProxy:
                 leaving,
                 next_hop,
                 way_back,
-                give_up=self._give_up if is_last else self._patience,
+                give_up=patience,
                 only_by_flow=contact.only_by_flow,
             )
         finally:

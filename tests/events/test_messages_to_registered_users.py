@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from sip2xmpp.address import Address
 from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.sip.flow import Transport
+from sip2xmpp.sip.message import make_response
 from sip2xmpp.sip.proxy import ForwardingProxy
 from tests.events.gateway import Gateway, Method, NoNames
 from tests.events.phone import SERVER, Exchange, Phone
@@ -74,6 +75,26 @@ def test_a_silent_phone_is_not_waited_for_as_long_as_the_sender_waits(scene: Sce
     scene.network.unbind(first.phone.place)
     exchange = scene.says(wait=10)
     assert heard(second) == 1 and exchange.status == 481
+
+
+def test_nobody_gets_it_when_the_sender_has_stopped_waiting(scene: Scene) -> None:
+    desks = [scene.desk(30 + i, f"<sip:alice@192.0.2.{30 + i}>;q=0.{9 - i}") for i in range(6)]
+    for silent in desks[:5]:
+        scene.network.unbind(silent.phone.place)
+    exchange = scene.says(wait=60)
+    assert heard(desks[5]) == 0 and exchange.final is None
+
+
+def test_one_that_refuses_for_all_does_not_hide_one_that_never_answers(scene: Scene) -> None:
+    refusing, silent = scene.desk(30), scene.desk(31)
+    scene.network.unbind(silent.phone.place)
+    scene.network.unbind(refusing.phone.place)
+    peer = scene.network.peer("192.0.2.30")
+    exchange = scene.says()
+    (message, *_) = peer.requests
+    peer.send(make_response(message, 603, to_tag="x").to_bytes(), SERVER)
+    scene.network.drive(31)
+    assert exchange.status == 603
 
 
 def test_it_goes_over_the_connection_that_a_phone_registered_on(scene: Scene) -> None:

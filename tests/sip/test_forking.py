@@ -67,9 +67,17 @@ def test_the_first_success_counts_and_nobody_is_asked_any_more() -> None:
 
 def test_a_global_refusal_ends_it() -> None:
     places = Places([[["a"], ["b"]], [["c"]]])
-    places.answers("a", 404)
     places.answers("b", 603)
+    places.answers("a", 404)
     assert places.result == ("b", 603) and places.asked == ["a", "b"]
+
+
+def test_who_was_asked_may_accept_after_a_global_refusal() -> None:
+    places = Places([[["a"], ["b"]], [["c"]]])
+    places.answers("a", 603)
+    assert not places.outcome.called
+    places.answers("b", 200)
+    assert places.result == ("b", 200) and places.asked == ["a", "b"]
 
 
 @pytest.mark.parametrize("status", [408, 430, 480, 503])
