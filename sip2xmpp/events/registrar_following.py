@@ -34,6 +34,7 @@ from sip2xmpp.presence.watching import Reason
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import Dialog
 from sip2xmpp.sip.grammar import cleaned, format_params, is_token, quote, unquote
+from sip2xmpp.sip.headers import CSEQ_LIMIT
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
@@ -300,7 +301,7 @@ class FollowedRegistrars:
             params=written,
             q=contact.q if contact.q is not None else 1.0,
             call_id=cleaned(contact.call_id or ""),
-            cseq=contact.cseq or 0,
+            cseq=min(contact.cseq or 0, CSEQ_LIMIT),
             path=(),
             flow="",
             user_agent="",

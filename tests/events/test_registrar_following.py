@@ -29,6 +29,7 @@ from sip2xmpp.events.registrar_following import (
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.states import State, state_of
+from sip2xmpp.sip.headers import CSEQ_LIMIT
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Binding
 from tests.events.gateway import Gateway, Method
@@ -329,6 +330,12 @@ def test_a_contact_that_is_no_sip_uri_is_left_out(scene: Scene, followed: Regist
     followed.has(contact(uri), contact(MOBILE))
     scene.drive()
     assert scene.contacts == [MOBILE]
+
+
+def test_a_number_that_no_request_has_is_one_that_can_be_stored(scene: Scene, followed: Registrar) -> None:
+    followed.has(contact(cseq=reginfo.LARGEST))
+    scene.drive()
+    assert [binding.cseq for binding in scene.store.bindings.select(str(BOB))] == [CSEQ_LIMIT]
 
 
 def test_only_so_many_contacts_are_kept(network: Network) -> None:
