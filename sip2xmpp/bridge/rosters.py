@@ -104,7 +104,7 @@ class RosterHelp:
             self.log.info("{server} cannot grant access to rosters", server=server)
         elif access == "none":
             self._access.pop((server, domain), None)
-        elif len(self._access) < MOST_GRANTS:
+        elif (server, domain) in self._access or len(self._access) < MOST_GRANTS:
             self._access[server, domain] = access
             self.log.info(
                 "{server} gives {domain} access to rosters: {access}",
@@ -217,25 +217,33 @@ class RosterHelp:
                 items[contact_jid] = (contact, RosterItem(jid=contact_jid, name=str(contact), group=GROUP))
         if not items:
             return Way.NOTHING, []
-        entrance = self._entrance(jid, domain)
+        entrance, added = self._entrance(jid, domain), list[str]()
         if entrance is not None:
             try:
-                return Way.ROSTER, await self._add(entrance, jid, items)
+                await self._add(entrance, jid, items, added)
             except StanzaRefused as refused:
                 self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
+            else:
+                return Way.ROSTER, added
         if await self._suggest(jid, domain, [item for _, item in items.values()]):
-            return Way.SUGGESTED, []
+            return Way.SUGGESTED, added
         for contact_jid, (contact, _) in items.items():
             if ask is None or contact in ask:
                 self._outbox.subscription("subscribe", contact_jid, jid)
-        return Way.ASKED, []
+        return Way.ASKED, added
 
-    async def _add(self, entrance: str, jid: str, items: dict[str, tuple[Address, RosterItem]]) -> list[str]:
-        """Put contacts into a roster; what is in it already is its owner's and left alone."""
+    async def _add(
+        self, entrance: str, jid: str, items: dict[str, tuple[Address, RosterItem]], added: list[str]
+    ) -> None:
+        """Put contacts into a roster; what is in it already is its owner's and left alone.
+
+        ``added`` gets each that was put there, also when it is refused in the middle.
+        """
         before = await self._rosters.get(entrance, jid)
-        added = [contact for contact in items if contact not in before]
-        for contact in added:
-            await self._rosters.add(entrance, jid, items[contact][1])
+        for contact in items:
+            if contact not in before:
+                await self._rosters.add(entrance, jid, items[contact][1])
+                added.append(contact)
         after = await self._rosters.get(entrance, jid)
         watcher = self._addressing.address_of_jid(jid)
         for contact in added:
@@ -244,7 +252,6 @@ class RosterHelp:
             else:
                 # the server keeps subscriptions to itself: the contact is there, and its owner is asked
                 self._outbox.subscription("subscribe", contact, jid)
-        return added
 
     async def _suggest(self, jid: str, domain: str, items: Sequence[RosterItem]) -> bool:
         """Suggest to the clients that can take it; whether there was one."""

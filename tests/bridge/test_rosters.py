@@ -31,6 +31,7 @@ class Server:
         self.messages: list[Element] = []
         self.features = ""
         self.is_empty = False
+        self.most = 9
 
     def grant(self, access: str = "both", server: str = "jabber.example", domain: str = GATEWAY) -> None:
         perm = f"<perm access='roster' type='{access}'/>"
@@ -59,7 +60,8 @@ class Server:
     def answer(self, iq: Element) -> None:
         head = f"from='{iq.get('to')}' to='{iq.get('from')}' id='{iq.get('id')}'"
         query = iq[0]
-        if iq.get("type") == self.refuses:
+        is_full = iq.get("type") == "set" and len(self.roster) >= self.most
+        if iq.get("type") == self.refuses or is_full:
             error = "<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
             self.desk.take(f"<iq type='error' {head}>{error}</iq>")
             return
@@ -161,6 +163,21 @@ def test_a_server_that_refuses_after_all_is_no_obstacle(desk: Desk, refuses: str
     server.grant()
     register(desk)
     assert f"subscribe {BOB}" in server.serve()
+
+
+def test_what_was_added_before_a_server_refused_is_taken_out_at_the_end(desk: Desk) -> None:
+    server = Server(desk)
+    server.grant()
+    desk.account(ALICE, "rabbit")
+    allow(desk, ALICE)
+    server.most = 1
+    register(desk)
+    assert f"subscribe {BOB}" in server.serve()
+    assert len(server.roster) == 1
+    server.most = 9
+    desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>")
+    server.serve()
+    assert server.roster == {}
 
 
 def test_a_server_that_is_silent_is_none_either(desk: Desk) -> None:
@@ -282,6 +299,17 @@ def test_a_grant_to_another_of_our_domains_serves_as_well(desk: Desk) -> None:
     register(desk)
     server.serve()
     assert server.roster == {BOB: "to"}
+
+
+def test_less_is_granted_whatever_the_whole_world_says(desk: Desk) -> None:
+    server = Server(desk)
+    server.grant()
+    for number in range(MOST_GRANTS):
+        server.grant(server=f"s{number}.example")
+    server.grant(access="get")
+    register(desk)
+    server.serve()
+    assert server.roster == {}
 
 
 def test_grants_of_the_whole_world_are_not_remembered(desk: Desk) -> None:
