@@ -100,7 +100,9 @@ def _address_pattern(value: object) -> str:
         raise Wrong(
             f'"{value}" is not a pattern of addresses, as in weather@sip.example.org or *@sip.example.org'
         )
-    return f"{local.lower()}@{name.lower() if set(name) & set('*?[') else domain(name)}"
+    if not set(text(value)) & set("*?"):
+        return str(_identity(value))
+    return f"{local.lower()}@{name.lower() if set(name) & set('*?') else domain(name)}"
 
 
 def _token_name(value: object) -> str:

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from sip2xmpp.portal.tokens import Right
+from sip2xmpp.address import Address
+from sip2xmpp.portal.problems import Problem
+from sip2xmpp.portal.tokens import Right, Token
 from tests.test_config import SIP, faults, loaded
 
 GOOD = 'token = "0123456789abcdef"\naddresses = ["*@sip.example.org"]\n'
@@ -59,3 +61,26 @@ def test_two_programs_do_not_share_a_token_and_have_plain_names(file: Path) -> N
     shared = weather(GOOD) + f"[http.tokens.news]\n{GOOD}"
     assert faults(file, shared) == ["http.tokens.news.token: is that of weather too"]
     assert "1 to 40 letters" in faults(file, f'{SIP}[http.tokens."two words"]\n{GOOD}')[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting", "other"),
+    [
+        ("*@sip.example.org", "a@b@sip.example.org", "sip.example.org@example.com"),
+        ("a@*.example.org", "a@sip.example.org", "a@x@sip.example.org"),
+        ("a@*", "a@sip.example.org", "a@b@sip.example.org"),
+        ("a[b]@sip.example.org", "a[b]@sip.example.org", "ab@sip.example.org"),
+        ("a[b]*@sip.example.org", "a[b]c@sip.example.org", "abc@sip.example.org"),
+        ("Straße@SIP.example.org", "strasse@sip.example.org", "stra@sip.example.org"),
+    ],
+)
+def test_a_pattern_is_of_local_parts_and_of_domains(
+    file: Path, pattern: str, fitting: str, other: str
+) -> None:
+    config = loaded(file, weather(f'token = "0123456789abcdef"\naddresses = ["{pattern}"]'))
+    assert config.http is not None
+    addresses = config.http.tokens["weather"].addresses
+    token = Token(name="weather", digest=b"", addresses=addresses, may=frozenset(Right))
+    token.check(Right.PUBLISH, Address.parse(fitting))
+    with pytest.raises(Problem, match="is not for"):
+        token.check(Right.PUBLISH, Address.parse(other))

@@ -49,8 +49,14 @@ class Token:
         """Raises ``Problem`` 403 unless the token has the right to do this with the address."""
         if right not in self.may:
             raise Problem(403, f"the token {self.name} has no right to {right.value}")
-        if not any(fnmatchcase(str(address), pattern) for pattern in self.addresses):
+        if not any(_fits(address, pattern) for pattern in self.addresses):
             raise Problem(403, f"the token {self.name} is not for {address}")
+
+
+def _fits(address: Address, pattern: str) -> bool:
+    """Local part and domain one by one: an ``@`` in a local part is not where the domain begins."""
+    parts = pattern.replace("[", "[[]").rpartition("@")
+    return fnmatchcase(address.local, parts[0]) and fnmatchcase(address.domain, parts[2])
 
 
 def digest_of(secret: str) -> bytes:
