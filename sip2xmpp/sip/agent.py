@@ -290,7 +290,9 @@ class UserAgent:
         """
         if flow is None and next_hop is None and ";gr=" in request.uri:
             device = self._device_of(request.uri)
-            if device is not None:
+            if device is not None and device.server:
+                next_hop = SipUri.parse(device.server)
+            elif device is not None:
                 request, flow = _to_device(request, device), device.flow
         answer = Deferred.fromCoroutine(self._delivery.deliver(request, flow, next_hop, authenticate))
         if timeout is not None:

@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.errors import NoRoute, TransactionTimeout, TransportFailed
 from sip2xmpp.sip.agent import UserAgent
+from sip2xmpp.sip.contact import Contact
 from sip2xmpp.sip.delivery import NO_STREAM, PASSED_OVER, next_hop_of
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.sip.headers import CSeq
@@ -52,6 +53,21 @@ def test_the_best_server_gets_it(network: Network, agent: UserAgent, a: RawPeer,
     network.drive(1)
     assert result_of(answer).status == 404 and not b.arrived
     assert a.requests[0].user_agent == "us/1"
+
+
+def test_the_uri_of_a_device_leads_to_where_it_is_or_to_the_registrar_that_knows(
+    network: Network, agent: UserAgent, a: RawPeer, b: RawPeer
+) -> None:
+    gruu = "sip:bob@sip.example.org;gr=urn:uuid:1"
+    places = [
+        Contact(key="", uri="sip:bob@192.0.2.10"),
+        Contact(key="", uri="sip:bob@sip.example.org", server="sip:192.0.2.11"),
+    ]
+    agent.know_devices(lambda _: places.pop(0))
+    for _ in range(2):
+        agent.request(our_request(uri=gruu))
+    network.drive(0.1)
+    assert [a.requests[0].uri, b.requests[0].uri] == ["sip:bob@192.0.2.10", gruu]
 
 
 def test_a_silent_server_is_followed_by_the_next_with_a_new_branch(
