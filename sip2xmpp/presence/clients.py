@@ -25,6 +25,8 @@ LONGEST_AGENT: Final = 200
 LONGEST_PATTERN: Final = 200
 REPETITIONS: Final = 3
 """Repetitions without a limit that a pattern of the operator may have."""
+CHOICES: Final = 8
+"""Optional parts, and groups of which one alternative is chosen, that it may have: each may double the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,8 @@ _PIECE: Final = re.compile(
 
 def _check_repetitions(pattern: str) -> None:
     """Refuse what can make the search take time that grows faster than the third power of the text."""
-    many = 0
+    many = choices = 0
+    before, is_after_repetition = "", False
     groups: list[bool] = []  # whether there is a repetition or a choice inside
     closed: bool | None = None  # what was in the group that ended just now
     for piece in _PIECE.findall(pattern):
@@ -173,12 +176,17 @@ def _check_repetitions(pattern: str) -> None:
                 )
             many += 1
             groups = [True] * len(groups)
-        elif piece == "|":
+        elif piece == "|" or (piece == "?" and before != "(" and not is_after_repetition):
+            choices += piece == "?"
             groups = [True] * len(groups)
         elif piece[0] == "(":
             groups.append(False)
         closed = groups.pop() if piece == ")" and groups else None
+        choices += bool(closed)
+        before, is_after_repetition = piece, is_repetition
         if (piece[0] == "\\" and piece[1:].isdigit()) or piece == "(?P=":
             raise ValueError("refers back to a group, which may take for ever")
     if many > REPETITIONS:
         raise ValueError(f"has more than {REPETITIONS} repetitions")
+    if choices > CHOICES:
+        raise ValueError(f"has more than {CHOICES} choices")

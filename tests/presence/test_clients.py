@@ -62,7 +62,7 @@ def test_only_the_beginning_of_a_user_agent_is_looked_at() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["^Example", "Linphone/3\\.[0-9]+", "a|b", "(?:one|two) phone", "(ab)?c*", "[(*+)|]{1,3}x", r"\(\*\)+", "x{3}", "^Yealink.*T4[0-9]"],
+    ["^Example", "Linphone/3\\.[0-9]+", "a|b", "(?:one|two) phone", "(ab)?c*", "[(*+)|]{1,3}x", r"\(\*\)+", "x{3}", "^Yealink.*T4[0-9]", "a|b|c|d|e|f|g|h|i|j|k|(?:one|two)? phone", "a+?b*?c??"],
 )  # fmt: skip
 def test_ordinary_patterns_are_taken(pattern: str) -> None:
     assert sound_pattern(pattern).flags & re.IGNORECASE
@@ -73,6 +73,7 @@ def test_ordinary_patterns_are_taken(pattern: str) -> None:
     [
         "", "(", "*", "a" * 201, "(a+)+", "(a*)*$", "((a|b))*", "(a|a)*", "(?:a{2,})+", "(a+){2,}", "(a)\\1", "(?P<x>a)(?P=x)",
         ".*.*.*.*x", "(?x)a # (", "(?#(a)", "(?i:(?x:a))", "((a+)b)+", "([)]a+)*", "[[a]", "a{99999999999999999999}",
+        "a?" * 18 + "a" * 18 + "[xy]", "(a?){18}a{18}[xy]", "(a|ab)" * 18 + "[xy]", "(?:a??)" * 9,
     ],
 )  # fmt: skip
 def test_patterns_that_are_wrong_or_may_take_long_are_refused(pattern: str) -> None:
