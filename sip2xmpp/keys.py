@@ -8,6 +8,7 @@ all faults come out at once.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -69,7 +70,8 @@ def key(check: Check[T], default: T, *, shown: bool = True) -> T:
 def joined(place: str, name: str) -> str:
     """The path of ``name`` inside ``place``: quoted where TOML would quote it, indices without a dot."""
     if not name.startswith("[") and not _BARE_KEY.fullmatch(name):
-        name = f'"{name}"'
+        # As TOML writes it: a key may hold line breaks, and a fault is one line.
+        name = json.dumps(name, ensure_ascii=False)
     return name if not place else f"{place}{name}" if name.startswith("[") else f"{place}.{name}"
 
 

@@ -364,6 +364,10 @@ def test_all_faults_come_out_at_once(file: Path) -> None:
             SIP + 'listen = ["tcp:127.0.0.1:8080"]\n[http]',
             "http.listen: is taken by sip.listen tcp:127.0.0.1:8080",
         ),
+        (
+            SIP + '[presence.domains]\n"a\\nb" = "sure"',
+            'presence.domains."a\\nb": "sure" is none of allow, confirm, deny',
+        ),
         (SIP + "[log]\nlevel = 1979-05-27", "log.level: a string is expected, not a date"),
         ("", "sip.domains: nothing to serve: give our SIP domains here, or an [xmpp] table, or both"),
     ],
