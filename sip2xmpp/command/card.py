@@ -45,7 +45,6 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--picture",
         metavar="FILE",
-        type=Path,
         help="a PNG, JPEG or GIF; an empty name takes the picture away",
     )
     parser.add_argument("--clear", action="store_true", help="take everything away first")
@@ -107,10 +106,11 @@ def _text(option: str, value: str) -> str:
     return said
 
 
-def _picture(path: Path, limit: int) -> tuple[bytes, str]:
+def _picture(name: str, limit: int) -> tuple[bytes, str]:
     """The octets of a picture and their type, known by what is in the file and not by its name."""
-    if path == Path():
+    if not name:
         return b"", ""
+    path = Path(name)
     try:
         with path.open("rb") as file:
             octets = file.read(limit + 1)

@@ -46,6 +46,8 @@ def test_a_picture_is_known_by_its_content(operator, tmp_path):
     card = stored(operator)
     assert (card.picture, card.picture_type) == (PNG, "image/png")
     assert "image/png, 24 octets" in operator("card", str(BOB), "--show")[1]
+    assert operator("card", str(BOB), "--picture", ".")[0] == 2
+    assert stored(operator) == card
     operator("card", str(BOB), "--picture", "")
     assert stored(operator) == Card(address=BOB)
 
