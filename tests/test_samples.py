@@ -2,10 +2,14 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from configparser import ConfigParser
 from dataclasses import fields
 from pathlib import Path
+
+import pytest
 
 from sip2xmpp.config import DEFAULT_PATH, SECRET_CREDENTIAL, load, read
 from sip2xmpp.settings import Config
@@ -65,6 +69,17 @@ def test_what_the_sample_shows_as_a_default_is_the_default(tmp_path: Path) -> No
                 assert getattr(getattr(shown, table.name), key.name) == getattr(
                     getattr(plain, table.name), key.name
                 )
+
+
+@pytest.mark.parametrize("found", ["1e999", "NaN", '{"a": 1}', "seventeen", "[" * 100_000, ""])
+def test_the_weather_survives_whatever_others_say_it_is(tmp_path: Path, found: str) -> None:
+    (tmp_path / "degrees").write_text(found)
+    (tmp_path / "token").write_text("weather-token-0123456789\n")
+    command = (sys.executable, ETC / "examples" / "weather", "weather@sip.example.org", "--once")
+    files = ("--token-file", tmp_path / "token", "--read", tmp_path / "degrees")
+    ended = subprocess.run([*command, *files], capture_output=True, text=True, timeout=30, check=False)
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1)
+    assert ended.stderr.startswith("weather: ")
 
 
 def test_the_systemd_unit_agrees_with_the_program() -> None:
