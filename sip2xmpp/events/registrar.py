@@ -260,11 +260,16 @@ class Registrar:
         failure: Failure,
     ) -> None:
         self.log.failure("a registration could not be stored", failure)
-        for binding in changes.new:
-            self._store.bindings.remove(binding.key)
-        for binding in changes.gone:
-            self._store.bindings.put(binding)
-            self._tie(binding.key, ties[binding.key])
+        table = self._store.bindings
+        undone = [binding for binding in changes.new if table.get(binding.key) == binding]
+        for binding in undone:
+            table.remove(binding.key)
+        if len(undone) == len(changes.new):
+            # else it was ended or replaced meanwhile, and so would these have been
+            for binding in changes.gone:
+                if table.get(binding.key) is None:
+                    table.put(binding)
+                    self._tie(binding.key, ties[binding.key])
         transaction.reply(500)
 
 

@@ -452,6 +452,23 @@ def test_what_could_not_be_stored_leaves_the_connection_of_before(scene: Scene) 
     assert not scene.is_online
 
 
+def test_what_could_not_be_stored_does_not_bring_back_a_connection_that_ended_meanwhile(scene: Scene) -> None:
+    wire = scene.stream()
+    register_over(wire)
+    scene.network.drive(1)
+    registrar, table = scene.gateway.registrar, scene.gateway.store.bindings
+    (old,) = scene.desk.bindings
+    before = dict(registrar._connections)
+    register_over(wire, cseq=2)
+    scene.network.drive(0.1)
+    (new,) = scene.desk.bindings
+    wire.close()
+    scene.network.drive(1)
+    transaction: Any = _Silent()
+    registrar._not_stored(transaction, Changes(gone=(old,), new=(new,)), before, Failure(OSError()))
+    assert new.cseq == 2 and table.get(old.key) is None and not registrar._connections
+
+
 class _Silent:
     """A transaction that nobody listens to."""
 
