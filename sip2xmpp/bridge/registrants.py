@@ -74,6 +74,8 @@ class Registrants:
         self._domains = frozenset(domains)
         self._is_jabber = is_jabber
         self._failures = Attempts(clock, most=FAILURES, seconds=FAILURE_SECONDS)
+        # apart, so that nobody makes us forget those of an account by failing with names that are none
+        self._failures_of_accounts = Attempts(clock, most=FAILURES, seconds=FAILURE_SECONDS)
         self._changes = Attempts(clock, most=CHANGES, seconds=CHANGE_SECONDS)
         self.joined: Callable[[Registrant], object] = _nobody
         self.left: Callable[[Registrant], object] = _nobody
@@ -218,14 +220,15 @@ class Registrants:
             if before is not None and before.sip == str(address) and self.sip_of(jid) == address:
                 return self._store.accounts.get(before.sip)
             raise StanzaRefused("not-acceptable", "A SIP address needs its password")
-        if not (self._failures.possible(jid) and self._failures.possible(address)):
-            raise StanzaRefused("resource-constraint", "Too many wrong passwords: try again later")
         account = self._store.accounts.get(str(address))
+        failures = self._failures if account is None else self._failures_of_accounts
+        if not (self._failures.possible(jid) and failures.possible(address)):
+            raise StanzaRefused("resource-constraint", "Too many wrong passwords: try again later")
         given = ha1(Algorithm.SHA256, address.local, address.domain, wanted.password)
         held = account.ha1_sha256 if account is not None and not account.disabled else ""
         if account is None or not hmac.compare_digest(given.encode(), held.encode()):
             self._failures.count(jid)
-            self._failures.count(address)
+            failures.count(address)
             self.log.info("{jid} gave a wrong password for {address}", jid=jid, address=address)
             raise StanzaRefused("not-authorized", "No such account, or a wrong password")
         return account

@@ -18,6 +18,8 @@ from sip2xmpp.bridge.registrants import (
 )
 from sip2xmpp.store.accounts import with_password
 from sip2xmpp.store.records import Account, Registrant
+from sip2xmpp.xmpp.registration import Wanted
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from tests.bridge.desk import ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk, outcome
 from tests.bridge.scene import SlowStore
 
@@ -142,6 +144,20 @@ def test_many_jids_do_not_help_to_try_passwords(desk: Desk) -> None:
     for number in range(FAILURES):
         assert desk.register("ghost", "wrong", who=f"g{number}@jabber.example/x") == "not-authorized"
     assert desk.register("ghost", who="later@jabber.example/x") == "resource-constraint"
+
+
+def test_names_that_are_none_do_not_make_failures_of_an_account_forgotten(desk: Desk) -> None:
+    registrants = desk.side.registrants
+
+    def fails(number: int, user: str) -> str:
+        with pytest.raises(StanzaRefused) as refused:
+            registrants.register(f"r{number}@jabber.example/x", GATEWAY, Wanted(user=user, password="wrong"))
+        return refused.value.error.condition
+
+    assert [fails(number, "bob") for number in range(FAILURES)] == ["not-authorized"] * FAILURES
+    for number in range(10_000):
+        assert fails(1_000 + number, f"ghost{number}") == "not-authorized"
+    assert fails(99_999, "bob") == "resource-constraint"
 
 
 def test_nobody_registers_all_day(desk: Desk) -> None:
