@@ -32,6 +32,7 @@ from sip2xmpp.documents.dialog_info import (
     read,
     write,
 )
+from sip2xmpp.documents.identifiers import fresh_id
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.events.accepting import accepts
 from sip2xmpp.events.package import Body, EventPackage, package_of
@@ -73,12 +74,18 @@ class LineForm:
     def body(self, told: Told[State], before: Told[State] | None, entity: str, number: int) -> Body | None:
         if told.document is None:
             return None
-        known = {one.call.id for one in told.document}
+        known = {one.call.id: one.number for one in told.document}
         earlier = before.document if before is not None and before.document is not None else ()
+        # A call that moved to another number is over where it was, by an id that is not its own any more.
         ended = [
-            replace(one, call=replace(one.call, state=CallState.TERMINATED, duration=None))
+            replace(
+                one,
+                call=replace(
+                    one.call, id=fresh_id(one.call.id, known), state=CallState.TERMINATED, duration=None
+                ),
+            )
             for one in earlier
-            if one.call.id not in known
+            if known.get(one.call.id) != one.number
         ]
         calls = tuple([self._written(one, entity) for one in (*ended, *told.document)])
         document = DialogInfo(entity=entity, version=number, is_full=True, calls=calls)

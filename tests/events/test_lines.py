@@ -234,6 +234,17 @@ def test_a_lamp_is_lit_after_its_call_was_handed_over(scene: Scene) -> None:
     assert told(bob) == ["1 a terminated", "1 b confirmed"]
 
 
+def test_no_lamp_stays_lit_where_a_call_has_moved_away(scene: Scene) -> None:
+    bob = scene.watching(scene.bob)
+    exchange = scene.tells(scene.alice, dialog_info(dialog("a", 1, "confirmed", friend=BOB)))
+    exchange = scene.tells(
+        scene.alice, dialog_info(dialog("a", 2, "confirmed", friend=BOB)), etag=tag_of(exchange)
+    )
+    assert told(bob) == ["1 a-2 terminated", "2 a confirmed"]
+    scene.tells(scene.alice, etag=tag_of(exchange), expires=0)
+    assert told(bob) == ["2 a terminated"]
+
+
 def test_what_a_phone_adds_is_bounded(scene: Scene) -> None:
     """A publication that cannot be read again would have nothing."""
     first, second = (dialog(name * 40_000, number, "trying") for name, number in (("a", 1), ("b", 2)))
