@@ -15,7 +15,7 @@ from sip2xmpp.presence.watching import Standing, StateWatcher, Told, Watch
 
 
 class PacedWatch:
-    """Watcher of the back end, and watch of the front end.  ``ended`` is called when it is stopped."""
+    """Watcher of the back end, and watch of the front end.  ``ended`` is called when it is stopped or the back end ends it."""
 
     def __init__(
         self, watcher: StateWatcher, clock: IReactorTime, interval: float, ended: Callable[[], None]
@@ -72,6 +72,9 @@ class PacedWatch:
         self._asked = False
         self._next_at = self._clock.seconds() + self._interval
         self._watcher.notified(notification)
+        if notification.standing is Standing.TERMINATED:
+            # nobody stops what has ended by itself
+            self._ended()
 
     def _forget(self) -> None:
         self._held = None

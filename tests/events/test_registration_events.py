@@ -257,6 +257,18 @@ def test_nothing_is_kept_for_who_is_gone(scene: Scene) -> None:
     assert package._gone == {}  # type: ignore[attr-defined]
 
 
+def test_nothing_is_kept_for_who_was_sent_away(scene: Scene) -> None:
+    line = scene.subscribe()
+    scene.desk.register(CONTACT, expires=600)
+    scene.desk.register(CONTACT, expires=0)
+    package: Any = scene.gateway.notifier._packages["reg"]
+    assert package._gone
+    package._states._exists = lambda _: False
+    package.existence_changed(Address.parse("alice@sip.example.org"))
+    scene.network.drive(10)
+    assert line.last.state == "terminated" and package._gone == {}
+
+
 def test_registrations_cannot_be_published(scene: Scene) -> None:
     exchange = scene.phone.publish(b"<reginfo/>", event="reg", content_type="application/reginfo+xml")
     scene.network.drive(1)
