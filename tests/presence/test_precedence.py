@@ -219,6 +219,15 @@ def test_an_override_that_is_heard_is_the_state_of_the_whole(given_sources: list
 
 
 @given(sources)
+def test_one_more_phone_that_is_merely_registered_says_nothing_about_the_person(
+    given_sources: list[Source],
+) -> None:
+    before, after = composed(*given_sources), composed(*given_sources, registered("one more"))
+    if open_tuples(before):
+        assert (state_of(after), after.persons) == (state_of(before), before.persons)
+
+
+@given(sources)
 def test_a_permanent_statement_never_opens_what_is_closed(given_sources: list[Source]) -> None:
     others = [one for one in given_sources if one.rank != Rank.PERMANENT]
     before = composed(*others)
