@@ -36,7 +36,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import Sip2XmppError, TransportFailed
+from sip2xmpp.errors import Sip2XmppError, StorageFailed, TransportFailed
 from sip2xmpp.events.conditions import NO_BODY, holds
 from sip2xmpp.events.economy import NEVER, Course, Economy
 from sip2xmpp.events.forms import Comparing
@@ -360,8 +360,7 @@ class Subscription(Writer):
 
     def _store(self, record: DialogRecord) -> None:
         """Send nothing before ``record`` is durable."""
-        self._busy = True
-        self.record = record
+        self._busy, self.record = True, record
         self.owner.store.dialogs.put(record)
         self.owner.store.committed().addCallback(self._stored).addErrback(self._broken)
 
@@ -447,3 +446,5 @@ class Subscription(Writer):
     def _broken(self, failure: Failure) -> None:
         self._busy = False
         self.log.failure("NOTIFY to {watcher} failed", failure, watcher=self.record.watcher)
+        if isinstance(failure.value, StorageFailed):
+            self._pause(LOST_PAUSE)

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred, succeed
 
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import pidf
+from sip2xmpp.errors import StorageFailed
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.publication import PublicationLimits, Publications
@@ -49,6 +50,20 @@ class Method:
 
     def __init__(self, function: Callable[[ServerTransaction, Request], None]) -> None:
         self.request_received = function
+
+
+class HoldingStore(MemoryStore):
+    """A store that commits nothing while it is held."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__(clock)
+        self.held: list[Callable[[StorageFailed | None], None]] | None = None
+
+    def after_commit(self, call: Callable[[StorageFailed | None], None]) -> None:
+        if self.held is None:
+            call(None)
+        else:
+            self.held.append(call)
 
 
 class Gateway:

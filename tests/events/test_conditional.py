@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
+from sip2xmpp.errors import StorageFailed
 from sip2xmpp.events.conditions import bare, block, condition_in, holds, tag_in, tagged, taken_apart
 from sip2xmpp.events.package import Body
+from sip2xmpp.events.subscription import LOST_PAUSE
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
-from tests.events.gateway import Gateway
+from tests.events.gateway import Gateway, HoldingStore
 from tests.events.phone import Line, Phone
 from tests.fakes import Network
 from tests.presence.test_agent import document
@@ -237,6 +239,25 @@ def test_a_condition_that_was_false_once_is_not_true_again_after_a_restart(netwo
     Gateway(network, seed=2, kept=store)
     network.drive(2)
     assert b"<basic>closed" in line.last.body and line.last["SIP-ETag"] == line.notifies[0]["SIP-ETag"]
+
+
+def test_news_that_end_a_condition_are_told_when_the_disk_is_there_again(network: Network) -> None:
+    store = HoldingStore(network.clock)
+    Gateway(network, store=store)
+    line = watching(Phone(network, "192.0.2.20", BOB))
+    line.send(600, headers=unless(line.last["SIP-ETag"]))
+    network.drive(0.5)
+    assert line.status == 204
+    store.held = []
+    Phone(network, "192.0.2.10", ALICE).publish(document("away"))
+    network.drive(0.5)
+    (published, lapsed), store.held = store.held, None
+    published(None)
+    lapsed(StorageFailed("no room"))
+    network.drive(1)
+    assert len(line.notifies) == 1
+    network.drive(LOST_PAUSE + 1)
+    assert len(line.notifies) == 2 and b"away" in line.last.body
 
 
 def test_the_tag_of_a_state_is_the_same_after_a_restart(network: Network) -> None:

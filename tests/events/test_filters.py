@@ -1,9 +1,7 @@
 """A watcher that wants a part of what there is, or of what changes (RFC 4660, 5263)."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
-from typing import Any
 
 import pytest
 from lxml import etree
@@ -12,14 +10,12 @@ from twisted.internet.task import Clock
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.event_filter import NAMESPACE, SIZE_LIMIT, FilterSet
 from sip2xmpp.documents.selectors import NotUnderstood
-from sip2xmpp.errors import StorageFailed
 from sip2xmpp.events.rates import rates_of
 from sip2xmpp.events.terms import Terms
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.store.memory import MemoryStore
 from tests.documents.patching import Reader, canonical
 from tests.documents.test_event_filter import body
-from tests.events.gateway import Gateway
+from tests.events.gateway import Gateway, HoldingStore
 from tests.events.phone import Line, Phone
 from tests.events.test_rates import Alice
 from tests.fakes import Network
@@ -382,23 +378,9 @@ def test_accept_says_whether_changes_are_wanted(
     assert (b"pidf-full" in line.last.body) is is_partial
 
 
-class Holding(MemoryStore):
-    """A store that commits nothing while it is held."""
-
-    def __init__(self, clock: Any) -> None:
-        super().__init__(clock)
-        self.held: list[Callable[[StorageFailed | None], None]] | None = None
-
-    def after_commit(self, call: Callable[[StorageFailed | None], None]) -> None:
-        if self.held is None:
-            call(None)
-        else:
-            self.held.append(call)
-
-
 def test_what_changes_while_other_filters_are_stored_is_told_whole(network: Network) -> None:
     """A change could not be understood: it would say what changed in a part that the watcher never had."""
-    store = Holding(network.clock)
+    store = HoldingStore(network.clock)
     Gateway(network, store=store)
     alice, bob = Alice(network), Phone(network, "192.0.2.20", BOB)
     alice.says("away")
