@@ -8,6 +8,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Note, Presence
 from sip2xmpp.documents.times import from_unix, write_time
+from sip2xmpp.errors import BadDocument
 from sip2xmpp.presence.agent import PACKAGE, PresenceAgent
 from sip2xmpp.presence.canonical import canonical
 from sip2xmpp.presence.hearing import Rank, Source
@@ -126,13 +127,17 @@ def _source_told(source: Source, now: float, ends: float | None, held: Statement
 
 
 def statement_told(held: Statement, now: float) -> dict[str, Any]:
-    """A statement as it is shown to those who may know it."""
+    """A statement as it is shown to those who may know it; one that cannot be read any more has no state."""
+    try:
+        document = pidf.read(held.document, now=now)
+    except BadDocument:
+        document = Presence(entity=held.presentity.sip_uri())
     return {
         "address": str(held.presentity),
         "source": held.source,
         "rank": rank_named(held.rank),
         "told_by": held.told_by,
-        **_meaning(pidf.read(held.document, now=now)),
+        **_meaning(document),
         "changed_at": moment_told(held.changed_at),
         "begins_at": moment_told(held.begins_at or None),
         "expires_at": moment_told(held.expires_at),

@@ -1,5 +1,7 @@
 """The HTTP API, as programs use it and as strangers try to."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,6 +145,17 @@ def test_a_permanent_statement_has_a_begin_an_end_and_a_source_of_its_own(scene:
     assert scene.ask("GET", PERMANENT_PATH, token=READER).json == []
     endless = scene.ask("PUT", PERMANENT_PATH, {"state": "xa", "precedence": "always"}).json
     assert endless["expires_at"] is None and endless["rank"] == "override"
+
+
+def test_a_row_that_cannot_be_read_does_not_hide_the_others(scene: Scene) -> None:
+    scene.ask("PUT", PERMANENT_PATH, {"state": "xa"}, token=ADMIN)
+    (held,) = scene.statements.of(WEATHER)
+    scene.store.statements.put(replace(held, source="other", document=b"<presence"))
+    told = scene.ask("GET", PERMANENT_PATH, token=ADMIN)
+    assert [(one["source"], one["state"]) for one in told.json] == [
+        ("admin.permanent", "xa"),
+        ("other", "unknown"),
+    ]
 
 
 def test_every_fault_is_told_at_once_with_its_place(scene: Scene) -> None:
