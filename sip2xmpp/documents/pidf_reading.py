@@ -9,6 +9,7 @@ Implements: RFC 3863 section 4; RFC 4479 section 3; RFC 4480 section 3; RFC 8048
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
@@ -294,9 +295,13 @@ def _add_note(notes: list[Note], element: Element) -> None:
 
 
 def _add_extension(extensions: list[bytes], element: Element) -> None:
-    """Keep an element of a foreign namespace; the schemas allow no others, unknown ones of their own neither."""
+    """Keep an element of a foreign namespace; the schemas allow no others, unknown ones of their own neither.
+
+    One that has no canonical form is left out.
+    """
     if element.tag[0] == "{" and not element.tag.startswith(_OURS):
-        extensions.append(canonical_octets(element))
+        with suppress(BadDocument):
+            extensions.append(canonical_octets(element))
 
 
 def _read_priority(words: str | None) -> float | None:

@@ -122,8 +122,14 @@ def content(element: Element) -> str:
 
 
 def canonical_octets(element: Element) -> bytes:
-    """An element as self-contained octets that mean the same under any default namespace (exclusive C14N)."""
-    octets = etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    """An element as self-contained octets that mean the same under any default namespace (exclusive C14N).
+
+    Raises ``BadDocument`` for a namespace that is a relative URI, which has no canonical form.
+    """
+    try:
+        octets = etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    except etree.C14NError:
+        raise BadDocument(f"{element.tag[:80]} has a relative namespace") from None
     if any(inner.tag[0] != "{" for inner in element.iter()) and b" xmlns=" not in octets.split(b">", 1)[0]:
         end = re.match(rb"<[^\s/>]+", octets)
         assert end is not None

@@ -260,6 +260,21 @@ def inside(parts: str) -> bytes:
     ).encode()
 
 
+@pytest.mark.parametrize("namespace", ["relative", "*", "../x", "?"])
+@pytest.mark.parametrize("extension", ["<x:s xmlns:x='{}'/>", "<s xmlns='urn:s'><s xmlns='{}'/></s>"])
+def test_an_extension_without_canonical_form_is_left_out(extension: str, namespace: str) -> None:
+    strange = extension.format(namespace)
+    document = pidf.read(
+        inside(
+            f'<tuple id="a"><status><basic>open</basic>{strange}</status>{strange}</tuple>{strange}'
+            f'<dm:person id="p">{strange}<dm:note>Hello</dm:note></dm:person><x xmlns="urn:x"/>'
+        )
+    )
+    assert [service.basic for service in document.tuples] == [Basic.OPEN]
+    assert document.persons[0].notes and len(document.extensions) == 1
+    assert not document.tuples[0].extensions and not document.tuples[0].status_extensions
+
+
 def test_a_tuple_with_an_extension_that_must_be_understood_is_not_used() -> None:
     must = '<x xmlns="urn:x" p:mustUnderstand="{}"/>'
     tuples = (
