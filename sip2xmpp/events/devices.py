@@ -17,12 +17,14 @@ LONGEST_REMEMBERED = 512
 
 _PLAIN_VIA = re.compile(r" ?SIP/2\.0/[A-Z]+ ([a-z0-9.-]+)(?::([1-9][0-9]*))?;[^,]*\Z")
 """A line with one Via, host and port as they are compared."""
+_RECEIVED = re.compile(r";received=([^;\s]+)")
 
 
 def marks_of(request: Request, instance: str | None = None, document: str = "") -> str:
     """The marks of the device that sent ``request``: its instance id, its socket, and a name from what it publishes.
 
-    The latter two count together with the User-Agent and the host that the device says it is.
+    The latter two count together with the User-Agent, the host that the device says it is, and where it was seen to be: many
+    networks have the same addresses inside.
     """
     marks = []
     if instance:
@@ -42,13 +44,22 @@ def without_socket(marks: str) -> str:
 
 
 def _own_hop(request: Request) -> tuple[str, str]:
-    """Host and port (empty if none is written) of the hop that the device itself wrote; a proxy in between does not change it."""
+    """Host and port (empty if none is written) of the hop that the device itself wrote; a proxy in between does not change it.
+
+    A host that was seen under another address has that behind ``@``.
+    """
     if request.headers.are_single:
-        found = _PLAIN_VIA.match(request.headers.first["Via"])
+        line = request.headers.first["Via"]
+        found = _PLAIN_VIA.match(line)
         if found is not None:
-            return found[1], found[2] or ""
+            seen = _RECEIVED.search(line)
+            return _seen_at(found[1], seen[1] if seen is not None else None), found[2] or ""
     hop = request.vias[-1]
-    return hop.host, str(hop.port or "")
+    return _seen_at(hop.host, hop.received), str(hop.port or "")
+
+
+def _seen_at(host: str, received: str | None) -> str:
+    return host if received is None or received == host else f"{host}@{received}"
 
 
 def _hash(text: str) -> str:

@@ -255,6 +255,19 @@ def test_two_devices_behind_one_proxy_stand_beside_each_other(network: Network, 
     assert len(documents(gateway)) == 2
 
 
+@pytest.mark.parametrize(("second", "devices"), [("203.0.113.7", 1), ("203.0.113.8", 2)])
+def test_devices_with_one_address_in_two_private_networks_stand_beside_each_other(
+    network: Network, gateway: Gateway, second: str, devices: int
+) -> None:
+    proxy = Phone(network, "192.0.2.50", ALICE)
+    for n, received in enumerate(("203.0.113.7", second)):
+        via = f"Via: SIP/2.0/UDP 192.168.1.10:5060;branch=z9hG4bK{n};received={received}\r\n"
+        headers = "Event: presence\r\nContent-Type: application/pidf+xml\r\n"
+        body = document("away")
+        done(proxy.request("PUBLISH", ALICE, via=via, headers=headers, body=body), network)
+    assert len(documents(gateway)) == devices
+
+
 def test_more_publications_than_the_limit_push_out_the_one_that_ends_first(network: Network) -> None:
     gateway = Gateway(network, publications=PublicationLimits(per_presentity=3))
     for n in range(4):
