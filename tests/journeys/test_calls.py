@@ -1,6 +1,6 @@
 """Calls are seen by everybody: bob's exchange publishes them as Kamailio's ``pua_dialoginfo`` does, in his name and one by one.
 
-Alice's desk phone has lamps (``Event: dialog``) for bob and for romeo; her linphonec and romeo, a Jabber user on Prosody, have bob
+Alice's desk phone has lamps (``Event: dialog``) for bob and for romeo; her linphonec and romeo, a Jabber user, have bob
 among their contacts.
 """
 
@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 import pytest
 
 from tests.journeys.conftest import GATEWAY_DOMAIN, PASSWORDS, SIP_DOMAIN, World
+from tests.peers.ejabberd import Ejabberd
 from tests.peers.exchange import CallingPhone
 from tests.peers.exchange import Exchange as Kamailio
 from tests.peers.linphone import Linphone
@@ -91,8 +92,9 @@ def available(stanza: Element) -> bool:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    stage = World(tmp_path, Prosody, sip={"trusted_peers": [EXCHANGE]})
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """With Prosody, unless a journey asks for another server."""
+    stage = World(tmp_path, getattr(request, "param", Prosody), sip={"trusted_peers": [EXCHANGE]})
     try:
         stage.open()
         yield stage
@@ -101,6 +103,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         stage.close()
 
 
+@pytest.mark.parametrize("world", [Prosody, Ejabberd], indirect=True, ids=["prosody", "ejabberd"])
 def test_a_call_is_seen_by_everybody_until_it_ends_also_over_a_kill(world: World, tmp_path: Path) -> None:
     romeo, bob, alice = world.jabber("romeo"), world.phone("bob"), world.phone("alice")
     exchange = Exchange(world)

@@ -92,6 +92,7 @@ def finished(example: "subprocess.Popen[str]") -> tuple[int, str]:
     return example.returncode, said
 
 
+@pytest.mark.parametrize("world", [Prosody, Ejabberd], indirect=True, ids=["prosody", "ejabberd"])
 def test_a_telephone_and_a_jabber_roster_both_show_seventeen_degrees(
     world: World, programs: Programs, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.journeys.conftest import PASSWORDS, SIP_DOMAIN, World
+from tests.peers.ejabberd import Ejabberd
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import presence, text
 from tests.peers.sipclient import SipClient, Subscription
@@ -19,8 +20,9 @@ DIALOG_INFO = "application/dialog-info+xml"
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    world = World(tmp_path, Prosody, sip={"lines": {SALES: LINE}})
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """With Prosody, unless a journey asks for another server."""
+    world = World(tmp_path, getattr(request, "param", Prosody), sip={"lines": {SALES: LINE}})
     world.gateway.users["juliet"] = PASSWORDS["juliet"]
     try:
         world.open()
@@ -73,6 +75,7 @@ class LinePhone:
         eventually(is_seen, f"{name} {state} at {number}\n{self.client.transcript()}", every=0.02)
 
 
+@pytest.mark.parametrize("world", [Prosody, Ejabberd], indirect=True, ids=["prosody", "ejabberd"])
 def test_a_shared_line_is_seized_held_over_a_kill_and_seen_from_jabber(world: World) -> None:
     alice, bob = LinePhone(world.phone("alice")), LinePhone(world.phone("bob"))
     romeo = world.jabber("romeo")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.conftest import PASSWORDS, SIP_DOMAIN, World, _play
 from tests.peers.baresip import Baresip
+from tests.peers.ejabberd import Ejabberd
 from tests.peers.linphone import Linphone
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import RawClient, message, presence, text
@@ -24,9 +25,10 @@ GRACE = 4
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """With Prosody, unless a journey asks for another server."""
     settings = {"presence": {"default": "allow"}, "registrar": {"restart_grace": GRACE}}
-    yield from _play(World(tmp_path, Prosody, **settings))
+    yield from _play(World(tmp_path, getattr(request, "param", Prosody), **settings))
 
 
 def online(romeo: RawClient, who: str, within: float = 10.0) -> None:
@@ -46,6 +48,7 @@ def watching(world: World, *contacts: str) -> RawClient:
     return romeo
 
 
+@pytest.mark.parametrize("world", [Prosody, Ejabberd], indirect=True, ids=["prosody", "ejabberd"])
 def test_a_linphone_and_a_baresip_without_presence_are_seen(world: World, tmp_path: Path) -> None:
     romeo = watching(world, BOB, ALICE)
     linphone = Linphone(
