@@ -1,9 +1,8 @@
 """The presence agent: the back end of our own domains.
 
 The truth about a presentity is in the store: its live publications, and what the feeds (``presence.feeds``) make of
-other tables.  The agent keeps nothing but the watches, and
-what it composed for those presentities that somebody watches.  The store's change feed marks a watched presentity
-stale; on the next reactor turn its sources are composed once, and if the result differs from the last one a new
+other tables.  The agent keeps nothing but the watches, and what it composed for those presentities that somebody
+watches.  The store's change feed and the feeds mark a watched presentity stale; on the next reactor turn its sources are composed once, and if the result differs from the last one a new
 ``Notification`` is made.  All watchers who may see it get that same object, so each rendering is written once.  A
 watcher gets one of four views: the composed document, the offline document (politely blocked; also what everybody
 gets of whom nothing is known, the very same object, so that the two cannot be told apart), no document (the owner

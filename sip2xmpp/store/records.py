@@ -208,8 +208,9 @@ class Binding:
 
     ``reg_id`` is 0 unless it is one of several flows of its device (RFC 5626).  ``event`` is what happened to it last, in the
     words of RFC 3680.  ``source`` are the marks by which the device is known again when it publishes.  ``direct``: the device
-    itself is at the other end of ``flow``.  ``gruu``: it knows what a GRUU is.  ``silent``: it took back what it had published.  ``registrar`` is empty for who registered
-    here, and else the URI of the registrar that told us of it: it is where requests for this contact go.
+    itself is at the other end of ``flow``.  ``gruu``: it knows what a GRUU is.  ``silent``: it took back what it had
+    published.  ``registrar`` is empty for who registered here, and else the URI of the registrar that told us of it: it is
+    where requests for this contact go.
     """
 
     aor: Address
