@@ -2,11 +2,12 @@
 
 The truth about a presentity is in the store: its live publications, and what the feeds (``presence.feeds``) make of
 other tables.  The agent keeps nothing but the watches, and what it composed for those presentities that somebody
-watches.  The store's change feed and the feeds mark a watched presentity stale; on the next reactor turn its sources are composed once, and if the result differs from the last one a new
-``Notification`` is made.  All watchers who may see it get that same object, so each rendering is written once.  A
-watcher gets one of four views: the composed document, the offline document (politely blocked; also what everybody
-gets of whom nothing is known, the very same object, so that the two cannot be told apart), no document (the owner
-has not decided), or the end.  A watcher whose view did not change hears nothing.
+watches.  The store's change feed and the feeds mark a watched presentity stale; on the next reactor turn its sources
+are composed once, and if the result differs from the last one a new ``Notification`` is made.  All watchers who may
+see it get that same object, so each rendering is written once.  A watcher gets one of four views: the composed
+document, the offline document (politely blocked; also what everybody gets of whom nothing is known, the very same
+object, so that the two cannot be told apart), no document (the owner has not decided), or the end.  A watcher whose
+view did not change hears nothing.
 
 Work is done in turns of a bounded size, between which the reactor serves other traffic: single watches (new,
 refreshed, decided anew) first, then compositions, then the fan-outs, a few watchers of each presentity in rotation,
