@@ -66,7 +66,7 @@ class SippTest(TestCase):
         self.directory = Path(directory.name)
         self.transports = Transports(reactor)
         self.agent = UserAgent(transports=self.transports, clock=reactor, rng=random.Random())
-        self.place = self.transports.listen(Transport.UDP, "127.0.0.1", 0)
+        self.place = self.transports.listen(Transport.UDP, "127.0.0.1", free_port())
         self.transports.listen(Transport.TCP, "127.0.0.1", self.place.port)
 
     async def tearDown(self) -> None:
