@@ -24,6 +24,7 @@ from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.transport import Transports
 from tests.certificates import Authority
 from tests.fakes import Names
+from tests.peers.ports import free_port
 
 reactor: Any = _reactor
 UDP, TCP, TLS = Transport.UDP, Transport.TCP, Transport.TLS
@@ -266,7 +267,7 @@ class TcpTest(SocketsCase):
         theirs = Transports(reactor)
         agent = UserAgent(transports=theirs, clock=reactor, rng=random.Random())
         self.made.append((theirs, agent))
-        place = theirs.listen(UDP, LOOPBACK, 0)
+        place = theirs.listen(UDP, LOOPBACK, free_port())
         theirs.listen(TCP, LOOPBACK, place.port)
         echo = Echo()
         agent.serve("MESSAGE", echo)
