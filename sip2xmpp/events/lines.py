@@ -40,7 +40,6 @@ from sip2xmpp.events.publication import PublicationLimits, Publications, source_
 from sip2xmpp.presence.appearances import Appearance, AppearanceTaken
 from sip2xmpp.presence.lines import PACKAGES, Lines
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 from sip2xmpp.sip.message import Request
@@ -157,8 +156,9 @@ def line_packages(lines: Lines, clock: IReactorTime) -> list[LinePackage]:
         neutral=lambda _: (),
         decide=lambda line, watcher: Handling.ALLOW if lines.shares(line, watcher) else Handling.BLOCK,
         exists=lines.__contains__,
+        interval=INTERVAL,
     )
-    lines.listen(Spacing(clock, INTERVAL, agent.changed).changed)
+    lines.listen(agent.changed)
     return [LinePackage(name, agent) for name in PACKAGES]
 
 

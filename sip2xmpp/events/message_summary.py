@@ -28,7 +28,6 @@ from sip2xmpp.errors import BadDocument
 from sip2xmpp.events.accepting import accepts
 from sip2xmpp.events.package import Body
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 from sip2xmpp.store.interface import Change, Store
@@ -102,8 +101,8 @@ class MessageSummaryPackage:
             neutral=lambda _: NOTHING,
             decide=lambda user, watcher: Handling.ALLOW if watcher == user else Handling.BLOCK,
             exists=exists,
+            interval=INTERVAL,
         )
-        self._spacing = Spacing(clock, INTERVAL, self._agent.changed)
         store.publications.listen(self._publication_changed)
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
@@ -147,5 +146,5 @@ class MessageSummaryPackage:
 
     def _publication_changed(self, change: Change[Publication]) -> None:
         publication = change.record
-        if publication.package == PACKAGE and self._agent.is_watched(publication.presentity):
-            self._spacing.changed(publication.presentity)
+        if publication.package == PACKAGE:
+            self._agent.changed(publication.presentity)

@@ -34,7 +34,6 @@ from sip2xmpp.errors import BadDocument, BadMessage
 from sip2xmpp.events.accepting import accepts
 from sip2xmpp.events.package import Body
 from sip2xmpp.events.registrar import public_gruu
-from sip2xmpp.presence.pacing import PacedWatch
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
@@ -43,7 +42,7 @@ from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Binding
 
 INTERVAL: Final = 5.0
-"""Seconds between two NOTIFYs to one watcher (RFC 3680, section 4.10)."""
+"""Seconds between two NOTIFYs about the contacts of one address (RFC 3680, section 4.10)."""
 REMEMBERED: Final = 40
 """Contacts of one address that have gone and are still spoken of."""
 KNOWN: Final = frozenset(("q", "expires"))
@@ -147,7 +146,6 @@ class RegistrationEvents:
         gruu: bool = True,
     ) -> None:
         everybody = frozenset(watchers)
-        self._clock = clock
         self._gone: dict[Address, dict[str, ContactEvent]] = {}
         self._states = StateAgent[Contacts](
             clock=clock,
@@ -161,14 +159,15 @@ class RegistrationEvents:
                 Handling.ALLOW if watcher == aor or watcher in everybody else Handling.BLOCK
             ),
             exists=exists,
+            interval=INTERVAL,
+            unwatched=lambda aor: self._gone.pop(aor, None),
         )
         self._form = _ReginfoForm(clock.seconds, self._why_gone, gruu=gruu)
         store.bindings.listen(self._changed)
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         """Begin to watch; raises ``NotAuthorized`` for whoever may not know, and ``NoSuchPresentity``."""
-        paced = PacedWatch(watcher, self._clock, INTERVAL, lambda: self._stopped(resource))
-        return paced.begin(self._states.watch(resource, paced, fetch=fetch))
+        return self._states.watch(resource, watcher, fetch=fetch)
 
     def form(self, accept: str, user_agent: str, *, datagram: bool) -> _ReginfoForm | None:  # noqa: ARG002
         """The one form there is, if it is accepted."""
@@ -200,10 +199,6 @@ class RegistrationEvents:
 
     def _why_gone(self, aor: Address, key: str) -> ContactEvent:
         return self._gone.get(aor, {}).get(key, ContactEvent.UNREGISTERED)
-
-    def _stopped(self, aor: Address) -> None:
-        if not self._states.is_watched(aor):
-            self._gone.pop(aor, None)
 
 
 def _why(change: Change[Binding]) -> ContactEvent:

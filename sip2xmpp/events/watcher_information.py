@@ -24,7 +24,6 @@ from sip2xmpp.errors import BadDocument
 from sip2xmpp.events.accepting import accepts
 from sip2xmpp.events.package import Body
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watcher_info import PACKAGE, WatcherInfo, WatcherRow
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch
@@ -153,13 +152,13 @@ class WatcherInformation:
             neutral=lambda presentity: WatcherList(presentity=presentity),
             decide=lambda presentity, watcher: Handling.ALLOW if presentity == watcher else Handling.BLOCK,
             exists=exists,
+            interval=INTERVAL,
         )
-        self._spacing = Spacing(clock, INTERVAL, self._states.changed)
         self._stream, self._datagram = (
             _WatcherForm(name, room, info=info, uri_of=uri_of, now=clock.seconds)
             for name, room in (("watcherinfo", ROOM), ("watcherinfo-datagram", DATAGRAM_ROOM))
         )
-        info.listen(self._changed)
+        info.listen(self._states.changed)
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         """Begin to watch; raises ``NotAuthorized`` for anybody but the owner, and ``NoSuchPresentity``."""
@@ -182,7 +181,3 @@ class WatcherInformation:
     def existence_changed(self, presentity: Address) -> None:
         """End the subscription of an owner who is no longer one of our users."""
         self._states.existence_changed(presentity)
-
-    def _changed(self, presentity: Address) -> None:
-        if self._states.is_watched(presentity):
-            self._spacing.changed(presentity)

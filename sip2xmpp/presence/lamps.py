@@ -25,7 +25,6 @@ from sip2xmpp.documents.presence import Presence, frozen_value
 from sip2xmpp.errors import Refused
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.policy import Handling
-from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import BackEnd, Standing, StateWatcher, Told, Watch
@@ -240,15 +239,14 @@ def watched_calls(
 ) -> WatchedCalls:
     """The watches of the calls of our own users; who is politely blocked is told of none."""
     agent: WatchedCalls = StateAgent(
-        clock=clock, compute=calls.of, neutral=lambda _: (), decide=decide, exists=exists
+        clock=clock,
+        compute=calls.of,
+        neutral=lambda _: (),
+        decide=decide,
+        exists=exists,
+        interval=INTERVAL,
     )
-    spacing = Spacing(clock, INTERVAL, agent.changed)
-
-    def changed(resource: Address) -> None:
-        if agent.is_watched(resource):
-            spacing.changed(resource)
-
-    calls.listen_to_calls(changed)
+    calls.listen_to_calls(agent.changed)
     return agent
 
 

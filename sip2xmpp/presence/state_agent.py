@@ -2,7 +2,8 @@
 
 A package supplies ``compute``, the state of a resource now as a value; whoever owns that state calls ``changed``, and on the
 next reactor turn it is computed once and every watcher who may see it gets the same ``Told``.  The four views are those of the
-presence agent: the state, the neutral state (politely blocked), nothing yet (undecided), the end.
+presence agent: the state, the neutral state (politely blocked), nothing yet (undecided), the end.  Changes that follow one
+another too soon for the package are told together (``presence.spacing``); whoever begins or asks again is told at once.
 
 Implements: RFC 6665 section 4.2.2 (state agents), for packages whose states are small and whose watchers are few.
 """
@@ -15,6 +16,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.errors import NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.watching import Reason, Standing, StateWatcher, Told, Watch
 
 S = TypeVar("S")
@@ -50,7 +52,8 @@ class StateAgent(Generic[S]):
     """Watches of the resources of one package.
 
     ``decide(resource, watcher)`` is the policy, ``exists(resource)`` says whether we serve it.  ``neutral`` is the state that
-    gives nothing away, and what a resource is when nothing is known of it.
+    gives nothing away, and what a resource is when nothing is known of it.  Between two changes of a resource are ``interval``
+    seconds at least.  ``unwatched(resource)`` is called when the last watch of it is gone.
     """
 
     def __init__(
@@ -61,12 +64,16 @@ class StateAgent(Generic[S]):
         neutral: Callable[[Address], S],
         decide: Callable[[Address, Address], Handling],
         exists: Callable[[Address], bool],
+        interval: float = 0.0,
+        unwatched: Callable[[Address], object] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._compute = compute
         self._neutral = neutral
         self._decide = decide
         self._exists = exists
+        self._unwatched = unwatched
+        self._pass_on = Spacing(clock, interval, self._mark).changed if interval else self._mark
         self._watches: dict[Address, dict[_Watch[S], None]] = {}
         self._current: dict[Address, Told[S]] = {}
         self._hidden: dict[Address, Told[S]] = {}
@@ -94,8 +101,7 @@ class StateAgent(Generic[S]):
     def changed(self, resource: Address) -> None:
         """The state of ``resource`` may be another one now."""
         if resource in self._watches:
-            self._changed.add(resource)
-            self._wake()
+            self._pass_on(resource)
 
     def rules_changed(self, resource: Address, watcher: Address | None = None) -> None:
         """Decide again about one watcher of ``resource``, or all."""
@@ -115,7 +121,7 @@ class StateAgent(Generic[S]):
                 self._end(watch, Reason.NORESOURCE)
 
     def queue(self, watch: _Watch[S]) -> None:
-        """Tell this one watch on the next turn, and what is then: its owner may hold a change back for those who only listen."""
+        """Tell this one watch on the next turn, and what is then: a change may be held back for those who only listen."""
         self._queue[watch] = None
         if watch.handling is Handling.ALLOW:
             self._changed.add(watch.resource)
@@ -128,11 +134,16 @@ class StateAgent(Generic[S]):
             del self._watches[watch.resource]
             self._current.pop(watch.resource, None)
             self._hidden.pop(watch.resource, None)
+            self._unwatched(watch.resource)
 
     def _end(self, watch: _Watch[S], reason: Reason) -> None:
         watch.end = Told(standing=Standing.TERMINATED, reason=reason)
         self.forget(watch)
         self.queue(watch)
+
+    def _mark(self, resource: Address) -> None:
+        self._changed.add(resource)
+        self._wake()
 
     def _wake(self) -> None:
         if self._call is None:
