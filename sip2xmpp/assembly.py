@@ -302,7 +302,7 @@ def _registrar(
         limit_silence=transports.limit_silence,
     )
     agent.tell_lost(registrar.lost)
-    store.accounts.listen(lambda change: registrar.existence_changed(change.record.address))
+    own.addresses.listen(registrar.existence_changed)
     registrar.restore()
     return registrar
 

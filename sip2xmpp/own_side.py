@@ -1,5 +1,6 @@
 """What knows about our own users, built and joined: the part of the composition root around the presence agent; see ``assembly``."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,11 @@ class Addresses:
         self._accounts = store.accounts
         self._virtuals = store.virtuals
         self._lines = frozenset(Address.parse(name) for name in config.sip.lines)
+
+    def listen(self, changed: Callable[[Address], None]) -> None:
+        """Call ``changed(address)`` when an address may have come into existence or gone."""
+        self._accounts.listen(lambda change: changed(change.record.address))
+        self._virtuals.listen(lambda change: changed(change.record.address))
 
     def exists(self, address: Address) -> bool:
         if address.domain not in self.domains or not address.local:
@@ -108,7 +114,6 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         feeds=[*feeds, CardFeed(store.cards, feeds)],
     )
     mailboxes = MessageSummaryPackage(store=store, clock=reactor, exists=addresses.exists)
-    store.accounts.listen(lambda change: mailboxes.existence_changed(change.record.address))
     registrations = RegistrationEvents(
         store=store,
         clock=reactor,
@@ -116,11 +121,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         watchers=config.registrar.watchers,
         gruu=config.registrar.gruu,
     )
-    store.accounts.listen(lambda change: registrations.existence_changed(change.record.address))
     policy.listen(presence.rules_changed)
-    store.accounts.listen(lambda change: presence.existence_changed(change.record.address))
-    store.virtuals.listen(lambda change: presence.existence_changed(change.record.address))
-    store.virtuals.listen(lambda change: presence.rules_changed(change.record.address))
     watchers = WatcherInfo(
         store=store,
         agent=presence,
@@ -132,11 +133,10 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     watcher_information = WatcherInformation(
         watchers, exists=addresses.exists, uri_of=lambda address: _uri_of(store, address), clock=reactor
     )
-    store.accounts.listen(lambda change: watcher_information.existence_changed(change.record.address))
     of_calls = watched_calls(calls, clock=reactor, decide=policy.decide, exists=addresses.exists)
     policy.listen(of_calls.rules_changed)
-    store.accounts.listen(lambda change: of_calls.existence_changed(change.record.address))
-    store.virtuals.listen(lambda change: of_calls.rules_changed(change.record.address))
+    for watched in (presence, of_calls, mailboxes, registrations, watcher_information):
+        addresses.listen(watched.existence_changed)
     return OwnSide(
         addresses=addresses,
         policy=policy,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 
 from sip2xmpp.address import Address
-from sip2xmpp.store.interface import Change, Table
+from sip2xmpp.store.interface import Table
 from sip2xmpp.store.records import Verdict, Virtual
 
 
@@ -45,8 +45,10 @@ class Policy:
         self._defaults = dict(defaults or {})
         self._virtuals = virtuals if virtual is not None else None
         self._virtual = virtual
-        self._listeners: list[Callable[[Address, Address], None]] = []
-        verdicts.listen(self._verdict_changed)
+        self._listeners: list[Callable[[Address, Address | None], None]] = []
+        verdicts.listen(lambda change: self._changed(change.record.presentity, change.record.watcher))
+        if self._virtuals is not None:
+            self._virtuals.listen(lambda change: self._changed(change.record.address, None))
 
     def decide(self, presentity: Address, watcher: Address) -> Handling:
         """How a subscription of ``watcher`` to ``presentity`` is handled now."""
@@ -63,10 +65,10 @@ class Policy:
             return self._virtual
         return self._defaults.get(presentity.domain, self._default)
 
-    def listen(self, listener: Callable[[Address, Address], None]) -> None:
-        """Call ``listener(presentity, watcher)`` whenever the decision about that pair may have changed."""
+    def listen(self, listener: Callable[[Address, Address | None], None]) -> None:
+        """Call ``listener(presentity, watcher)`` whenever the decision about that pair may have changed; None: about every watcher."""
         self._listeners.append(listener)
 
-    def _verdict_changed(self, change: Change[Verdict]) -> None:
+    def _changed(self, presentity: Address, watcher: Address | None) -> None:
         for listener in self._listeners:
-            listener(change.record.presentity, change.record.watcher)
+            listener(presentity, watcher)

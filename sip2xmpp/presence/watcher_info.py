@@ -115,8 +115,8 @@ class WatcherInfo:
         policy.listen(self._decided)
         store.waiting.listen(self._waiting_changed)
         store.authorizations.listen(self._authorization_changed)
-        store.accounts.listen(lambda change: self._existence_changed(change.record.address))
-        store.virtuals.listen(lambda change: self._existence_changed(change.record.address))
+        store.accounts.listen(lambda change: self._decided(change.record.address, None))
+        store.virtuals.listen(lambda change: self._decided(change.record.address, None))
 
     def listen(self, listener: Callable[[Address], None]) -> None:
         """Call ``listener(presentity)`` when its rows may be others than before."""
@@ -241,10 +241,10 @@ class WatcherInfo:
         ):
             self._store.waiting.remove(note.key)
 
-    def _decided(self, presentity: Address, watcher: Address) -> None:
-        note = self._store.waiting.get(waiting_key(presentity, watcher))
-        if note is not None:
-            self._settle(note)
+    def _decided(self, presentity: Address, watcher: Address | None) -> None:
+        for note in self._store.waiting.select(str(presentity)):
+            if watcher is None or note.watcher == watcher:
+                self._settle(note)
 
     def _waiting_changed(self, change: Change[Waiting]) -> None:
         note = change.record
@@ -263,11 +263,6 @@ class WatcherInfo:
             and record.state is Kind.PENDING
         ):
             self._store.waiting.remove(waiting_key(record.contact, record.watcher))
-
-    def _existence_changed(self, address: Address) -> None:
-        """An address may be gone, or have become virtual, for which there may be a rule of its own."""
-        for note in self._store.waiting.select(str(address)):
-            self._settle(note)
 
     def _changed(self, presentity: Address) -> None:
         for listener in self._listeners:
