@@ -108,7 +108,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     presence = PresenceAgent(
         store=store,
         clock=reactor,
-        decide=policy.decide,
+        judge=policy.judge,
         exists=addresses.exists,
         parse=lambda publication: pidf.read(publication.document, now=reactor.seconds()),
         feeds=[*feeds, CardFeed(store.cards, feeds)],

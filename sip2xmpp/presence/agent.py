@@ -5,7 +5,7 @@ other tables.  The agent keeps nothing but the watches, and what it composed for
 watches.  The store's change feed and the feeds mark a watched presentity stale; on the next reactor turn its sources
 are composed once, and if the result differs from the last one a new ``Notification`` is made.  All watchers who may
 see it get that same object, so each rendering is written once.  A watcher gets one of four views: the composed
-document, the offline document (politely blocked; also what everybody gets of whom nothing is known, the very same
+document or the part of it that the owner's rules show, the offline document (politely blocked; also what everybody gets of whom nothing is known, the very same
 object, so that the two cannot be told apart), no document (the owner has not decided), or the end.  A watcher whose
 view did not change hears nothing.
 
@@ -30,7 +30,8 @@ from sip2xmpp.errors import BadDocument, NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.composition import Rank, Source, compose, settle
 from sip2xmpp.presence.feeds import Feed
-from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.policy import Handling, Judgement
+from sip2xmpp.presence.watched import OneWatch, Watched
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch, Watcher
 from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.interface import Change, Store
@@ -47,64 +48,10 @@ REJECTED = Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
 NO_RESOURCE = Notification(standing=Standing.TERMINATED, reason=Reason.NORESOURCE)
 
 
-class _Presentity:
-    """A presentity while somebody watches it; the views are None until they are first asked for."""
-
-    __slots__ = (
-        "address",
-        "changes_at",
-        "current",
-        "documents",
-        "fingerprint",
-        "offline",
-        "queue",
-        "stale",
-        "watches",
-    )
-
-    def __init__(self, address: Address) -> None:
-        self.address = address
-        self.watches: dict[_Watch, None] = {}
-        self.queue: deque[_Watch] | None = None
-        self.current: Notification | None = None
-        self.offline: Notification | None = None
-        self.fingerprint: tuple[object, ...] | None = None
-        self.documents: dict[bytes, Presence | None] = {}
-        self.changes_at: float | None = None
-        self.stale = False
-
-
-class _Watch:
-    """One watcher of one presentity; ``told`` is the view it has, ``end`` the last one once that is decided."""
-
-    __slots__ = ("agent", "end", "handling", "presentity", "queued", "stopped", "told", "watcher")
-
-    def __init__(
-        self, agent: "PresenceAgent", presentity: _Presentity, watcher: Watcher, handling: Handling
-    ) -> None:
-        self.agent = agent
-        self.presentity = presentity
-        self.watcher = watcher
-        self.handling = handling
-        self.told: Notification | None = None
-        self.end: Notification | None = None
-        self.queued = False
-        self.stopped = False
-
-    def stop(self) -> None:
-        if not self.stopped:
-            self.stopped = True
-            self.agent.forget(self)
-
-    def refresh(self) -> None:
-        self.told = None
-        self.agent.queue(self)
-
-
 class PresenceAgent:
     """Watches of the presentities of our own domains.
 
-    ``decide(presentity, watcher)`` is the policy; ``exists(presentity)`` says whether we serve it; ``parse`` gives the
+    ``judge(presentity, watcher)`` is the policy; ``exists(presentity)`` says whether we serve it; ``parse`` gives the
     document of a publication and raises ``BadDocument`` for one that cannot be read (it is left out).  ``feeds`` are
     asked beside the publications.  ``turn_size`` is how many watchers are notified in one reactor turn.
     """
@@ -116,7 +63,7 @@ class PresenceAgent:
         *,
         store: Store,
         clock: IReactorTime,
-        decide: Callable[[Address, Address], Handling],
+        judge: Callable[[Address, Address], Judgement],
         exists: Callable[[Address], bool],
         parse: Callable[[Publication], Presence],
         feeds: Sequence[Feed] = (),
@@ -124,15 +71,15 @@ class PresenceAgent:
     ) -> None:
         self._publications = store.publications
         self._clock = clock
-        self._decide = decide
+        self._judge = judge
         self._exists = exists
         self._parse = parse
         self._feeds = tuple(feeds)
         self._turn_size = turn_size
-        self._presentities: dict[Address, _Presentity] = {}
-        self._singles: deque[_Watch] = deque()
-        self._stale: deque[_Presentity] = deque()
-        self._fan_outs: deque[_Presentity] = deque()
+        self._presentities: dict[Address, Watched] = {}
+        self._singles: deque[OneWatch] = deque()
+        self._stale: deque[Watched] = deque()
+        self._fan_outs: deque[Watched] = deque()
         self._call: IDelayedCall | None = None
         self._windows = Deadlines(clock, self._window_passed)
         self._listeners: list[Callable[[Address, Address, Handling], None]] = []
@@ -148,13 +95,13 @@ class PresenceAgent:
         """Begin to watch; see ``BackEnd``.  A fetch is a watch that its owner stops after the first answer."""
         if not self._exists(presentity):
             raise NoSuchPresentity(f"nobody is called {presentity}")
-        handling = self._decide(presentity, watcher.address)
-        if handling is Handling.BLOCK:
+        judgement = self._judge(presentity, watcher.address)
+        if judgement.handling is Handling.BLOCK:
             raise NotAuthorized(f"{watcher.address} may not watch {presentity}")
         watched = self._presentities.get(presentity)
         if watched is None:
-            watched = self._presentities[presentity] = _Presentity(presentity)
-        watch = _Watch(self, watched, watcher, handling)
+            watched = self._presentities[presentity] = Watched(presentity)
+        watch = OneWatch(self, watched, watcher, judgement)
         watched.watches[watch] = None
         self.queue(watch)
         self._watch_changed(watch)
@@ -162,7 +109,7 @@ class PresenceAgent:
 
     def sources(self, presentity: Address) -> list[Source]:
         """Everything that says something about ``presentity`` now, for those who may know all: its owner and operators."""
-        return self._sources_of(_Presentity(presentity), *self._heard(presentity))
+        return self._sources_of(Watched(presentity), *self._heard(presentity))
 
     def composed(self, presentity: Address) -> Presence:
         """What those who may see ``presentity`` are shown now."""
@@ -197,13 +144,16 @@ class PresenceAgent:
             return
         for watch in list(watched.watches):
             if watcher is None or watch.watcher.address == watcher:
-                handling = self._decide(presentity, watch.watcher.address)
+                judgement = self._judge(presentity, watch.watcher.address)
+                handling, before = judgement.handling, watch.handling
                 if handling is Handling.BLOCK:
                     self._end(watch, REJECTED)
-                elif handling is not watch.handling:
+                elif handling is not before or judgement.permissions != watch.permissions:
                     watch.handling = handling
+                    watch.permissions = judgement.permissions
                     self.queue(watch)
-                    self._watch_changed(watch)
+                    if handling is not before:
+                        self._watch_changed(watch)
 
     def existence_changed(self, presentity: Address) -> None:
         """End the watches of ``presentity`` if it is no longer one of ours."""
@@ -212,12 +162,12 @@ class PresenceAgent:
             for watch in list(watched.watches):
                 self._end(watch, NO_RESOURCE)
 
-    def queue(self, watch: _Watch) -> None:
+    def queue(self, watch: OneWatch) -> None:
         """Notify this one watch on a coming turn, ahead of fan-outs."""
         self._singles.append(watch)
         self._wake()
 
-    def forget(self, watch: _Watch) -> None:
+    def forget(self, watch: OneWatch) -> None:
         """Drop a watch, and with the last one everything held for its presentity."""
         watched = watch.presentity
         if watched.watches.pop(watch, watch) is None:
@@ -225,13 +175,13 @@ class PresenceAgent:
         if not watched.watches and self._presentities.get(watched.address) is watched:
             del self._presentities[watched.address]
 
-    def _end(self, watch: _Watch, notification: Notification) -> None:
+    def _end(self, watch: OneWatch, notification: Notification) -> None:
         watch.end = notification
         watch.handling = Handling.BLOCK
         self.forget(watch)
         self.queue(watch)
 
-    def _watch_changed(self, watch: _Watch) -> None:
+    def _watch_changed(self, watch: OneWatch) -> None:
         for listener in self._listeners:
             listener(watch.presentity.address, watch.watcher.address, watch.handling)
 
@@ -248,7 +198,7 @@ class PresenceAgent:
             watched.fingerprint = None
             self._mark(watched)
 
-    def _mark(self, watched: _Presentity) -> None:
+    def _mark(self, watched: Watched) -> None:
         if not watched.stale:
             watched.stale = True
             self._stale.append(watched)
@@ -291,7 +241,7 @@ class PresenceAgent:
                 else:
                     watched.queue = None
 
-    def _tell(self, watch: _Watch) -> None:
+    def _tell(self, watch: OneWatch) -> None:
         """Give a watch its view, unless it has it."""
         if watch.stopped:
             return
@@ -304,6 +254,8 @@ class PresenceAgent:
             if watched.stale:
                 self._recompose(watched)
             view = watched.current or self._compose(watched)
+            if watch.permissions is not None:
+                view = watched.revealed(view, watch.permissions)
         elif watch.handling is Handling.CONFIRM:
             view = PENDING
         else:
@@ -312,7 +264,7 @@ class PresenceAgent:
             watch.told = view
             watch.watcher.notified(view)
 
-    def _recompose(self, watched: _Presentity) -> None:
+    def _recompose(self, watched: Watched) -> None:
         """Compose after a change, and queue everybody if the result is another one."""
         if not watched.stale:
             return
@@ -333,7 +285,7 @@ class PresenceAgent:
         live = [p for p in self._publications.select(str(presentity)) if p.package == PACKAGE]
         return live, [source for feed in self._feeds for source in feed.sources(presentity, live)]
 
-    def _compose(self, watched: _Presentity) -> Notification:
+    def _compose(self, watched: Watched) -> Notification:
         """The current view of those who may see; the same object as before if the document is the same."""
         live, fed = self._heard(watched.address)
         fingerprint = (*[(p.source or p.key, p.published_at, p.document) for p in live], *fed)
@@ -362,7 +314,7 @@ class PresenceAgent:
         return before
 
     def _sources_of(
-        self, watched: _Presentity, live: Sequence[Publication], fed: Sequence[Source]
+        self, watched: Watched, live: Sequence[Publication], fed: Sequence[Source]
     ) -> list[Source]:
         """All sources; where there are several publications, one that did not change is not read again."""
         read = watched.documents
@@ -397,7 +349,7 @@ class PresenceAgent:
             )
             return None
 
-    def _look_again(self, watched: _Presentity, at: float) -> None:
+    def _look_again(self, watched: Watched, at: float) -> None:
         key, before = str(watched.address), watched.changes_at
         if before is not None:
             if before <= at:
@@ -406,7 +358,7 @@ class PresenceAgent:
         watched.changes_at = at
         self._windows.add(key, at)
 
-    def _offline(self, watched: _Presentity) -> Notification:
+    def _offline(self, watched: Watched) -> Notification:
         watched.offline = Notification(
             standing=Standing.ACTIVE, document=offline_document(watched.address.sip_uri())
         )

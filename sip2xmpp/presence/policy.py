@@ -1,15 +1,19 @@
-"""Who may see whom: what an owner decided about a watcher, or else the default of the owner's domain.
+"""Who may see whom, and how much: what an owner decided about a watcher, else the owner's rules, else the default of the domain.
 
-``Policy.decide`` reads the verdicts of the store, and an owner always sees everything about himself.  Whoever holds
-decisions that were made from it (the presence agent) listens, and is told which pair to decide again.
+A decision about one watcher (``Verdict``) comes from a page, a command or the API; rules are documents that a client keeps
+(``presence.rule_book``); an owner always sees everything about himself.  Whoever holds decisions that were made from it (the
+presence agent) listens, and is told which pair to decide again.
 
 Implements: RFC 3856 section 6.6; RFC 5025 section 3.2.1 (the four handlings).
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
+from typing import Final, Protocol
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.presence import frozen_value
+from sip2xmpp.presence.permissions import Permissions
 from sip2xmpp.store.interface import Table
 from sip2xmpp.store.records import Verdict, Virtual
 
@@ -23,12 +27,35 @@ class Handling(Enum):
     ALLOW = "allow"
 
 
+@frozen_value
+class Judgement:
+    """``permissions`` are what an allowed watcher is shown; None: everything."""
+
+    handling: Handling
+    permissions: Permissions | None = None
+
+
+PLAIN: Final = {handling: Judgement(handling=handling) for handling in Handling}
+"""The judgements that withhold nothing from whom is allowed."""
+
+
+class Rules(Protocol):
+    """What owners laid down about more than one watcher."""
+
+    def judge(self, presentity: Address, watcher: Address) -> Judgement | None:
+        """What the rules of ``presentity`` say about ``watcher`` now; None when none of them does."""
+
+    def listen(self, listener: Callable[[Address], None]) -> None:
+        """Call ``listener(presentity)`` when its rules may say something else than before."""
+
+
 class Policy:
     """Decisions of owners over defaults of domains.
 
     ``defaults`` maps a domain of presentities to what a watcher gets about whom nothing was decided; ``default`` is
     for every other domain.  Where ``virtual`` is given it goes before both for the addresses in ``virtuals``, which have no
-    account, and so nobody who could decide.
+    account, and so nobody who could decide.  ``rules`` are heard where nothing was decided about the very watcher; what that
+    watcher is shown is up to them in any case.
     """
 
     def __init__(
@@ -39,24 +66,40 @@ class Policy:
         defaults: Mapping[str, Handling] | None = None,
         virtuals: Table[Virtual] | None = None,
         virtual: Handling | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self._verdicts = verdicts
         self._default = default
         self._defaults = dict(defaults or {})
         self._virtuals = virtuals if virtual is not None else None
         self._virtual = virtual
+        self._rules = rules
         self._listeners: list[Callable[[Address, Address | None], None]] = []
         verdicts.listen(lambda change: self._changed(change.record.presentity, change.record.watcher))
         if self._virtuals is not None:
             self._virtuals.listen(lambda change: self._changed(change.record.address, None))
+        if rules is not None:
+            rules.listen(lambda presentity: self._changed(presentity, None))
 
     def decide(self, presentity: Address, watcher: Address) -> Handling:
         """How a subscription of ``watcher`` to ``presentity`` is handled now."""
+        return self.judge(presentity, watcher).handling
+
+    def judge(self, presentity: Address, watcher: Address) -> Judgement:
+        """How a subscription of ``watcher`` to ``presentity`` is handled now, and what it shows."""
         if presentity == watcher:
-            return Handling.ALLOW
+            return PLAIN[Handling.ALLOW]
+        ruled = None if self._rules is None else self._rules.judge(presentity, watcher)
         verdict = self._verdicts.get(f"{presentity} {watcher}")
         if verdict is not None:
-            return Handling(verdict.handling)
+            handling = Handling(verdict.handling)
+            if ruled is not None and ruled.handling is handling:
+                return ruled
+            return PLAIN[handling]
+        return ruled or PLAIN[self._otherwise(presentity)]
+
+    def _otherwise(self, presentity: Address) -> Handling:
+        """What holds where nothing was decided."""
         if (
             self._virtual is not None
             and self._virtuals is not None

@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from sip2xmpp.errors import StorageFailed
+from sip2xmpp.store.documents import Document
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -115,6 +116,7 @@ class Store(Protocol):
     cards: Table[Card]
     registrants: Table[Registrant]
     observations: Table[Observation]
+    documents: Table[Document]
 
     def after_commit(self, call: Told) -> None:
         """``call(None)`` once every change made so far survives the death of the process.

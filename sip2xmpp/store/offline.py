@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import connect, transaction
+from sip2xmpp.store.documents import Document
 from sip2xmpp.store.interface import R
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.opening import state_path
@@ -84,6 +85,7 @@ class OfflineStore:
         # Only to be read: a running gateway does not look for changes of these.
         self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
         self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
+        self.documents: OfflineTable[Document] = OfflineTable(connection, LAYOUTS["documents"])
 
 
 KNOWN_BY_ADDRESS: Final = (
@@ -97,6 +99,7 @@ KNOWN_BY_ADDRESS: Final = (
     "seizures",
     "cards",
     "observations",
+    "documents",
 )
 """The tables of which ``extract`` takes rows: those that say something about an address, and not who watches it."""
 

@@ -27,6 +27,7 @@ from typing import Any, Generic, get_args, get_origin, get_type_hints
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import transaction
+from sip2xmpp.store.documents import Document
 from sip2xmpp.store.interface import R
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
@@ -242,6 +243,7 @@ LAYOUTS: dict[str, Layout[Any]] = {
         Layout("cards", Card),
         Layout("registrants", Registrant),
         Layout("observations", Observation),
+        Layout("documents", Document),
     )
 }
 

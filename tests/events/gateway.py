@@ -105,7 +105,7 @@ class Gateway:
         self.presence = PresenceAgent(
             store=self.store,
             clock=clock,
-            decide=self.policy.decide,
+            judge=self.policy.judge,
             exists=users,
             parse=lambda publication: pidf.read(publication.document, now=clock.seconds()),
             feeds=feeds(self.store),

@@ -84,7 +84,7 @@ class Scene:
         self.agent = PresenceAgent(
             store=self.store,
             clock=clock,
-            decide=self.policy.decide,
+            judge=self.policy.judge,
             exists=self.exists,
             parse=lambda publication: pidf.read(publication.document, now=clock.seconds()),
             feeds=[self.statements],

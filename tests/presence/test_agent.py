@@ -80,7 +80,7 @@ class House:
         self.agent = PresenceAgent(
             store=self.store,
             clock=clock,
-            decide=self.policy.decide,
+            judge=self.policy.judge,
             exists=lambda address: address in self.served,
             parse=self.parse,
         )

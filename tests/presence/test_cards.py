@@ -12,7 +12,7 @@ from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.cards import CardFeed, cipid_of
 from sip2xmpp.presence.hearing import Rank, Source
-from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.policy import PLAIN, Handling
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import Notification
 from sip2xmpp.store.memory import MemoryStore
@@ -66,7 +66,7 @@ class House:
         self.agent = PresenceAgent(
             store=self.store,
             clock=self.clock,
-            decide=lambda *_: self.handling,
+            judge=lambda *_: PLAIN[self.handling],
             exists=lambda _: True,
             parse=lambda publication: pidf.read(publication.document),
             feeds=[self.phones, CardFeed(self.store.cards, [self.phones])],

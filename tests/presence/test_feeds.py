@@ -10,7 +10,7 @@ from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.hearing import Rank, Source
-from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.policy import PLAIN, Handling
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Publication
@@ -54,7 +54,7 @@ def agent(clock: Clock, store: MemoryStore, wire: Wire) -> PresenceAgent:
     return PresenceAgent(
         store=store,
         clock=clock,
-        decide=lambda _, watcher: Handling.CONFIRM if watcher == ROMEO else Handling.ALLOW,
+        judge=lambda _, watcher: PLAIN[Handling.CONFIRM if watcher == ROMEO else Handling.ALLOW],
         exists=lambda address: address == ALICE,
         parse=lambda publication: pidf.read(publication.document, now=clock.seconds()),
         feeds=[wire],

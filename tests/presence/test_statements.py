@@ -12,7 +12,7 @@ from sip2xmpp.documents.times import from_unix, write_time
 from sip2xmpp.errors import BadDocument, BadInput, NoSuchPresentity, TooMany
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.hearing import Rank
-from sip2xmpp.presence.policy import Handling
+from sip2xmpp.presence.policy import PLAIN, Handling
 from sip2xmpp.presence.statements import HARD_STATE, LATEST, Saying, StatementLimits, Statements
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.telling import Telling, document_of
@@ -45,7 +45,7 @@ class Scene:
         self.agent = PresenceAgent(
             store=self.store,
             clock=clock,
-            decide=lambda *_: Handling.ALLOW,
+            judge=lambda *_: PLAIN[Handling.ALLOW],
             exists=lambda address: self.store.virtuals.get(str(address)) is not None,
             parse=lambda publication: pidf.read(publication.document, now=clock.seconds()),
             feeds=[self.statements],

@@ -62,7 +62,7 @@ class House:
         self.agent = PresenceAgent(
             store=self.store,
             clock=self.clock,
-            decide=self.policy.decide,
+            judge=self.policy.judge,
             exists=self.served.__contains__,
             parse=lambda publication: pytest.fail("nothing is published here"),
         )

@@ -1,0 +1,107 @@
+"""What the presence agent holds while somebody watches: a presentity with its views, and each watch of it.
+
+Implements: RFC 3856 section 6.
+"""
+
+from collections import deque
+from typing import Protocol
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents.presence import Presence
+from sip2xmpp.presence.permissions import Permissions
+from sip2xmpp.presence.policy import Judgement
+from sip2xmpp.presence.revealing import reveal
+from sip2xmpp.presence.watching import Notification, Standing, Watcher
+
+VIEWS = 100
+"""Documents of one presentity that are kept because watchers may see different parts of it."""
+
+
+class Agent(Protocol):
+    """What a watch needs of its agent."""
+
+    def queue(self, watch: "OneWatch") -> None:
+        """Notify this one watch on a coming turn."""
+
+    def forget(self, watch: "OneWatch") -> None:
+        """Drop a watch."""
+
+
+class Watched:
+    """A presentity while somebody watches it; the views are None until they are first asked for."""
+
+    __slots__ = (
+        "address",
+        "changes_at",
+        "current",
+        "documents",
+        "fingerprint",
+        "offline",
+        "queue",
+        "stale",
+        "views",
+        "watches",
+    )
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.watches: dict[OneWatch, None] = {}
+        self.queue: deque[OneWatch] | None = None
+        self.current: Notification | None = None
+        self.offline: Notification | None = None
+        self.fingerprint: tuple[object, ...] | None = None
+        self.documents: dict[bytes, Presence | None] = {}
+        self.changes_at: float | None = None
+        self.stale = False
+        self.views: dict[Permissions, tuple[Notification, Notification]] = {}
+
+    def revealed(self, whole: Notification, permissions: Permissions) -> Notification:
+        """What these permissions show of ``whole``: the same object as before if that is the same document."""
+        known = self.views.get(permissions)
+        if known is not None and known[0] is whole:
+            return known[1]
+        assert whole.document is not None
+        document = reveal(whole.document, permissions)
+        view = known[1] if known is not None and known[1].document == document else None
+        if view is None:
+            view = Notification(standing=Standing.ACTIVE, document=document)
+        if known is None and len(self.views) >= VIEWS:
+            del self.views[next(iter(self.views))]
+        self.views[permissions] = whole, view
+        return view
+
+
+class OneWatch:
+    """One watcher of one presentity; ``told`` is the view it has, ``end`` the last one once that is decided."""
+
+    __slots__ = (
+        "agent",
+        "end",
+        "handling",
+        "permissions",
+        "presentity",
+        "queued",
+        "stopped",
+        "told",
+        "watcher",
+    )
+
+    def __init__(self, agent: "Agent", presentity: Watched, watcher: Watcher, judgement: Judgement) -> None:
+        self.agent = agent
+        self.presentity = presentity
+        self.watcher = watcher
+        self.handling = judgement.handling
+        self.permissions = judgement.permissions
+        self.told: Notification | None = None
+        self.end: Notification | None = None
+        self.queued = False
+        self.stopped = False
+
+    def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.agent.forget(self)
+
+    def refresh(self) -> None:
+        self.told = None
+        self.agent.queue(self)
