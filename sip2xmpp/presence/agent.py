@@ -260,9 +260,12 @@ class PresenceAgent:
             view = PENDING
         else:
             view = watched.offline or self._offline(watched)
-        if view is not watch.told:
-            watch.told = view
-            watch.watcher.notified(view)
+        told, watch.told = watch.told, view
+        if view is told or (
+            watch.permissions is not None and told is not None and told.document == view.document
+        ):
+            return
+        watch.watcher.notified(view)
 
     def _recompose(self, watched: Watched) -> None:
         """Compose after a change, and queue everybody if the result is another one."""
