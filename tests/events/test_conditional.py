@@ -24,26 +24,6 @@ ALICE = "sip:alice@sip.example.org"
 BOB = "sip:bob@sip.example.org"
 
 
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
-def bob(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.20", BOB)
-
-
-@pytest.fixture
-def alice(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.10", ALICE)
-
-
 def unless(condition: str) -> str:
     return f"Accept: application/pidf+xml\r\nSuppress-If-Match: {condition}\r\n"
 

@@ -5,7 +5,6 @@ from functools import reduce
 
 import pytest
 from lxml import etree
-from twisted.internet.task import Clock
 
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.event_filter import NAMESPACE, SIZE_LIMIT, FilterSet
@@ -28,21 +27,6 @@ PARTIAL = "Accept: application/pidf+xml;q=0.3, application/pidf-diff+xml;q=1\r\n
 FILTER = "Content-Type: application/simple-filter+xml\r\n"
 BASIC = '<filter id="1"><what><include>//pidf:tuple/pidf:status/pidf:basic</include></what></filter>'
 WHEN_BUSY = '<filter id="1"><trigger><added>//rpid:busy</added></trigger></filter>'
-
-
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
-def bob(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.20", BOB)
 
 
 @pytest.fixture

@@ -23,26 +23,6 @@ ALICE = "sip:alice@sip.example.org"
 BOB = "sip:bob@sip.example.org"
 
 
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
-def bob(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.20", BOB)
-
-
-@pytest.fixture
-def alice(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.10", ALICE)
-
-
 def subscribed(phone: Phone, target: str = ALICE, expires: int | None = 600) -> Line:
     """A subscription that is up, its first NOTIFY answered."""
     line = phone.subscribe(target, expires)

@@ -18,21 +18,6 @@ BOB = "sip:bob@sip.example.org"
 GROUP = "alice@sip.example.org"
 
 
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
-def alice(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.10", ALICE)
-
-
 def done(exchange: Exchange, network: Network) -> Exchange:
     network.drive(0.2)
     assert exchange.final is not None

@@ -16,21 +16,6 @@ ALICE = "sip:alice@sip.example.org"
 BOB = "sip:bob@sip.example.org"
 
 
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
-def bob(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.20", BOB)
-
-
 class Alice:
     """Somebody who changes her mind."""
 

@@ -60,16 +60,6 @@ class Desk:
 
 
 @pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
 def desk(network: Network, gateway: Gateway) -> Desk:
     return Desk(network, gateway)
 

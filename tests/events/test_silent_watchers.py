@@ -2,9 +2,6 @@
 
 import gc
 
-import pytest
-from twisted.internet.task import Clock
-
 from sip2xmpp.address import Address
 from sip2xmpp.store.records import DialogRecord
 from tests.events.gateway import Gateway
@@ -16,21 +13,6 @@ GIVE_UP = 32.0
 """Timer F (RFC 3261, section 17.1.2.2)."""
 SENT_AGAIN = 10
 """How often timer E sends a request again before timer F: after 0.5, 1.5, 3.5 and then each 4 seconds."""
-
-
-@pytest.fixture
-def network(clock: Clock) -> Network:
-    return Network(clock)
-
-
-@pytest.fixture
-def gateway(network: Network) -> Gateway:
-    return Gateway(network)
-
-
-@pytest.fixture
-def alice(network: Network, gateway: Gateway) -> Phone:
-    return Phone(network, "192.0.2.10", ALICE)
 
 
 def document(note: str) -> bytes:
