@@ -3,7 +3,7 @@
 Everything that is refused is a problem document.  What is served comes from the table of operations; its description is
 at ``/api/v1/openapi.json`` for everybody.  Each change is one line of the log: which token, from where, what.
 
-Implements: RFC 9110 (methods, 404, 405, 411, 413, 415); RFC 9457 (problems).
+Implements: RFC 9110 (methods, conditions, 304, 404, 405, 411, 412, 413, 415); RFC 9457 (problems).
 """
 
 import json
@@ -28,8 +28,9 @@ from sip2xmpp.errors import (
     StorageFailed,
     TooMany,
 )
+from sip2xmpp.portal.conditions import NONE, Conditions, quoted
 from sip2xmpp.portal.openapi import description
-from sip2xmpp.portal.operations import JSON, Answer, Call, Operation
+from sip2xmpp.portal.operations import JSON, PLACES, Answer, Call, Operation
 from sip2xmpp.portal.problems import PROBLEM, Problem, wrong
 from sip2xmpp.portal.shapes import Wrong, from_query
 from sip2xmpp.portal.tokens import Tokens
@@ -112,7 +113,7 @@ class Api(Resource):
         operation, places = self._found(wanted, path)
         peer = _peer(request)
         token = self._tokens.of(_field(request, "authorization"), peer)
-        addresses = {name: _address(text) for name, text in places.items()}
+        addresses = {name: _address(text) for name, text in places.items() if name in PLACES}
         if not self._serves(addresses["address"].domain):
             raise Problem(404, f"{addresses['address'].domain} is not a domain of ours")
         token.check(operation.right, addresses["address"])
@@ -122,6 +123,8 @@ class Api(Resource):
             query=_query(request, operation),
             media=_media(request, operation),
             body=self._content(request),
+            names={name: _name(text) for name, text in places.items() if name not in PLACES},
+            conditions=_conditions(request) if operation.conditional else NONE,
         )
         try:
             answer: Answer = await operation.serve(call)
@@ -131,6 +134,13 @@ class Api(Resource):
         if answer.done:
             self._tell(call, peer, method, answer.done)
         request.setResponseCode(answer.status)
+        if answer.etag:
+            request.setHeader("etag", quoted(answer.etag))  # type: ignore[no-untyped-call]
+            if wanted == "GET" and call.conditions.unchanged(answer.etag):
+                request.setResponseCode(304)
+                return b""
+        if answer.location:
+            request.setHeader("location", answer.location)  # type: ignore[no-untyped-call]
         return _with_type(request, JSON, _octets(answer.value)) if answer.value is not None else b""
 
     def _tell(self, call: Call, peer: str, method: str, done: str) -> None:
@@ -189,6 +199,23 @@ def _address(written: str) -> Address:
     if not found.local:
         raise Problem(404, f"{found} names a domain and nobody in it")
     return found
+
+
+def _name(written: str) -> str:
+    try:
+        return unquote(written, errors="strict")
+    except UnicodeDecodeError:
+        raise Problem(404, f"{written[:100]} is not UTF-8 in percent-encoding") from None
+
+
+def _conditions(request: Request) -> Conditions:
+    return Conditions(if_match=_list(request, "if-match"), if_none_match=_list(request, "if-none-match"))
+
+
+def _list(request: Request, name: str) -> str | None:
+    """All fields of this name as one."""
+    values = request.requestHeaders.getRawHeaders(name.encode())
+    return None if values is None else ", ".join(value.decode("latin-1") for value in values)
 
 
 def _query(request: Request, operation: Operation) -> Mapping[str, Any]:

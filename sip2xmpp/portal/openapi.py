@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sip2xmpp import __version__
-from sip2xmpp.portal.operations import PLACE_SCHEMA, PLACES, Operation
+from sip2xmpp.portal.operations import NAME_SCHEMA, NAMES, PLACE_SCHEMA, PLACES, Operation
 from sip2xmpp.portal.problems import PROBLEM, SCHEMA
 
 _ALWAYS: Final = {
@@ -24,6 +24,13 @@ _OF_BODIES: Final = {
     415: "The body is of none of the types described here.",
     422: "The request is as described here and makes no sense, as an end before the begin.",
 }
+_CHANGED: Final = "The condition does not hold: somebody else made a change, or it is there already."
+_CONDITIONS: Final = {
+    "If-Match": "The ETag that was read, or `*`: do it only if it is still the one.",
+    "If-None-Match": "An ETag: answer only if it is another one now. With a change, `*`: only if there is nothing yet.",
+}
+_ETAG: Final = {"ETag": {"schema": {"type": "string"}, "description": "Another one after each change."}}
+_LOCATION: Final = {"Location": {"schema": {"type": "string"}}}
 _HEADERS: Final = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
     429: {"Retry-After": {"schema": {"type": "string"}}},
@@ -53,7 +60,8 @@ def description(operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 def _described(operation: Operation) -> dict[str, Any]:
-    places = [place for place in PLACES if f"{{{place}}}" in operation.path]
+    places = [place for place in (*PLACES, *NAMES) if f"{{{place}}}" in operation.path]
+    conditions = _CONDITIONS if operation.conditional else {}
     said: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
@@ -63,14 +71,18 @@ def _described(operation: Operation) -> dict[str, Any]:
                 "name": place,
                 "in": "path",
                 "required": True,
-                "description": PLACES[place],
-                "schema": PLACE_SCHEMA,
+                "description": PLACES[place] if place in PLACES else NAMES[place],
+                "schema": PLACE_SCHEMA if place in PLACES else NAME_SCHEMA,
             }
             for place in places
         ]
         + [
             {"name": name, "in": "query", "description": member.about, "schema": member.shape.schema}
             for name, member in operation.query.items()
+        ]
+        + [
+            {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+            for name, about in conditions.items()
         ],
         "responses": _answers(operation),
     }
@@ -86,10 +98,17 @@ def _answers(operation: Operation) -> dict[str, Any]:
     if operation.answer is None:
         good: dict[str, Any] = {"204": {"description": "Done, and safe."}}
     else:
-        good = {
-            "200": {"description": "Done.", "content": {"application/json": {"schema": operation.answer}}}
-        }
+        content = {"application/json": {"schema": operation.answer}}
+        good = {"200": {"description": "Done.", "content": content}}
+        if operation.creates:
+            good["201"] = {"description": "It is there now.", "content": content, "headers": _LOCATION}
     refusals = _ALWAYS | (_OF_BODIES if operation.bodies else {}) | dict(operation.refuses)
+    if operation.conditional:
+        good = {status: said | {"headers": said.get("headers", {}) | _ETAG} for status, said in good.items()}
+        if operation.method == "GET":
+            good["304"] = {"description": "It is the one that the client has."}
+        else:
+            refusals[412] = _CHANGED
     return good | {
         str(status): {
             "description": why,

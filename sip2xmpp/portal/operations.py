@@ -1,7 +1,8 @@
 """What the API consists of: one table of operations, from which it is served and described.
 
 An operation has a method, a path with places in braces, the right it needs, its query, its bodies and its answers.  The
-``serve`` of it gets a ``Call`` in which all of that has been checked.
+``serve`` of it gets a ``Call`` in which all of that has been checked.  What a *conditional* operation reads or changes has an
+entity tag, and its ``Call`` bears the conditions of the client.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sip2xmpp.address import Address
+from sip2xmpp.portal.conditions import NONE, Conditions
 from sip2xmpp.portal.shapes import Member, Schema
 from sip2xmpp.portal.tokens import Right, Token
 
@@ -19,7 +21,8 @@ JSON: Final = "application/json"
 class Call:
     """A request that may be served.  ``media`` is the type of ``body``, empty where there is none.
 
-    ``addresses`` are those of the path, by the name of their place; ``query`` holds what was given of it.
+    ``addresses`` are those of the path, by the name of their place, and ``names`` what else stands there; ``query`` holds what
+    was given of it.
     """
 
     token: Token
@@ -27,19 +30,27 @@ class Call:
     query: Mapping[str, Any]
     media: str
     body: bytes
+    names: Mapping[str, str] = field(default_factory=dict)
+    conditions: Conditions = NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is answered: a JSON value, or nothing with 204.  ``done`` is what the audit log says of a change."""
+    """What is answered: a JSON value, or nothing with 204.  ``done`` is what the audit log says of a change.
+
+    ``etag`` is the tag of what was read or is there now, where it has one; ``location`` is the path of what was ``created``.
+    """
 
     value: object = None
     done: str = ""
+    etag: str = ""
+    created: bool = False
+    location: str = ""
 
     @property
     def status(self) -> int:
         """The status code."""
-        return 204 if self.value is None else 200
+        return 204 if self.value is None else 201 if self.created else 200
 
 
 Serve = Callable[[Call], Awaitable[Answer]]
@@ -50,7 +61,8 @@ class Operation:
     """One method of one path.
 
     ``bodies`` maps media types to schemas; with ``body_required`` False the body may be absent.  ``answer`` is the schema of
-    the answer, None for 204.  ``refuses`` says what else may come, beside what may come of every operation.
+    the answer, None for 204.  ``refuses`` says what else may come, beside what may come of every operation.  With ``creates``
+    the answer may be 201.
     """
 
     method: str
@@ -65,13 +77,23 @@ class Operation:
     body_required: bool = True
     answer: Schema | None = None
     refuses: Mapping[int, str] = field(default_factory=dict)
+    conditional: bool = False
+    creates: bool = False
 
 
 PLACES: Final[Mapping[str, str]] = {
     "address": "The presentity, as in weather@sip.example.org; an address of a domain of ours.",
     "watcher": "A SIP or Jabber user, as in juliet@jabber.example.",
 }
-"""What may stand in braces in a path; each is an address."""
+"""What may stand in braces in a path and is an address."""
+
+NAMES: Final[Mapping[str, str]] = {
+    "contact": "A contact: the URI in the list, or the address that it means, as in juliet@jabber.example.",
+    "group": "The `id` of a group, as reading the contacts tells it.",
+}
+"""What else may stand there."""
+
+NAME_SCHEMA: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 2000}
 
 PLACE_SCHEMA: Final[Schema] = {
     "type": "string",
