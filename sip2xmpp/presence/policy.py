@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Final, Protocol
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.permissions import Permissions
 from sip2xmpp.documents.presence import frozen_value
-from sip2xmpp.presence.permissions import Permissions
 from sip2xmpp.store.interface import Table
 from sip2xmpp.store.records import Verdict, Virtual
 

@@ -8,8 +8,8 @@ Implements: RFC 5025 sections 3.3.1, 3.3.2 and 5 (order of filtering).
 
 from dataclasses import replace
 
+from sip2xmpp.documents.permissions import By, Permissions, Selected
 from sip2xmpp.documents.presence import Person, Presence, Tuple
-from sip2xmpp.presence.permissions import By, Permissions, Selected
 
 
 def reveal(document: Presence, permissions: Permissions) -> Presence:

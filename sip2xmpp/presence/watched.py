@@ -7,8 +7,8 @@ from collections import deque
 from typing import Protocol
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.permissions import Permissions
 from sip2xmpp.documents.presence import Presence
-from sip2xmpp.presence.permissions import Permissions
 from sip2xmpp.presence.policy import Judgement
 from sip2xmpp.presence.revealing import reveal
 from sip2xmpp.presence.watching import Notification, Standing, Watcher

@@ -7,9 +7,9 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents import pidf
+from sip2xmpp.documents.permissions import EVERY, Permissions
 from sip2xmpp.documents.presence import Activity, Basic, Person, Presence, Tuple
 from sip2xmpp.presence.agent import PresenceAgent
-from sip2xmpp.presence.permissions import EVERY, Permissions
 from sip2xmpp.presence.policy import PLAIN, Handling, Judgement
 from sip2xmpp.presence.watched import VIEWS
 from sip2xmpp.presence.watching import Notification
