@@ -31,14 +31,15 @@ from sip2xmpp.errors import (
     TooMany,
     Unreachable,
 )
-from sip2xmpp.events.economy import NEVER, Economy, taken_up
+from sip2xmpp.events.economy import NEVER, Economy
 from sip2xmpp.events.lifetimes import granted, too_brief
 from sip2xmpp.events.package import EventPackage, announced, is_same_event, package_of
 from sip2xmpp.events.rates import without_rates
-from sip2xmpp.events.restoration import Restoration
-from sip2xmpp.events.subscription import CSEQ_BLOCK, TIMED_OUT, Subscription
+from sip2xmpp.events.restoration import Restoration, restored, resume
+from sip2xmpp.events.sending import CSEQ_BLOCK, Sender
+from sip2xmpp.events.subscription import TIMED_OUT, Subscription
 from sip2xmpp.events.terms import BadTerms, asks, terms_of
-from sip2xmpp.presence.watching import Notification, Reason, Standing
+from sip2xmpp.presence.watching import Notification, Standing
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import route_set_of, target_of
 from sip2xmpp.sip.flow import Flow, Transport
@@ -100,7 +101,7 @@ class Notifier:
         self._tells = tells
         self._subscriptions: dict[str, Subscription] = {}
         self._per_watcher: Counter[Address] = Counter()
-        self._restoration = Restoration(clock=clock, rng=rng, resume=self._resume)
+        self._restoration = Restoration(clock=clock, rng=rng)
         self._silent = Deadlines(clock, self._back_end_silent)
         self._paused = Deadlines(clock, self._pause_over)
         self._looks = Deadlines(clock, self._look)
@@ -312,7 +313,7 @@ class Notifier:
             )
         subscription.answered(is_known=is_known)
         if subscription.watch is None:
-            self._resume(subscription)
+            resume(subscription)
         elif is_known or what == "refreshed":
             # also for one who has what is known: that may be a ghost
             subscription.watch.refresh()
@@ -333,11 +334,11 @@ class Notifier:
 
     # What subscriptions need
 
-    def pause(self, subscription: Subscription, until: float) -> None:
+    def pause(self, subscription: Sender, until: float) -> None:
         """Call ``resumed`` at ``until``, Unix time."""
         self._paused.add(subscription.record.local_tag, until)
 
-    def look_again(self, subscription: Subscription, old: float, at: float) -> None:
+    def look_again(self, subscription: Sender, old: float, at: float) -> None:
         """Call ``looked_at`` at ``at`` and no longer at ``old``, Unix times or ``NEVER``."""
         tag = subscription.record.local_tag
         if old != NEVER:
@@ -345,7 +346,7 @@ class Notifier:
         if at != NEVER:
             self._looks.add(tag, at)
 
-    def ended(self, subscription: Subscription, why: str) -> None:
+    def ended(self, subscription: Sender, why: str) -> None:
         """Forget a subscription; its last NOTIFY may still be under way."""
         record = subscription.record
         if self._subscriptions.pop(record.local_tag, None) is None:
@@ -395,50 +396,13 @@ class Notifier:
         dormant = []
         for record in self.store.dialogs.all():
             if record.role == ROLE:
-                subscription = self._restored(record)
+                subscription = restored(self, record, self._packages)
                 if subscription is None:
                     self.store.dialogs.remove(record.key)
                 else:
                     self._add(subscription)
                     dormant.append(subscription)
         self._restoration.begin(dormant)
-
-    def _restored(self, record: DialogRecord) -> Subscription | None:
-        """The subscription of a stored dialog, not watching yet; None if its package is gone."""
-        package = package_of(record.event, self._packages)
-        if package is None:
-            return None
-        flow = Flow.from_text(record.flow)
-        is_datagram = flow.transport is Transport.UDP
-        form = package.form(record.accept, record.user_agent, datagram=is_datagram)
-        if form is None:
-            return None
-        form, economy = taken_up(record, form, package)
-        subscription = Subscription(
-            self,
-            package=package,
-            form=form,
-            record=record,
-            # A connection did not survive; the watcher is found by the route of the dialog.
-            flow=flow if is_datagram else None,
-            first_cseq=record.cseq_ceiling,
-            economy=economy,
-        )
-        subscription.answered(is_known=economy is not None and economy.terms.condition != "")
-        return subscription
-
-    def _resume(self, subscription: Subscription) -> None:
-        """Watch for a restored subscription, unless it has been brought back by a SUBSCRIBE, or is over."""
-        if subscription.watch is not None or subscription.over:
-            return
-        try:
-            subscription.watch = subscription.package.watch(subscription.record.presentity, subscription)
-        except (NoSuchPresentity, BadAddress):
-            subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.NORESOURCE))
-        except (TooMany, Unreachable):
-            subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.PROBATION))
-        except Refused:
-            subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED))
 
 
 def _flow_of(request: Request) -> Flow:

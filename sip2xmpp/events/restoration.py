@@ -10,12 +10,19 @@ Implements: RFC 6665 section 4.4.1 (a notifier that persists its dialogs goes on
 
 import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from sip2xmpp.errors import BadAddress, NoSuchPresentity, Refused, TooMany, Unreachable
+from sip2xmpp.events.economy import taken_up
+from sip2xmpp.events.package import EventPackage, package_of
+from sip2xmpp.events.sending import Owner
 from sip2xmpp.events.subscription import Subscription
+from sip2xmpp.presence.watching import Notification, Reason, Standing
+from sip2xmpp.sip.flow import Flow, Transport
+from sip2xmpp.store.records import DialogRecord
 
 AT_ONCE = 10
 """How many are resumed together."""
@@ -24,16 +31,13 @@ INTERVAL = 0.005
 
 
 class Restoration:
-    """Calls ``resume`` with each dormant subscription in its turn."""
+    """Resumes each dormant subscription in its turn."""
 
     log = Logger()
 
-    def __init__(
-        self, *, clock: IReactorTime, rng: random.Random, resume: Callable[[Subscription], None]
-    ) -> None:
+    def __init__(self, *, clock: IReactorTime, rng: random.Random) -> None:
         self._clock = clock
         self._rng = rng
-        self._resume = resume
         self._dormant: deque[Subscription] = deque()
 
     def begin(self, dormant: Iterable[Subscription]) -> None:
@@ -49,4 +53,43 @@ class Restoration:
         if self._dormant:
             self._clock.callLater(INTERVAL, self._resume_some)
         for subscription in group:
-            self._resume(subscription)
+            resume(subscription)
+
+
+def restored(owner: Owner, record: DialogRecord, packages: Mapping[str, EventPackage]) -> Subscription | None:
+    """The subscription of a stored dialog, not watching yet; None if its package is gone."""
+    package = package_of(record.event, packages)
+    if package is None:
+        return None
+    flow = Flow.from_text(record.flow)
+    is_datagram = flow.transport is Transport.UDP
+    form = package.form(record.accept, record.user_agent, datagram=is_datagram)
+    if form is None:
+        return None
+    form, economy = taken_up(record, form, package)
+    subscription = Subscription(
+        owner,
+        package=package,
+        form=form,
+        record=record,
+        # A connection did not survive; the watcher is found by the route of the dialog.
+        flow=flow if is_datagram else None,
+        first_cseq=record.cseq_ceiling,
+        economy=economy,
+    )
+    subscription.answered(is_known=economy is not None and economy.terms.condition != "")
+    return subscription
+
+
+def resume(subscription: Subscription) -> None:
+    """Watch for a restored subscription, unless it has been brought back by a SUBSCRIBE, or is over."""
+    if subscription.watch is not None or subscription.over:
+        return
+    try:
+        subscription.watch = subscription.package.watch(subscription.record.presentity, subscription)
+    except (NoSuchPresentity, BadAddress):
+        subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.NORESOURCE))
+    except (TooMany, Unreachable):
+        subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.PROBATION))
+    except Refused:
+        subscription.end(Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED))

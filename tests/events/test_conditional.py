@@ -11,7 +11,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import StorageFailed
 from sip2xmpp.events.conditions import bare, block, condition_in, holds, tag_in, tagged, taken_apart
 from sip2xmpp.events.package import Body
-from sip2xmpp.events.subscription import LOST_PAUSE
+from sip2xmpp.events.sending import LOST_PAUSE
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.watching import StateWatcher, Told, Watch

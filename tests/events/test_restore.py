@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from sip2xmpp.events.restoration import AT_ONCE, INTERVAL
-from sip2xmpp.events.subscription import CSEQ_BLOCK
+from sip2xmpp.events.sending import CSEQ_BLOCK
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.sip.flow import HostPort, Transport
 from tests.events.gateway import Gateway
