@@ -34,6 +34,9 @@ DIALOGS: Final[Mapping[str, bool]] = {DIALOG_RULES: True}
 """Those with rules of calls, which know of no parts."""
 
 
+_log = Logger()
+
+
 class RuleBook:
     """Rules of presentities; implements ``presence.policy.Rules``.
 
@@ -41,8 +44,6 @@ class RuleBook:
     ``in_list(owner, reference, watcher)`` whether a resource list that ``owner`` refers to holds a watcher; ``meaning`` gives the address behind one
     that stands inside the gateway domain.
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -102,8 +103,8 @@ class RuleBook:
     def _rules(self, document: Document) -> tuple[Rule, ...] | None:
         try:
             return policy.read(document.octets).rules
-        except BadDocument:
-            self.log.error("The rules {key} cannot be read", key=document.key)
+        except BadDocument as why:
+            _log.warn("the rules {key} cannot be read: {why}", key=document.key, why=str(why))
             return None
 
     def _document_changed(self, change: Change[Document]) -> None:
