@@ -48,10 +48,12 @@ def media_type(content_type: str) -> tuple[str, dict[str, str]]:
     return name.strip().lower(), parameters
 
 
-def parts(content_type: str, body: bytes) -> tuple[Part, ...]:
-    """The parts of a ``multipart`` body.  Raises ``BadDocument``."""
-    if len(body) > SIZE_LIMIT:
-        raise BadDocument(f"the body is larger than {SIZE_LIMIT} octets")
+def parts(
+    content_type: str, body: bytes, *, limit: int = PART_LIMIT, size: int = SIZE_LIMIT
+) -> tuple[Part, ...]:
+    """The parts of a ``multipart`` body, ``limit`` of them at most; ``size`` in octets.  Raises ``BadDocument``."""
+    if len(body) > size:
+        raise BadDocument(f"the body is larger than {size} octets")
     boundary = media_type(content_type)[1].get("boundary", "")
     if not boundary:
         raise BadDocument("a multipart body without boundary")
@@ -63,8 +65,8 @@ def parts(content_type: str, body: bytes) -> tuple[Part, ...]:
     for match in mark.finditer(body):
         if start is not None:
             found.append(_part(body[start : match.start()]))
-            if len(found) > PART_LIMIT:
-                raise BadDocument(f"more than {PART_LIMIT} parts")
+            if len(found) > limit:
+                raise BadDocument(f"more than {limit} parts")
         start = match.end()
         if match[1] is not None:
             return tuple(found)
