@@ -158,9 +158,9 @@ def write_flat(uris: Iterable[str]) -> bytes:
     return write(ResourceLists(lists=(ResourceList(members=tuple([Entry(uri=uri) for uri in uris])),)))
 
 
-def written_list(resources: ResourceList, indent: str = "") -> str:
-    """A list as text, for a document in which the namespace of lists is the default one there."""
-    return _written(resources, indent)
+def written_list(resources: ResourceList, indent: str, prefix: str) -> str:
+    """A list as text, for a document in which the list itself is an element without prefix, and what is inside has one."""
+    return _written(resources, indent, "", prefix)
 
 
 class _Budget:
@@ -235,29 +235,32 @@ def _entries(lists: Iterable[ResourceList]) -> Iterator[Entry]:
                 yield from _entries((member,))
 
 
-def _written(member: ListMember, indent: str) -> str:
-    head, inside = _head(member), indent + "  "
+def _written(member: ListMember, indent: str, outer: str = "", inner: str = "") -> str:
+    """A member as text; ``outer`` and ``inner`` are the prefixes of its own element and of those inside, with their colons."""
+    name, attributes = _head(member)
+    inside = indent + "  "
     parts: list[str] = []
     if member.display_name:
         language = f' xml:lang="{attribute(member.language)}"' if member.language else ""
-        parts.append(f"{inside}<display-name{language}>{text(member.display_name)}</display-name>\n")
+        parts.append(
+            f"{inside}<{inner}display-name{language}>{text(member.display_name)}</{inner}display-name>\n"
+        )
     if isinstance(member, ResourceList):
-        parts.extend([_written(each, inside) for each in member.members])
+        parts.extend([_written(each, inside, inner, inner) for each in member.members])
     parts.extend([f"{inside}{octets.decode()}\n" for octets in member.extensions])
-    tag = head.partition(" ")[0]
-    head += foreign_attributes(member.attributes)
-    return f"{indent}<{head}>\n{''.join(parts)}{indent}</{tag}>\n" if parts else f"{indent}<{head}/>\n"
+    head = f"{indent}<{outer}{name}{attributes}{foreign_attributes(member.attributes)}"
+    return f"{head}>\n{''.join(parts)}{indent}</{outer}{name}>\n" if parts else f"{head}/>\n"
 
 
-def _head(member: ListMember) -> str:
-    """The name of the element and its own attributes."""
+def _head(member: ListMember) -> tuple[str, str]:
+    """The name of the element, and its own attributes as text."""
     if isinstance(member, Entry):
-        return f'entry uri="{attribute(member.uri)}"'
+        return "entry", f' uri="{attribute(member.uri)}"'
     if isinstance(member, EntryRef):
-        return f'entry-ref ref="{attribute(member.ref)}"'
+        return "entry-ref", f' ref="{attribute(member.ref)}"'
     if isinstance(member, External):
-        return f'external anchor="{attribute(member.anchor)}"'
-    return "list" if member.name is None else f'list name="{attribute(member.name)}"'
+        return "external", f' anchor="{attribute(member.anchor)}"'
+    return "list", "" if member.name is None else f' name="{attribute(member.name)}"'
 
 
 def foreign_attributes(attributes: Attributes) -> str:

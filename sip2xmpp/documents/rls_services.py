@@ -64,7 +64,8 @@ def write(document: Services) -> bytes:
     """A document as octets."""
     inside = "".join([_written(service) for service in document.services])
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<rls-services xmlns="{RLS_SERVICES}">\n{inside}</rls-services>\n'
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<rls-services xmlns="{RLS_SERVICES}" xmlns:rl="{RESOURCE_LISTS}">\n{inside}</rls-services>\n'
     ).encode()
 
 
@@ -76,7 +77,7 @@ def _service(element: Element) -> Service | None:
     extensions: list[bytes] = []
     for child in children(element):
         tag = child.tag
-        # COMPAT: the schema of RFC 4826 makes the list an element of this namespace, its own examples one of the other.
+        # COMPAT: the list is an element of this namespace and its members are not; some clients write both alike.
         if tag in (f"{_Q}list", f"{{{RESOURCE_LISTS}}}list"):
             resources = list_of(child)
         elif tag == f"{_Q}resource-list":
@@ -101,7 +102,7 @@ def _service(element: Element) -> Service | None:
 def _written(service: Service) -> str:
     parts: list[str] = []
     if service.resources is not None:
-        parts.append(written_list(service.resources, "    "))
+        parts.append(written_list(service.resources, "    ", "rl:"))
     else:
         parts.append(f"    <resource-list>{text(service.reference)}</resource-list>\n")
     if service.packages is not None:
