@@ -29,6 +29,7 @@ from sip2xmpp.settings import (
     PresenceConfig,
     RegistrarConfig,
     SipConfig,
+    XcapConfig,
     XmppConfig,
 )
 from sip2xmpp.sip.flow import HostPort, Transport
@@ -50,6 +51,7 @@ _TABLES: Mapping[str, type] = {
     "registrar": RegistrarConfig,
     "dns": DnsConfig,
     "http": HttpConfig,
+    "xcap": XcapConfig,
     "log": LogConfig,
     "limits": LimitsConfig,
 }

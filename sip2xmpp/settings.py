@@ -15,6 +15,7 @@ from typing import Any
 from twisted.logger import LogLevel
 
 from sip2xmpp.address import Address
+from sip2xmpp.digest import Algorithm
 from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.keys import (
@@ -273,6 +274,29 @@ class HttpConfig:
     listen: HostPort = key(address_port, HostPort("127.0.0.1", 8080))
     requests: int = key(whole(1, 1_000_000), 600)
     tokens: Mapping[str, TokenConfig] = key(mapping(_token_name, table(TokenConfig)), NOTHING)
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
+
+
+def _root(value: object) -> str:
+    """An HTTP URL without query, fragment and final slash."""
+    url = text(value).rstrip("/")
+    if url and not re.fullmatch(r"https?://[^/?#\s\"<>@]+(?:/[^?#\s\"<>]*)?", url):
+        raise Wrong(f'"{value}" is not a URL, as in https://xcap.sip.example.org/xcap')
+    return url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XcapConfig:
+    """``[xcap]``: ``root`` is the URL by which clients reach ``/xcap``; the limits are for one user, ``total`` for all, in octets."""
+
+    root: str = key(_root, "")
+    digest: tuple[Algorithm, ...] = key(
+        many(one_of({each.value: each for each in (Algorithm.MD5, Algorithm.SHA256)}), least=1),
+        (Algorithm.MD5, Algorithm.SHA256),
+    )
+    documents: int = key(whole(1, 10_000), 50)
+    octets: int = key(whole(65_536, 1_073_741_824), 2_097_152)
+    total: int = key(whole(65_536, 1_099_511_627_776), 268_435_456)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,5 +336,6 @@ class Config:
     dns: DnsConfig
     log: LogConfig
     limits: LimitsConfig
+    xcap: XcapConfig
     xmpp: XmppConfig | None = None
     http: HttpConfig | None = None

@@ -34,6 +34,7 @@ class Right(Enum):
     PUBLISH = "publish"
     READ = "read"
     DECIDE = "decide"
+    DOCUMENTS = "documents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
