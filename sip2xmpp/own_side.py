@@ -16,16 +16,19 @@ from sip2xmpp.events.registration_events import RegistrationEvents
 from sip2xmpp.events.watcher_information import WatcherInformation
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.appearances import Line
+from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.cards import CardFeed
 from sip2xmpp.presence.clients import own_client
 from sip2xmpp.presence.feeds import Feed
+from sip2xmpp.presence.kept_documents import KeptDocuments
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
 from sip2xmpp.presence.line_presence import LinePresence
 from sip2xmpp.presence.lines import Lines
 from sip2xmpp.presence.observed import ObservedSources
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.registrations import Registrations
+from sip2xmpp.presence.rule_book import DIALOGS, RuleBook
 from sip2xmpp.presence.statements import StatementLimits, Statements
 from sip2xmpp.presence.watcher_info import DAY, WaitingLimits, WatcherInfo
 from sip2xmpp.presence.watching import BackEnd
@@ -81,12 +84,11 @@ class OwnSide:
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     """The presence agent with all that it hears."""
     addresses = Addresses(config, store)
-    policy = Policy(
-        store.verdicts,
-        default=config.presence.default,
-        defaults=config.presence.domains,
-        virtuals=store.virtuals,
-        virtual=config.presence.virtual,
+    policy = _policy(config, store, RuleBook(store, reactor))
+    call_policy = CallPolicy(
+        store,
+        calls=_policy(config, store, RuleBook(store, reactor, usages=DIALOGS)),
+        presence=policy,
     )
     statements = Statements(
         store=store,
@@ -95,7 +97,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         limits=StatementLimits(document=config.limits.body),
     )
     calls = Calls(store, clock=reactor, when=config.presence.on_the_phone)
-    feeds: list[Feed] = [statements, calls]
+    feeds: list[Feed] = [statements, KeptDocuments(store.documents, reactor), calls]
     lines = _lines(config, store, reactor)
     if lines is not None:
         feeds.append(LinePresence(lines, reactor))
@@ -133,8 +135,8 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     watcher_information = WatcherInformation(
         watchers, exists=addresses.exists, uri_of=lambda address: _uri_of(store, address), clock=reactor
     )
-    of_calls = watched_calls(calls, clock=reactor, decide=policy.decide, exists=addresses.exists)
-    policy.listen(of_calls.rules_changed)
+    of_calls = watched_calls(calls, clock=reactor, decide=call_policy.decide, exists=addresses.exists)
+    call_policy.listen(of_calls.rules_changed)
     for watched in (presence, of_calls, mailboxes, registrations, watcher_information):
         addresses.listen(watched.existence_changed)
     return OwnSide(
@@ -154,6 +156,18 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         watched_calls=of_calls,
         phone_show=config.presence.on_the_phone_show,
         lines=lines,
+    )
+
+
+def _policy(config: Config, store: Store, rules: RuleBook) -> Policy:
+    """Decisions, rules and defaults."""
+    return Policy(
+        store.verdicts,
+        default=config.presence.default,
+        defaults=config.presence.domains,
+        virtuals=store.virtuals,
+        virtual=config.presence.virtual,
+        rules=rules,
     )
 
 
