@@ -2,7 +2,7 @@
 
 A statement is a presence document under the name of its source, with a rank, an optional begin and an optional end.  It is
 a row of the store; ``Statements`` is the feed that lets the presence agent hear it, and the operations by which everybody
-makes one: the HTTP API, commands of Jabber users, XCAP.  The command line writes the same rows into the state file, by
+makes one: the HTTP API, and commands of Jabber users.  The command line writes the same rows into the state file, by
 ``statement``; the change feed tells of them all alike.
 
 Ranks that are stated: ``Rank.INJECTED`` for what a program knows now, ``Rank.PERMANENT`` for what holds while no device
@@ -12,9 +12,8 @@ An address of ours that has no account becomes known by its first statement (``s
 statement ends it is offline, and who watches it keeps watching.  ``forget`` is the end of such an address; or it gets an
 account, and then exists as long as that does.  What was stated of an account goes with it: the next one may be somebody else's.
 
-Who may state what about whom is for the caller to check.  What is stored is bounded here.
-
-Implements: RFC 4827 section 3 (hard state as one more source, named ``pidf-manipulation``).
+Who may state what about whom is for the caller to check.  What is stored is bounded here.  What users keep by XCAP is no
+statement (``presence.kept_documents``); its name is not free, so that nobody takes the one for the other.
 """
 
 from collections import Counter
@@ -36,7 +35,7 @@ from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Publication, Statement, Virtual
 
 HARD_STATE: Final = "pidf-manipulation"
-"""The source name of the document that a user keeps by XCAP (RFC 4827)."""
+"""The application usage of the documents that users keep by XCAP (RFC 4827); no statement has this name."""
 
 STATED_RANKS: Final = (Rank.PERMANENT, Rank.INJECTED, Rank.OVERRIDE)
 """The ranks a statement may have."""
@@ -240,6 +239,8 @@ def statement(saying: Saying, before: Statement | None, now: float, limits: Stat
     source = saying.source
     if not source or len(source) > SOURCE_LIMIT or not source.isprintable() or " " in source:
         raise BadInput(f"a source has a name of 1 to {SOURCE_LIMIT} characters without blanks")
+    if source == HARD_STATE:
+        raise BadInput(f"{HARD_STATE} is the name of what users keep by XCAP, and is changed there")
     if saying.rank not in STATED_RANKS:
         raise BadInput("a statement is permanent, injected or wins over everything")
     expires_at = None if saying.expires_at is None else min(saying.expires_at, LATEST)

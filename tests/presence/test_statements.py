@@ -305,16 +305,7 @@ def test_a_row_that_cannot_be_read_is_left_out(scene: Scene) -> None:
     assert state_of(scene.document()) is State.OFFLINE
 
 
-def test_hard_state_is_any_pidf_under_the_name_of_its_usage(scene: Scene) -> None:
-    """RFC 4827: a document that says only what the person does, and what no device denies."""
-    octets = (
-        b'<presence xmlns="urn:ietf:params:xml:ns:pidf" xmlns:dm="urn:ietf:params:xml:ns:pidf:data-model" '
-        b'xmlns:r="urn:ietf:params:xml:ns:pidf:rpid" entity="pres:weather@sip.example.org">'
-        b'<dm:person id="p"><r:activities><r:vacation/></r:activities><dm:note>On holiday</dm:note></dm:person></presence>'
-    )
-    held = scene.say(saying(source=HARD_STATE, rank=Rank.PERMANENT, document=octets, told_by=str(WEATHER)))
-    assert held.document == octets
-    ear = scene.watch()
-    assert shown(ear.heard[-1]) == (State.XA, ["On holiday"])
-    scene.say(saying("17 degrees", State.CHAT))
-    assert shown(ear.heard[-1]) == (State.CHAT, ["17 degrees"])
+def test_the_name_of_what_users_keep_by_xcap_is_not_free(scene: Scene) -> None:
+    with pytest.raises(BadInput, match="keep by XCAP"):
+        scene.statements.state(saying(source=HARD_STATE, rank=Rank.PERMANENT))
+    assert not scene.statements.of(WEATHER)
