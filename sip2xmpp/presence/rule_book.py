@@ -69,7 +69,7 @@ class RuleBook:
         documents = self._documents.select(str(presentity))
         if not documents:
             return None
-        facts = self._facts(presentity, watcher)
+        facts = self.facts(presentity, watcher)
         rules: list[Rule] = []
         for each in documents:
             if each.auid in self._usages:
@@ -78,7 +78,7 @@ class RuleBook:
 
     def matching(self, presentity: Address, watcher: Address) -> list[tuple[Document, Rule]]:
         """The rules that say something about ``watcher`` now, with the documents they stand in."""
-        facts = self._facts(presentity, watcher)
+        facts = self.facts(presentity, watcher)
         pairs = [
             (each, rule)
             for each in self._documents.select(str(presentity))
@@ -88,11 +88,20 @@ class RuleBook:
         found = matching([rule for _, rule in pairs], facts)
         return [(document, rule) for document, rule in pairs if any(rule is each for each in found)]
 
+    def consulted(self, presentity: Address) -> list[tuple[Document, tuple[Rule, ...] | None]]:
+        """The documents that are heard about ``presentity``, with their rules; None for one that cannot be read."""
+        return [
+            (each, self._rules(each))
+            for each in self._documents.select(str(presentity))
+            if each.auid in self._usages
+        ]
+
     def listen(self, listener: Callable[[Address], None]) -> None:
         """Call ``listener(presentity)`` when its rules may say something else than before."""
         self._listeners.append(listener)
 
-    def _facts(self, presentity: Address, watcher: Address) -> Facts:
+    def facts(self, presentity: Address, watcher: Address) -> Facts:
+        """What conditions of the rules of ``presentity`` are compared with for ``watcher`` now."""
         return Facts(
             identities=identities_of(watcher),
             now=self._clock.seconds(),
