@@ -39,6 +39,21 @@ PLAIN: Final = {handling: Judgement(handling=handling) for handling in Handling}
 """The judgements that withhold nothing from whom is allowed."""
 
 
+class Ground(Enum):
+    """What a judgement rests on."""
+
+    OWNER = "owner"
+    """Nobody is kept from himself."""
+    DECISION = "decision"
+    """The owner decided about the very watcher."""
+    RULES = "rules"
+    VIRTUAL = "virtual"
+    """What holds for addresses that nobody owns."""
+    DOMAIN = "domain"
+    """The default of the presentity's domain."""
+    DEFAULT = "default"
+
+
 class Rules(Protocol):
     """What owners laid down about more than one watcher."""
 
@@ -98,13 +113,28 @@ class Policy:
             return PLAIN[handling]
         return ruled or PLAIN[self._otherwise(presentity)]
 
+    def verdict(self, presentity: Address, watcher: Address) -> Verdict | None:
+        """What the owner decided about the very watcher."""
+        return self._verdicts.get(f"{presentity} {watcher}")
+
+    def ground(self, presentity: Address, watcher: Address) -> Ground:
+        """What ``judge`` rests on for this pair now."""
+        if presentity == watcher:
+            return Ground.OWNER
+        if self.verdict(presentity, watcher) is not None:
+            return Ground.DECISION
+        if self._rules is not None and self._rules.judge(presentity, watcher) is not None:
+            return Ground.RULES
+        if self._is_virtual(presentity):
+            return Ground.VIRTUAL
+        return Ground.DOMAIN if presentity.domain in self._defaults else Ground.DEFAULT
+
+    def _is_virtual(self, presentity: Address) -> bool:
+        return self._virtuals is not None and self._virtuals.get(str(presentity)) is not None
+
     def _otherwise(self, presentity: Address) -> Handling:
         """What holds where nothing was decided."""
-        if (
-            self._virtual is not None
-            and self._virtuals is not None
-            and self._virtuals.get(str(presentity)) is not None
-        ):
+        if self._virtual is not None and self._is_virtual(presentity):
             return self._virtual
         return self._defaults.get(presentity.domain, self._default)
 
