@@ -48,15 +48,18 @@ class Services:
     services: tuple[Service, ...] = ()
 
 
-def read(octets: bytes) -> Services:
-    """A document; services without URI or list are left out.  Raises ``BadDocument``."""
+def read(octets: bytes, *, lists: bool = True) -> Services:
+    """A document; services without URI or list are left out.  Raises ``BadDocument``.
+
+    Without ``lists`` the lists of services are not read, which is cheaper: each is an empty one.
+    """
     root = parse(octets, limit=SIZE_LIMIT)
     if root.tag != f"{_Q}rls-services":
         raise BadDocument("not an rls-services document")
     elements = [child for child in children(root) if child.tag == f"{_Q}service"]
     if len(elements) > SERVICE_LIMIT:
         raise BadDocument(f"more than {SERVICE_LIMIT} services")
-    services = [_service(element) for element in elements]
+    services = [_service(element, lists) for element in elements]
     return Services(services=tuple([service for service in services if service is not None]))
 
 
@@ -69,7 +72,7 @@ def write(document: Services) -> bytes:
     ).encode()
 
 
-def _service(element: Element) -> Service | None:
+def _service(element: Element, lists: bool) -> Service | None:
     uri = (element.get("uri") or "").strip()
     resources: ResourceList | None = None
     reference = ""
@@ -79,7 +82,7 @@ def _service(element: Element) -> Service | None:
         tag = child.tag
         # COMPAT: the list is an element of this namespace and its members are not; some clients write both alike.
         if tag in (f"{_Q}list", f"{{{RESOURCE_LISTS}}}list"):
-            resources = list_of(child)
+            resources = list_of(child) if lists else ResourceList()
         elif tag == f"{_Q}resource-list":
             reference = content(child)
         elif tag == f"{_Q}packages":

@@ -1,0 +1,328 @@
+"""Which lists there are, at which addresses, and who is in them: kept up to date by the store's documents.
+
+A user keeps lists in ``resource-lists`` documents and gives addresses to some of them in his ``rls-services`` document ``index``;
+the operator does the same in the global tree, for everybody, where every ``rls-services`` document counts.  A list is flattened
+when somebody asks for its members, and kept until something that it was made of changes; who asked is told of that on the next
+turn.  The work of a change is proportional to what changed.
+
+An address is a service only in one of our domains, and only while no user or line has it: who has an account is never hidden
+behind a list.  Where two documents claim one address the global tree goes first, then the one that came first.
+
+Implements: RFC 4826 sections 3 and 4.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable
+from typing import Final, NamedTuple
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents import rls_services
+from sip2xmpp.documents.resource_lists import Entry, ResourceList
+from sip2xmpp.documents.xcap_uri import AttributeTest, NodeSelector, QName, Step, XcapUri
+from sip2xmpp.errors import BadAddress, BadDocument
+from sip2xmpp.presence.flattening import (
+    LISTS_AUID,
+    Addresses,
+    Expansion,
+    Flattening,
+    FlatteningLimits,
+    ListService,
+    Member,
+)
+from sip2xmpp.store.documents import GLOBAL, Document, document_key
+from sip2xmpp.store.interface import Change, ChangeKind, Store
+
+__all__ = ["ListBook", "ListService", "Member", "reference_of"]
+
+SERVICES_AUID: Final = "rls-services"
+INDEX: Final = "index"
+
+HELD_MEMBERS: Final = 500_000
+"""Members of flattened lists that are kept; the list that was not asked for the longest is flattened again when it is."""
+
+
+class _Key(NamedTuple):
+    """What was flattened: the list of a service, or the one that a reference means to its owner."""
+
+    service: Address | None
+    owner: str = ""
+    reference: str = ""
+
+
+class ListBook:
+    """All lists.
+
+    ``domains`` are ours; ``reserved`` are addresses that are no services although they have no account, those of lines.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        store: Store,
+        clock: IReactorTime,
+        *,
+        addresses: Addresses,
+        domains: Collection[str],
+        reserved: Collection[Address] = (),
+        limits: FlatteningLimits | None = None,
+    ) -> None:
+        self._documents = store.documents
+        self._accounts = store.accounts
+        self._virtuals = store.virtuals
+        self._clock = clock
+        self._addresses = addresses
+        self._domains = frozenset(domains)
+        self._domain = next(iter(domains), "")
+        self._reserved = frozenset(reserved)
+        self._limits = limits or FlatteningLimits()
+        self._claims: dict[Address, dict[str, ListService]] = {}
+        self._services_in: dict[str, tuple[ListService, ...]] = {}
+        self._dependents: dict[str, dict[_Key, None]] = {}
+        self._made_of: dict[_Key, frozenset[str]] = {}
+        self._held: OrderedDict[_Key, Expansion] = OrderedDict()
+        self._held_members = 0
+        self._read: tuple[str, bytes, dict[str, ResourceList]] | None = None
+        self._dirty: dict[_Key, None] = {}
+        self._call: IDelayedCall | None = None
+        self._listeners: list[Callable[[Address], None]] = []
+        self._reference_listeners: list[Callable[[str, str], None]] = []
+        for document in store.documents.all():
+            if document.auid == SERVICES_AUID:
+                self._index(document)
+        store.documents.listen(self._document_changed)
+        store.accounts.listen(lambda change: self._user_changed(change.record.address))
+        store.virtuals.listen(lambda change: self._user_changed(change.record.address))
+
+    # questions
+
+    def service(self, address: Address) -> ListService | None:
+        """The service of an address; None if it is none."""
+        claims = self._claims.get(address)
+        if claims is None or self._is_taken(address):
+            return None
+        return next((each for each in claims.values() if each.is_global), next(iter(claims.values())))
+
+    def services(self, owner: str) -> tuple[ListService, ...]:
+        """The services that a user, or the operator (``GLOBAL``), has."""
+        return tuple(
+            [
+                each
+                for document in self._documents.select(owner)
+                for each in self._services_in.get(document.key, ())
+                if self.service(each.address) == each
+            ]
+        )
+
+    def members(self, service: ListService) -> tuple[Member, ...]:
+        """Who is in the list of a service."""
+        return self._expanded(_Key(service.address)).members
+
+    def named(self, owner: str, name: str) -> tuple[Member, ...]:
+        """Who is in the list that has this name in the document ``index`` of ``owner``; nobody if there is none."""
+        return self._expanded(_Key(None, owner, reference_of(owner, name))).members
+
+    def in_list(self, owner: str, reference: str, address: Address) -> bool:
+        """Whether an address is in the list that a URI in a document of ``owner`` means."""
+        return address in self._expanded(_Key(None, owner, reference)).addresses
+
+    def ad_hoc(self, subscriber: Address, entries: Iterable[Entry]) -> tuple[Member, ...]:
+        """Who is in a list that a subscriber sent; services are taken as they are now."""
+        flattening = Flattening(self, self._addresses, self._limits, self._domain)
+        flattening.entries(entries, str(subscriber))
+        return flattening.expansion(f"of {subscriber}").members
+
+    # changes
+
+    def listen(self, changed: Callable[[Address], None]) -> None:
+        """Call ``changed(address)`` on the turn after a service came, went, or may have other members than it was said to have."""
+        self._listeners.append(changed)
+
+    def listen_references(self, changed: Callable[[str, str], None]) -> None:
+        """Call ``changed(owner, reference)`` when ``in_list`` or ``named`` may answer otherwise than before."""
+        self._reference_listeners.append(changed)
+
+    # for flattening
+
+    def octets(self, key: str) -> bytes | None:
+        document = self._documents.get(key)
+        return None if document is None else document.octets
+
+    def resources(self, service: ListService) -> ResourceList | None:
+        octets = self.octets(service.document)
+        if octets is None:
+            return None
+        if self._read is None or self._read[0] != service.document or self._read[1] is not octets:
+            try:
+                services = rls_services.read(octets).services
+            except BadDocument as error:
+                self._unreadable(service.document, error)
+                services = ()
+            lists = {each.uri: each.resources for each in services if each.resources is not None}
+            self._read = service.document, octets, lists
+        return self._read[2].get(service.uri)
+
+    def is_own(self, address: Address) -> bool:
+        return address.domain in self._domains
+
+    # the rest
+
+    def _is_taken(self, address: Address) -> bool:
+        if address in self._reserved or self._accounts.get(str(address)) is not None:
+            return True
+        return self._virtuals.get(str(address)) is not None
+
+    def _expanded(self, key: _Key) -> Expansion:
+        held = self._held.get(key)
+        if held is not None:
+            self._held.move_to_end(key)
+            return held
+        flattening = Flattening(self, self._addresses, self._limits, self._domain)
+        if key.service is None:
+            flattening.reference(key.reference, key.owner)
+            label = key.reference
+        else:
+            service = self.service(key.service)
+            label = str(key.service)
+            if service is not None:
+                flattening.service(service)
+        expansion = flattening.expansion(label)
+        self._hold(key, expansion)
+        return expansion
+
+    def _hold(self, key: _Key, expansion: Expansion) -> None:
+        dependencies = expansion.dependencies
+        if key.service is not None:
+            dependencies |= {f"@{key.service}"}
+        self._forget(key)
+        self._made_of[key] = dependencies
+        for each in dependencies:
+            self._dependents.setdefault(each, {})[key] = None
+        self._held[key] = expansion
+        self._held_members += len(expansion.members) + 1
+        while self._held_members > HELD_MEMBERS and len(self._held) > 1:
+            _, oldest = self._held.popitem(last=False)
+            self._held_members -= len(oldest.members) + 1
+
+    def _forget(self, key: _Key) -> None:
+        expansion = self._held.pop(key, None)
+        if expansion is not None:
+            self._held_members -= len(expansion.members) + 1
+        for each in self._made_of.pop(key, ()):
+            dependents = self._dependents[each]
+            del dependents[key]
+            if not dependents:
+                del self._dependents[each]
+
+    def _document_changed(self, change: Change[Document]) -> None:
+        document = change.record
+        if document.auid == SERVICES_AUID:
+            self._reindex(document, is_there=change.kind is ChangeKind.PUT)
+        elif document.auid != LISTS_AUID:
+            return
+        self._touch(document.key)
+
+    def _reindex(self, document: Document, *, is_there: bool) -> None:
+        before = {each.address: each for each in self._services_in.pop(document.key, ())}
+        for address in before:
+            claims = self._claims[address]
+            del claims[document.key]
+            if not claims:
+                del self._claims[address]
+        if is_there:
+            self._index(document)
+        after = {each.address: each for each in self._services_in.get(document.key, ())}
+        for address in {**before, **after}:
+            if before.get(address) != after.get(address):
+                self._service_changed(address)
+
+    def _index(self, document: Document) -> None:
+        """Remember the services of a document.  Those of users count only in the one document that RFC 4826 names."""
+        if document.owner != GLOBAL and document.name != INDEX:
+            return
+        try:
+            services = rls_services.read(document.octets, lists=False).services
+        except BadDocument as error:
+            self._unreadable(document.key, error)
+            return
+        found: dict[Address, ListService] = {}
+        for each in services:
+            try:
+                address = self._addresses.service(each.uri)
+            except BadAddress:
+                continue
+            if address.local and address.domain in self._domains and address not in found:
+                found[address] = ListService(
+                    address=address,
+                    uri=each.uri,
+                    owner=document.owner,
+                    document=document.key,
+                    reference=each.reference,
+                    packages=each.packages,
+                )
+        if found:
+            self._services_in[document.key] = tuple(found.values())
+            for address, service in found.items():
+                self._claims.setdefault(address, {})[document.key] = service
+
+    def _user_changed(self, address: Address) -> None:
+        """A user came or went: that hides a service, or uncovers it."""
+        if address in self._claims:
+            self._service_changed(address)
+
+    def _service_changed(self, address: Address) -> None:
+        """Another service is at this address now, or none."""
+        self._mark(_Key(address))
+        self._touch(f"@{address}")
+
+    def _touch(self, dependency: str) -> None:
+        for key in tuple(self._dependents.get(dependency, ())):
+            self._forget(key)
+            self._mark(key)
+
+    def _mark(self, key: _Key) -> None:
+        self._dirty[key] = None
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._tell)
+
+    def _tell(self) -> None:
+        self._call = None
+        dirty, self._dirty = self._dirty, {}
+        try:
+            while dirty:
+                key = next(iter(dirty))
+                del dirty[key]
+                if key.service is not None:
+                    for changed in self._listeners:
+                        changed(key.service)
+                else:
+                    for told in self._reference_listeners:
+                        told(key.owner, key.reference)
+        finally:
+            # after a listener failed the reactor logs it, and the others hear on the next turn
+            for key in dirty:
+                self._mark(key)
+
+    def _unreadable(self, key: str, error: BadDocument) -> None:
+        self.log.error("the document {key} cannot be read: {error}", key=key, error=error)
+
+
+def reference_of(owner: str, name: str) -> str:
+    """The URI, relative to the XCAP root, of the list that has this name in the document ``index`` of ``owner``."""
+    step = Step(name=QName("", "list"), test=AttributeTest(QName("", "name"), name))
+    return str(
+        XcapUri(
+            auid=LISTS_AUID,
+            owner="" if owner == GLOBAL else f"sip:{owner}",
+            name=INDEX,
+            node=NodeSelector(steps=(Step(name=QName("", "resource-lists")), step)),
+        )
+    )
+
+
+def index_key(owner: str) -> str:
+    """The key of the document in which ``owner`` has his lists."""
+    return document_key(LISTS_AUID, owner, INDEX)
