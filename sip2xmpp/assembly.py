@@ -31,6 +31,7 @@ from sip2xmpp.keys import host_port
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.deciding import Deciding
+from sip2xmpp.portal.explanations import Explanations
 from sip2xmpp.portal.site import BODY
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal.stating import Stating
@@ -320,6 +321,7 @@ def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any) -> A
         [
             *Stating(own.statements, sources, reactor).operations(),
             *Deciding(store, own.watchers, own.addresses.exists, reactor).operations(),
+            *Explanations(own.explaining, own.addresses.exists).operations(),
         ],
         Tokens(tokens, reactor, a_minute=http.requests),
         serves=lambda domain: domain in own.addresses.domains,

@@ -20,6 +20,7 @@ from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.cards import CardFeed
 from sip2xmpp.presence.clients import own_client
+from sip2xmpp.presence.explaining import Explaining
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.kept_documents import KeptDocuments
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
@@ -79,17 +80,15 @@ class OwnSide:
     phone_show: Show
     lines: Lines | None
     observed: ObservedSources | None
+    explaining: Explaining
 
 
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     """The presence agent with all that it hears."""
     addresses = Addresses(config, store)
-    policy = _policy(config, store, RuleBook(store, reactor))
-    call_policy = CallPolicy(
-        store,
-        calls=_policy(config, store, RuleBook(store, reactor, usages=DIALOGS)),
-        presence=policy,
-    )
+    rules, call_rules = RuleBook(store, reactor), RuleBook(store, reactor, usages=DIALOGS)
+    policy = _policy(config, store, rules)
+    call_policy = CallPolicy(store, calls=_policy(config, store, call_rules), presence=policy)
     statements = Statements(
         store=store,
         clock=reactor,
@@ -102,8 +101,8 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     if lines is not None:
         feeds.append(LinePresence(lines, reactor))
     if config.registrar.presence:
-        rules = config.registrar
-        feeds.append(Registrations(store, reactor, debounce=rules.debounce, gruu=rules.gruu))
+        registrar = config.registrar
+        feeds.append(Registrations(store, reactor, debounce=registrar.debounce, gruu=registrar.gruu))
     observed = ObservedSources(store, reactor) if config.registrar.ask_contacts else None
     if observed is not None:
         feeds.append(observed)
@@ -156,6 +155,14 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         watched_calls=of_calls,
         phone_show=config.presence.on_the_phone_show,
         lines=lines,
+        explaining=Explaining(
+            policy=policy,
+            rules=rules,
+            calls=call_policy,
+            call_rules=call_rules,
+            exists=addresses.exists,
+            composed=presence.composed,
+        ),
     )
 
 
