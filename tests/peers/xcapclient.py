@@ -1,7 +1,9 @@
 """An XCAP client over the standard library's HTTP and digest authentication, which share no code with the gateway."""
 
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.error import HTTPError
 from urllib.parse import quote
 
@@ -47,14 +49,20 @@ class XcapClient:
         return f"{auid}/users/{quote(f'sip:{self.user}', safe=':@')}/{name}"
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, *, media: str = "", **conditions: str
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        media: str = "",
+        conditions: Mapping[str, str] = MappingProxyType({}),
     ) -> XcapAnswer:
-        """One request; ``conditions`` are header fields, as in ``if_match``."""
+        """One request; ``conditions`` are header fields."""
         request = urllib.request.Request(f"{self.root}/{path}", data=body, method=method)
         if media:
             request.add_header("Content-Type", media)
         for name, value in conditions.items():
-            request.add_header(name.replace("_", "-"), value)
+            request.add_header(name, value)
         try:
             answer = self._opener.open(request, timeout=SECONDS)
         except HTTPError as error:
@@ -71,11 +79,18 @@ class XcapClient:
         """A document of this user."""
         return self.request("GET", self.path(auid, name))
 
-    def put(self, auid: str, document: str | bytes, name: str = "index", **conditions: str) -> XcapAnswer:
+    def put(
+        self,
+        auid: str,
+        document: str | bytes,
+        name: str = "index",
+        *,
+        conditions: Mapping[str, str] = MappingProxyType({}),
+    ) -> XcapAnswer:
         """Write a document of this user."""
         octets = document if isinstance(document, bytes) else document.encode()
-        return self.request("PUT", self.path(auid, name), octets, media=TYPES[auid], **conditions)
+        return self.request("PUT", self.path(auid, name), octets, media=TYPES[auid], conditions=conditions)
 
-    def delete(self, auid: str, name: str = "index", **conditions: str) -> XcapAnswer:
+    def delete(self, auid: str, name: str = "index") -> XcapAnswer:
         """Delete a document of this user."""
-        return self.request("DELETE", self.path(auid, name), **conditions)
+        return self.request("DELETE", self.path(auid, name))
