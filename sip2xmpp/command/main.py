@@ -14,6 +14,7 @@ from sip2xmpp import __version__
 from sip2xmpp.command import (
     accounts,
     card,
+    explain,
     inject,
     lookup,
     mapping,
@@ -32,6 +33,7 @@ from sip2xmpp.errors import Sip2XmppError
 VERBS: Sequence[Verb] = (
     accounts,
     verdicts,
+    explain,
     card,
     registrations,
     watch,

@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import connect, transaction
-from sip2xmpp.store.documents import Document
+from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.store.interface import R
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.opening import state_path
@@ -105,14 +105,17 @@ KNOWN_BY_ADDRESS: Final = (
 
 
 def extract(url: str, address: Address, clock: IReactorTime) -> MemoryStore:
-    """What the file holds about one address now, as a store of its own: for asking what a gateway would make of it."""
+    """What the file holds about one address now, as a store of its own: for asking what a gateway would make of it.
+
+    The documents of the global tree are about everybody.
+    """
     made = MemoryStore(clock)
     named, now = str(address), clock.seconds()
     with _opened(url) as connection:
         for name in KNOWN_BY_ADDRESS:
             layout = LAYOUTS[name]
             for row in connection.execute(layout.select):
-                if named in row:
+                if named in row or (name == "documents" and GLOBAL in row):
                     record = OfflineTable(connection, layout).record(row)
                     if record.expires_at is None or record.expires_at > now:
                         getattr(made, name).put(record)
