@@ -71,7 +71,7 @@ def _lines(explanation: Explanation) -> Iterator[str]:
         yield " provides " + ("everything" if provided is None else ", ".join(provided) or "nothing")
     shown = explanation.shown
     yield " shown: " + ("nothing" if shown is None else state_of(shown).value)
-    if explanation.removed:
+    if shown is not None and explanation.removed:
         yield " left out: " + "; ".join(explanation.removed)
     yield f"calls: {_decided(explanation.calls)}"
     if explanation.calls.rules != explanation.presence.rules:
