@@ -14,7 +14,8 @@ from sip2xmpp.errors import BadInput, Refused
 ANY: Final = frozenset("*")
 """Every tag there is."""
 
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+# COMPAT: scripts that read the tag from an answer write it without its quotes.
+_TAG = re.compile(r'(W/)?(?:"([\x21\x23-\x7e\x80-\xff]*)"|([A-Za-z0-9._~+-]+))')
 _MOST: Final = 100
 
 
@@ -81,7 +82,7 @@ def _tags(field: str | None, *, weak: bool) -> frozenset[str] | None:
             break
         at = each.end()
         if weak or not each[1]:
-            found.add(each[2])
+            found.add(each[2] if each[3] is None else each[3])
         if len(found) > _MOST:
             raise BadInput("too many entity tags")
     if field[at:].strip(" \t,"):

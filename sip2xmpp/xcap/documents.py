@@ -12,6 +12,7 @@ Implements: RFC 4825 sections 5, 7.11, 8.2.5 and 8.5.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from secrets import token_hex
 from typing import Final, NamedTuple, Protocol
 
@@ -20,12 +21,17 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.xcap_tree import Element
+from sip2xmpp.documents.xcap_uri import NodeSelector
 from sip2xmpp.errors import BadAddress, BadInput, NoSuchPresentity, Refused, TooMany
 from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Account
+from sip2xmpp.xcap import editing
 from sip2xmpp.xcap.conditions import ALWAYS, Conditions
+from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 from sip2xmpp.xcap.usages import Usage, usage_named
+from sip2xmpp.xcap.validation import check
 
 __all__ = ["GLOBAL", "DocumentLimits", "Documents", "NoSuchDocument", "NotKept", "TooLarge", "Written"]
 
@@ -67,9 +73,9 @@ DEFAULT_LIMITS: Final = DocumentLimits()
 
 
 class Constraint(Protocol):
-    """What has to be so beyond the document itself; raises what is told to the client."""
+    """What has to be so beyond the document itself; raises ``Conflict``."""
 
-    def __call__(self, document: Document) -> None: ...
+    def __call__(self, document: Document, root: Element) -> None: ...
 
 
 class Documents:
@@ -140,6 +146,35 @@ class Documents:
         self._table.remove(held.key)
         return held
 
+    def put_node(
+        self,
+        auid: str,
+        owner: str,
+        name: str,
+        node: NodeSelector,
+        body: bytes,
+        *,
+        when: Conditions = ALWAYS,
+    ) -> Written:
+        """Put a part of a document; raises what ``put`` raises."""
+        usage = self._writable(auid, owner, name)
+        held = self._held(usage, owner, name, when)
+        if held is None:
+            raise Conflict(ConflictKind.NO_PARENT, "there is no such document")
+        edited = editing.put(held.octets, node, body, usage.namespace)
+        return Written(self._write(usage, owner, name, edited.octets, held), edited.created)
+
+    def delete_node(
+        self, auid: str, owner: str, name: str, node: NodeSelector, *, when: Conditions = ALWAYS
+    ) -> Document:
+        """Remove a part of a document; answers what is left, and raises what ``put`` and ``delete`` raise."""
+        usage = self._writable(auid, owner, name)
+        held = self._held(usage, owner, name, when)
+        left = None if held is None else editing.delete(held.octets, node, usage.namespace)
+        if left is None:
+            raise NoSuchDocument("there is nothing to be deleted")
+        return self._write(usage, owner, name, left, held)
+
     def committed(self) -> Deferred[None]:
         """Fires when all changes made so far will survive; fails with ``StorageFailed``."""
         return self._store.committed()
@@ -147,13 +182,16 @@ class Documents:
     # Inside
 
     def _writable(self, auid: str, owner: str, name: str) -> Usage:
-        if _NAME.fullmatch(name) is None or name in (".", ".."):
-            raise NotKept("this is no name of a document")
         usage = usage_named(auid)
         if usage is None or not (usage.shared if owner == GLOBAL else usage.users):
             raise NotKept(f"documents of {auid} are not written here")
         if owner != GLOBAL and not self._exists(Address.parse(owner)):
             raise NoSuchPresentity(f"there is no user {owner}")
+        folder, _, last = name.rpartition("/")
+        if _NAME.fullmatch(last) is None or last in (".", ".."):
+            raise Conflict(ConflictKind.CONSTRAINT_FAILURE, "this is no name of a document")
+        if folder and folder not in usage.folders:
+            raise Conflict(ConflictKind.NO_PARENT, "there is no such folder")
         return usage
 
     def _held(self, usage: Usage, owner: str, name: str, when: Conditions) -> Document | None:
@@ -173,8 +211,11 @@ class Documents:
             etag=self._tags(),
             changed_at=self._clock.seconds(),
         )
-        for constraint in self._constraints:
-            constraint(document)
+        check(
+            octets,
+            usage.auid,
+            constraints=[partial(constraint, document) for constraint in self._constraints],
+        )
         if held is not None and held.octets == octets:
             return held
         self._make_room(document, held)

@@ -25,7 +25,8 @@ PICTURE_SIZE: Final = 450_000
 class Usage:
     """An application usage.  ``media`` is the type of its documents, ``namespace`` what element names without prefix are in.
 
-    ``users`` and ``shared``: whether clients keep documents in the users tree and in the global tree.  ``size`` is octets.
+    ``users`` and ``shared``: whether clients keep documents in the users tree and in the global tree.  ``folders`` are those
+    there are below the directory of a user.  ``size`` is octets.
     """
 
     auid: str
@@ -33,6 +34,7 @@ class Usage:
     namespace: str
     users: bool = True
     shared: bool = True
+    folders: tuple[str, ...] = ()
     size: int = PLAIN_SIZE
 
 
@@ -80,6 +82,7 @@ PRES_CONTENT: Final = Usage(
     media="application/vnd.oma.pres-content+xml",
     namespace="urn:oma:xml:prs:pres-content",
     shared=False,
+    folders=("oma_status-icon",),
     size=PICTURE_SIZE,
 )
 DIRECTORY: Final = Usage(
