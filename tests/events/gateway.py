@@ -16,6 +16,7 @@ from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Handling, Policy
+from sip2xmpp.presence.rule_book import RuleBook
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.delivery import Credentials
@@ -101,7 +102,7 @@ class Gateway:
         self.agent = UserAgent(
             transports=self.host, dns=NoNames(), clock=clock, rng=rng, credentials=credentials
         )
-        self.policy = Policy(self.store.verdicts)
+        self.policy = Policy(self.store.verdicts, rules=RuleBook(self.store, clock))
         self.presence = PresenceAgent(
             store=self.store,
             clock=clock,
