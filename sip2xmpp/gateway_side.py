@@ -16,7 +16,8 @@ from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.presence_commands import Desk, Inject, MyPresence, PermanentPresence
 from sip2xmpp.bridge.registrants import Registrants
 from sip2xmpp.bridge.requesters import Requesters
-from sip2xmpp.bridge.rosters import RosterHelp, Suggest
+from sip2xmpp.bridge.rosters import RosterHelp
+from sip2xmpp.bridge.suggest_command import Suggest
 from sip2xmpp.bridge.watcher_commands import MyWatchers
 from sip2xmpp.bridge.watchers import JabberWatchers
 from sip2xmpp.own_side import OwnSide

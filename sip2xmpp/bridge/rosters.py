@@ -4,19 +4,19 @@ Where the user's server lets us change rosters, they are added there, and what t
 watches them) is asked.  Otherwise they are suggested to those clients that say they can take suggestions, and only where there
 is none of these a contact asks in its own name, which every client shows.
 
-Whom to help with is small until there are resource lists: somebody who registered with a SIP account gets that SIP user,
-and those SIP users of ours who may see it; and an operator suggests contacts to anybody by a command.  What was added for a
-registrant is remembered, and removed when the registration is.
+Somebody who registered with a SIP account gets that SIP user, and those SIP users of ours who may see it; whom else to help
+with is for commands: an operator suggests contacts to anybody, and a SIP user takes over those of the own SIP account or follows
+a department.  What was added for a registrant is remembered, and removed when the registration is.  Contacts that are Jabber
+users themselves are never asked in their name, nor removed: they are their owner's as soon as they are there.
 
 Only a server itself grants access, and only to the rosters of its own users; what was granted ends with the link.
 
 Implements: XEP-0356 (roster permission); XEP-0144; XEP-0100 section 4.1.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
-from functools import partial
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -28,14 +28,11 @@ from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.gateway_contact import GatewayContact
 from sip2xmpp.bridge.outbox import Outbox, domain_of
 from sip2xmpp.bridge.registrants import Registrants
-from sip2xmpp.bridge.requesters import Requesters
 from sip2xmpp.bridge.watchers import JabberWatchers
-from sip2xmpp.errors import BadAddress, BadInput
+from sip2xmpp.errors import BadAddress
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Registrant, Verdict
-from sip2xmpp.xmpp.commands import Outcome, Stage
-from sip2xmpp.xmpp.forms import Answer, Field, FieldType, Form
 from sip2xmpp.xmpp.rosters import RosterItem, Rosters, suggestion
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
@@ -61,6 +58,36 @@ class Way(Enum):
     ROSTER = "added to the roster"
     SUGGESTED = "suggested to the client"
     ASKED = "each contact asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A contact that somebody is to have.  ``is_behind`` says that it is a SIP user whom the gateway stands for."""
+
+    jid: str
+    address: Address
+    name: str = ""
+    groups: tuple[str, ...] = (GROUP,)
+    is_behind: bool = True
+
+    @property
+    def item(self) -> RosterItem:
+        """How it is put into a roster."""
+        return RosterItem(
+            jid=self.jid,
+            name=self.name or str(self.address),
+            groups=self.groups,
+            subscription="to" if self.is_behind else "none",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Helped:
+    """How somebody was helped; ``added`` are the JIDs that were put into the roster, ``left`` are those nothing could be done with."""
+
+    way: Way
+    added: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class RosterHelp:
@@ -142,7 +169,7 @@ class RosterHelp:
         self._waiting.pop((held.jid, held.domain), None)
         twin = self._registrants.twin(held)
         if twin is not None:
-            self._remember(twin, held.added)
+            self.remember(twin, held.added)
             return
         watcher = self._addressing.address_of_jid(held.jid)
         for mark in held.added:
@@ -158,16 +185,16 @@ class RosterHelp:
         sip = self._registrants.sip_of(held.jid)
         if sip is None:
             return
-        self._remember(held, self._let_see_itself(sip, held.jid))
+        self.remember(held, self._let_see_itself(sip, held.jid))
         allowed = [
             each.watcher
             for each in self._store.verdicts.select(str(sip))
             if each.handling == Handling.ALLOW.value and self._is_ours(each.watcher.domain)
         ]
-        _, helped = await self.help(held.jid, held.domain, [sip, *allowed], ask=[sip])
-        self._remember(held, helped)
+        helped = await self.help(held.jid, held.domain, self.wishes([sip, *allowed]), ask=[sip])
+        self.remember(held, helped.added)
 
-    def _remember(self, held: Registrant, added: Sequence[str]) -> None:
+    def remember(self, held: Registrant, added: Sequence[str]) -> None:
         """Note what was added; for somebody who is no longer registered it is taken out again."""
         current = self._registrants.get(held.jid, held.domain)
         if current is None:
@@ -200,23 +227,36 @@ class RosterHelp:
 
     # For everybody
 
+    def wishes(self, contacts: Iterable[Address]) -> list[Wish]:
+        """SIP users as contacts; who cannot be written as a JID is left out."""
+        made = []
+        for contact in contacts:
+            try:
+                made.append(Wish(jid=self._addressing.jid_of(contact), address=contact))
+            except BadAddress:
+                continue
+        return made
+
     async def help(
-        self, jid: str, domain: str, contacts: Sequence[Address], *, ask: Sequence[Address] | None = None
-    ) -> tuple[Way, list[str]]:
+        self,
+        jid: str,
+        domain: str,
+        wishes: Sequence[Wish],
+        *,
+        ask: Sequence[Address] | None = None,
+        most: int = MOST_CONTACTS,
+    ) -> Helped:
         """Help ``jid`` with contacts it does not have; tells how, and which were put into its roster.
 
         ``ask`` are those who may ask in their own name when nothing else is possible; all if it is not given.
         """
-        items = {}
-        for contact in contacts[:MOST_CONTACTS]:
-            try:
-                contact_jid = self._addressing.jid_of(contact)
-            except BadAddress:
-                continue
-            if self._store.authorizations.get(f"{jid} {contact_jid}") is None:
-                items[contact_jid] = (contact, RosterItem(jid=contact_jid, name=str(contact), group=GROUP))
+        items = {
+            each.jid: each
+            for each in wishes[:most]
+            if each.jid != jid and self._store.authorizations.get(f"{jid} {each.jid}") is None
+        }
         if not items:
-            return Way.NOTHING, []
+            return Helped(way=Way.NOTHING)
         entrance, added = self._entrance(jid, domain), list[str]()
         if entrance is not None:
             try:
@@ -224,45 +264,49 @@ class RosterHelp:
             except StanzaRefused as refused:
                 self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
             else:
-                return Way.ROSTER, added
-        if await self._suggest(jid, domain, [item for _, item in items.values()]):
-            return Way.SUGGESTED, added
-        for contact_jid, (contact, _) in items.items():
-            if ask is None or contact in ask:
+                return Helped(way=Way.ROSTER, added=tuple(added))
+        if await self._suggest(jid, domain, [wish.item for wish in items.values()]):
+            return Helped(way=Way.SUGGESTED, added=tuple(added))
+        left = []
+        for contact_jid, wish in items.items():
+            if not wish.is_behind:
+                left.append(contact_jid)
+            elif ask is None or wish.address in ask:
                 self._outbox.subscription("subscribe", contact_jid, jid)
-        return Way.ASKED, added
+        return Helped(way=Way.ASKED, added=tuple(added), left=tuple(left))
 
-    async def _add(
-        self, entrance: str, jid: str, items: dict[str, tuple[Address, RosterItem]], added: list[str]
-    ) -> None:
+    async def _add(self, entrance: str, jid: str, items: Mapping[str, Wish], added: list[str]) -> None:
         """Put contacts into a roster; what is in it already is its owner's and left alone.
 
         ``added`` gets each that was put there, also when it is refused in the middle.
         """
         before = await self._rosters.get(entrance, jid)
-        for contact in items:
+        for contact, wish in items.items():
             if contact not in before:
-                await self._rosters.add(entrance, jid, items[contact][1])
+                await self._rosters.add(entrance, jid, wish.item)
                 added.append(contact)
         after = await self._rosters.get(entrance, jid)
         watcher = self._addressing.address_of_jid(jid)
         for contact in added:
-            if after.get(contact) in ("to", "both"):
-                self._watchers.subscribe_received(jid, contact, watcher, items[contact][0])
+            if not items[contact].is_behind:
+                continue
+            if contact in after and after[contact].subscription in ("to", "both"):
+                self._watchers.subscribe_received(jid, contact, watcher, items[contact].address)
             else:
                 # the server keeps subscriptions to itself: the contact is there, and its owner is asked
                 self._outbox.subscription("subscribe", contact, jid)
 
-    async def _suggest(self, jid: str, domain: str, items: Sequence[RosterItem]) -> bool:
+    async def _suggest(
+        self, jid: str, domain: str, items: Sequence[RosterItem], *, action: str = "add"
+    ) -> bool:
         """Suggest to the clients that can take it; whether there was one."""
         clients = self._contact.resources(jid, domain)
         answers = await DeferredList(
             [Deferred.fromCoroutine(self._rosters.takes_suggestions(domain, client)) for client in clients]
         )
         able = [client for client, (_, takes) in zip(clients, answers, strict=True) if takes]
-        body = "You may want to add: " + ", ".join(item.name for item in items)
         for client in able:
-            self._send(suggestion(domain, client, items, body))
+            self._send(suggestion(domain, client, items, _in_words(items, action), action=action))
         return bool(able)
 
     def _entrance(self, jid: str, domain: str) -> str | None:
@@ -281,52 +325,7 @@ class RosterHelp:
         )
 
 
-class Suggest:
-    """The command by which an operator suggests contacts to a Jabber user."""
-
-    node, name = "suggest", "Suggest contacts to somebody"
-
-    def __init__(
-        self, *, requesters: Requesters, rosters: RosterHelp, admit: Callable[[str], str], domain: str
-    ) -> None:
-        """``domain`` is the component domain in whose name contacts are suggested; ``admit`` says who is served."""
-        self._requesters = requesters
-        self._rosters = rosters
-        self._admit = admit
-        self._domain = domain
-
-    def permits(self, requester: str) -> bool:
-        """Operators only."""
-        return self._requesters.is_operator(requester)
-
-    async def begin(self, requester: str) -> Stage:
-        """Whom to whom."""
-        self._requesters.must_be_operator(requester)
-        form = Form(
-            title=self.name,
-            fields=(
-                Field(name="jid", type=FieldType.JID_SINGLE, label="Jabber user", required=True),
-                Field(
-                    name="contacts",
-                    type=FieldType.TEXT_MULTI,
-                    label="SIP users",
-                    required=True,
-                    description="addresses as in bob@sip.example.org, one on each line",
-                ),
-            ),
-        )
-        return Stage(form=form, finish=partial(self._finished, requester))
-
-    async def _finished(self, requester: str, answer: Answer) -> Outcome:
-        self._requesters.must_be_operator(requester)
-        contacts = [self._requesters.address(each) for each in answer.all("contacts")]
-        try:
-            jid = self._admit(answer.one("jid"))
-        except (BadAddress, StanzaRefused) as fault:
-            raise BadInput(str(fault)) from None
-        if "@" not in jid:
-            raise BadInput("Only a user has a roster")
-        if len(contacts) > MOST_CONTACTS:
-            raise BadInput(f"Suggest {MOST_CONTACTS} contacts at most")
-        way, _ = await self._rosters.help(jid, self._domain, contacts)
-        return Outcome(note=f"{jid}: {way.value}")
+def _in_words(items: Sequence[RosterItem], action: str) -> str:
+    """What clients show that do not know how to take a suggestion."""
+    names = ", ".join(item.name or item.jid for item in items)
+    return f"You may want to {'add' if action == 'add' else 'remove'}: {names}"

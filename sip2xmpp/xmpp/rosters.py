@@ -11,24 +11,24 @@ from twisted.words.xish.domish import Element
 
 from sip2xmpp.xmpp import namespaces as ns
 from sip2xmpp.xmpp.iq import Asking
-from sip2xmpp.xmpp.reading import children
+from sip2xmpp.xmpp.reading import children, text
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 from sip2xmpp.xmpp.texts import NAME_LIMIT, quote, text_of
 
 MOST_ITEMS: Final = 5_000
 """Items of a roster that are read; one with more is not helped with."""
 
-_WATCHED: Final = " subscription='to'"
 ACCESS: Final = frozenset({"get", "set", "both"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RosterItem:
-    """Somebody to be added."""
+    """Somebody in a roster, or to be there; ``subscription`` is none, to, from or both."""
 
     jid: str
     name: str = ""
-    group: str = ""
+    groups: tuple[str, ...] = ()
+    subscription: str = "to"
 
 
 class Rosters:
@@ -40,8 +40,8 @@ class Rosters:
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
 
-    async def get(self, ours: str, jid: str) -> Mapping[str, str]:
-        """The subscription of each contact of ``jid``."""
+    async def get(self, ours: str, jid: str) -> Mapping[str, RosterItem]:
+        """The contacts of ``jid``, by their JIDs."""
         answer = await self._asking.ask(ours, jid, "get", f"<query xmlns='{ns.ROSTER}'/>")
         if not any(each.uri == ns.ROSTER for each in children(answer)):
             raise StanzaRefused("undefined-condition", "that is no roster")
@@ -51,7 +51,7 @@ class Rosters:
         return roster
 
     async def add(self, ours: str, jid: str, item: RosterItem) -> None:
-        """Put a contact into the roster of ``jid``."""
+        """Put a contact into the roster of ``jid``, or in the place of what is there of it."""
         await self._asking.ask(ours, jid, "set", roster_addition(item))
 
     async def remove(self, ours: str, jid: str, contact: str) -> None:
@@ -80,13 +80,19 @@ def roster_access(message: Element) -> str | None:
     return None
 
 
-def read_roster(iq: Element) -> Mapping[str, str]:
-    """The subscription of each contact in the result of a roster query."""
-    found: dict[str, str] = {}
+def read_roster(iq: Element) -> Mapping[str, RosterItem]:
+    """The contacts in the result of a roster query."""
+    found: dict[str, RosterItem] = {}
     for query in children(iq):
         for item in children(query) if query.uri == ns.ROSTER else ():
-            if "jid" in item.attributes:
-                found[item.attributes["jid"]] = item.attributes.get("subscription", "none")
+            attributes = item.attributes
+            if "jid" in attributes:
+                found[attributes["jid"]] = RosterItem(
+                    jid=attributes["jid"],
+                    name=attributes.get("name", ""),
+                    groups=tuple(text(each) for each in children(item) if each.name == "group"),
+                    subscription=attributes.get("subscription", "none"),
+                )
     return found
 
 
@@ -102,8 +108,9 @@ def read_features(iq: Element) -> frozenset[str]:
 
 
 def roster_addition(item: RosterItem) -> str:
-    """A roster set that adds one item which its owner watches already, as far as the server lets that be said."""
-    return f"<query xmlns='{ns.ROSTER}'>{_item(item, _WATCHED)}</query>"
+    """A roster set that adds one item, which its owner watches already as far as the server lets that be said."""
+    watched = f" subscription='{quote(item.subscription)}'"
+    return f"<query xmlns='{ns.ROSTER}'>{_item(item, watched)}</query>"
 
 
 def roster_removal(jid: str) -> str:
@@ -111,9 +118,11 @@ def roster_removal(jid: str) -> str:
     return f"<query xmlns='{ns.ROSTER}'><item jid='{quote(jid)}' subscription='remove'/></query>"
 
 
-def suggestion(sender: str, recipient: str, items: Iterable[RosterItem], body: str) -> str:
-    """A message that suggests to add contacts; ``body`` is for clients that do not know how."""
-    inside = "".join(_item(item, " action='add'") for item in items)
+def suggestion(
+    sender: str, recipient: str, items: Iterable[RosterItem], body: str, *, action: str = "add"
+) -> str:
+    """A message that suggests to add contacts, or to delete them; ``body`` is for clients that do not know how."""
+    inside = "".join(_item(item, f" action='{action}'") for item in items)
     return (
         f"<message from='{quote(sender)}' to='{quote(recipient)}'><body>{text_of(body)}</body>"
         f"<x xmlns='{ns.ROSTER_EXCHANGE}'>{inside}</x></message>"
@@ -122,5 +131,5 @@ def suggestion(sender: str, recipient: str, items: Iterable[RosterItem], body: s
 
 def _item(item: RosterItem, more: str) -> str:
     name = f" name='{quote(item.name[:NAME_LIMIT])}'" if item.name else ""
-    group = f"<group>{text_of(item.group, NAME_LIMIT)}</group>" if item.group else ""
-    return f"<item jid='{quote(item.jid)}'{name}{more}>{group}</item>"
+    groups = "".join(f"<group>{text_of(group, NAME_LIMIT)}</group>" for group in item.groups if group)
+    return f"<item jid='{quote(item.jid)}'{name}{more}>{groups}</item>"

@@ -46,7 +46,10 @@ def test_what_does_not_speak_of_it_is_nothing(inside: str) -> None:
 def test_a_roster_is_read() -> None:
     items = "<item jid='a@x' subscription='both'><group>g</group></item><item jid='b@x'/><item/>"
     iq = parse_stanza(f"<iq type='result'><query xmlns='jabber:iq:roster'>{items}</query></iq>")
-    assert read_roster(iq) == {"a@x": "both", "b@x": "none"}
+    assert read_roster(iq) == {
+        "a@x": RosterItem(jid="a@x", groups=("g",), subscription="both"),
+        "b@x": RosterItem(jid="b@x", subscription="none"),
+    }
     assert (
         read_roster(parse_stanza("<iq type='result'><query xmlns='urn:x'><item jid='a'/></query></iq>")) == {}
     )
@@ -67,7 +70,7 @@ def test_an_item_is_taken_out() -> None:
 
 @given(st.text(max_size=20), st.text(max_size=300), st.text(max_size=300), st.text(max_size=40))
 def test_whatever_is_added_or_suggested_is_xml(jid: str, name: str, group: str, body: str) -> None:
-    item = RosterItem(jid=jid, name=name, group=group)
+    item = RosterItem(jid=jid, name=name, groups=(group, "SIP"))
     (added,) = fromstring(roster_addition(item))
     assert added.get("subscription") == "to"
     message = fromstring(suggestion("gw.example.org", jid, [item, item], body))
