@@ -32,18 +32,24 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _VOCABULARY: Final = 2048
 """Names of elements that are remembered."""
 
-_PARSER = etree.XMLParser(
-    resolve_entities=False,
-    no_network=True,
-    load_dtd=False,
-    dtd_validation=False,
-    attribute_defaults=False,
-    huge_tree=False,
-    remove_comments=True,
-    remove_pis=True,
-    recover=False,
-    collect_ids=False,
-)
+
+def _parser(*, whole: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        huge_tree=False,
+        remove_comments=not whole,
+        remove_pis=not whole,
+        recover=False,
+        collect_ids=False,
+    )
+
+
+_PARSER: Final = _parser(whole=False)
+_WHOLE_PARSER: Final = _parser(whole=True)
 
 _ILLEGAL = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT_SPECIAL = re.compile("[^\t\n\x20-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -51,10 +57,13 @@ _ATTRIBUTE_SPECIAL = re.compile("[^\x20!#-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\
 _ATTRIBUTE_SPACE = str.maketrans("\t\n", "  ")
 
 
-def parse(octets: bytes, *, limit: int = SIZE_LIMIT, allow_doctype: bool = False) -> Element:
+def parse(
+    octets: bytes, *, limit: int = SIZE_LIMIT, allow_doctype: bool = False, whole: bool = False
+) -> Element:
     """The root element of a document.  ``limit`` in octets.  Raises ``BadDocument`` and nothing else.
 
     With ``allow_doctype`` a document type declaration without internal subset is removed before parsing, not resolved.
+    With ``whole`` comments and processing instructions are nodes of the tree, and else left out.
     """
     if len(octets) > limit:
         raise BadDocument(f"the document is larger than {limit} octets")
@@ -70,7 +79,7 @@ def parse(octets: bytes, *, limit: int = SIZE_LIMIT, allow_doctype: bool = False
     if octets[:5] == b"<?xml" and not octets.startswith(_USUAL_DECLARATION):
         _check_encoding(octets)
     try:
-        return etree.fromstring(octets, _PARSER)
+        return etree.fromstring(octets, _WHOLE_PARSER if whole else _PARSER)
     except (etree.XMLSyntaxError, ValueError, LookupError) as error:
         raise BadDocument(f"not well-formed XML: {error}") from None
 

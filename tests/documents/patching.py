@@ -2,6 +2,7 @@
 
 import copy
 import re
+from typing import Any
 
 from lxml import etree
 
@@ -49,43 +50,62 @@ def canonical(octets: bytes) -> str:
 
 def patch(tree: etree._ElementTree, operation: etree._Element) -> None:
     """Do one operation; every selector has to name exactly one node."""
-    sel = operation.get("sel", "")
-    path, _, attribute = sel.partition("/@")
-    is_text = path.endswith("/text()")
-    path = path.removesuffix("/text()")
-    namespaces = {prefix or "": uri for prefix, uri in operation.nsmap.items()}
-    found = tree.xpath("/" + path, namespaces={key: uri for key, uri in namespaces.items() if key})
-    assert isinstance(found, list) and len(found) == 1, sel
-    node = found[0]
-    assert isinstance(node, etree._Element)
-    name = attribute.replace("xml:", "{http://www.w3.org/XML/1998/namespace}")
-    kind = operation.tag
-    if kind == f"{DIFF}add":
+    path, _, attribute = operation.get("sel", "").partition("/@")
+    namespaces = {prefix: uri for prefix, uri in operation.nsmap.items() if prefix}
+    found = tree.xpath("/" + path, namespaces=namespaces)
+    assert isinstance(found, list) and len(found) == 1, operation.get("sel")
+    node: Any = found[0]
+    kind = operation.tag.rpartition("}")[2]
+    assert kind in ("add", "replace", "remove")
+    name = re.sub("^xml:", "{http://www.w3.org/XML/1998/namespace}", attribute)
+    if attribute and kind == "replace":
+        assert name in node.attrib
+        node.set(name, operation.text or "")
+    elif attribute:
+        assert kind == "remove"
+        del node.attrib[name]
+    elif isinstance(node, str):
+        change_text(node, operation, kind)
+    elif kind == "add":
         add(node, operation)
-    elif kind == f"{DIFF}replace":
-        if attribute:
-            assert name in node.attrib
-            node.set(name, operation.text or "")
-        elif is_text:
-            assert node.text
-            node.text = operation.text
-        else:
-            (other,) = [copy.deepcopy(each) for each in operation]
-            other.tail = node.tail
-            parent = node.getparent()
-            assert parent is not None
-            parent.replace(node, other)
-    elif kind == f"{DIFF}remove":
-        if attribute:
-            del node.attrib[name]
-        elif is_text:
-            node.text = None
-        else:
-            parent = node.getparent()
-            assert parent is not None
-            parent.remove(node)
+    elif kind == "replace":
+        (other,) = [copy.deepcopy(each) for each in operation]
+        assert not (operation.text or other.tail)
+        other.tail = node.tail
+        node.getparent().replace(node, other)
     else:
-        raise AssertionError(kind)
+        remove(node, operation.get("ws"))
+
+
+def change_text(node: Any, operation: etree._Element, kind: str) -> None:
+    """Replace or remove a text node, which is never empty."""
+    assert (
+        kind in ("replace", "remove") and bool(operation.text) == (kind == "replace") and not len(operation)
+    )
+    set_text(node.getparent(), operation.text or "", tail=node.is_tail)
+
+
+def set_text(element: etree._Element, text: str, *, tail: bool) -> None:
+    if tail:
+        element.tail = text or None
+    else:
+        element.text = text or None
+
+
+def remove(node: etree._Element, blanks: str | None) -> None:
+    """Take a node out; the texts around it become one, but for those that go with it."""
+    parent, previous = node.getparent(), node.getprevious()
+    assert parent is not None
+    before = (parent.text if previous is None else previous.tail) or ""
+    after = node.tail or ""
+    if blanks in ("before", "both"):
+        assert before and not before.strip(" \t\r\n")
+        before = ""
+    if blanks in ("after", "both"):
+        assert after and not after.strip(" \t\r\n")
+        after = ""
+    parent.remove(node)
+    set_text(parent if previous is None else previous, before + after, tail=previous is not None)
 
 
 def add(node: etree._Element, operation: etree._Element) -> None:
@@ -97,15 +117,25 @@ def add(node: etree._Element, operation: etree._Element) -> None:
         assert name not in node.attrib
         node.set(name, operation.text or "")
         return
-    new = [copy.deepcopy(each) for each in operation]
-    if not new:
-        assert not node.text and len(node) == 0
-        node.text = operation.text
-    elif position == "prepend":
-        node[0:0] = new
-    elif position == "after":
-        for each in reversed(new):
-            node.addnext(each)
+    text, new = operation.text or "", [copy.deepcopy(each) for each in operation]
+    parent, at, follows = {
+        "prepend": (node, 0, True),
+        None: (node, len(node), False),
+        "after": (node.getparent(), 0, True),
+    }[position]
+    assert parent is not None
+    if position == "after":
+        at = parent.index(node) + 1
+    is_tail = at > 0
+    left = parent[at - 1] if is_tail else parent
+    here = (left.tail if is_tail else left.text) or ""
+    if follows:  # what was there comes after what is added
+        set_text(left, text if new else text + here, tail=is_tail)
+        if new:
+            new[-1].tail = (new[-1].tail or "") + here or None
     else:
-        assert position is None
-        node.extend(new)
+        set_text(left, here + text, tail=is_tail)
+    for offset, each in enumerate(new):
+        tail = each.tail
+        parent.insert(at + offset, each)
+        each.tail = tail
