@@ -9,6 +9,8 @@ from typing import Protocol
 from sip2xmpp.address import Address
 from sip2xmpp.documents.permissions import Permissions
 from sip2xmpp.documents.presence import Presence
+from sip2xmpp.presence.canonical import offline_document
+from sip2xmpp.presence.composition import settle
 from sip2xmpp.presence.policy import Judgement
 from sip2xmpp.presence.revealing import reveal
 from sip2xmpp.presence.watching import Notification, Standing, Watcher
@@ -56,14 +58,25 @@ class Watched:
         self.views: dict[Permissions, tuple[Notification, Notification]] = {}
 
     def revealed(self, whole: Notification, permissions: Permissions) -> Notification:
-        """What these permissions show of ``whole``: the same object as before if that is the same document."""
+        """What these permissions show of ``whole``: the same object as before if that says the same.
+
+        It says the same also if only times are others: the time of a change that is withheld would tell of it.
+        """
+        if whole is self.offline:
+            return whole
         known = self.views.get(permissions)
         if known is not None and known[0] is whole:
             return known[1]
         assert whole.document is not None
         document = reveal(whole.document, permissions)
-        view = known[1] if known is not None and known[1].document == document else None
-        if view is None:
+        if not document.tuples and not document.persons:
+            # The very object that everybody gets who is shown nothing for another reason.
+            view = self.offline = self.offline or Notification(
+                standing=Standing.ACTIVE, document=offline_document(self.address.sip_uri())
+            )
+        elif known is not None and settle(known[1].document, document) is known[1].document:
+            view = known[1]
+        else:
             view = Notification(standing=Standing.ACTIVE, document=document)
         if known is None and len(self.views) >= VIEWS:
             del self.views[next(iter(self.views))]

@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents import pidf
-from sip2xmpp.documents.permissions import EVERY, Permissions
+from sip2xmpp.documents.permissions import EVERY, NOTHING, Permissions
 from sip2xmpp.documents.presence import Activity, Basic, Person, Presence, Tuple
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.policy import PLAIN, Handling, Judgement
@@ -171,3 +171,37 @@ def test_who_is_politely_blocked_and_who_sees_an_offline_person_are_given_equal_
     home.allow(ROMEO, None)
     bob, romeo = home.watch(BOB), home.watch(ROMEO)
     assert bob.heard[-1] is romeo.heard[-1]
+
+
+@pytest.mark.parametrize("permissions", [NOTHING, SERVICES])
+def test_who_is_politely_blocked_and_who_may_see_a_part_of_an_offline_person_are_told_the_same(
+    home: Home, permissions: Permissions
+) -> None:
+    home.rules[BOB] = PLAIN[Handling.POLITE_BLOCK]
+    home.allow(ROMEO, permissions)
+    bob, romeo = home.watch(BOB), home.watch(ROMEO)
+    assert bob.heard[-1] is romeo.heard[-1]
+
+
+def test_who_is_allowed_but_shown_nothing_is_told_what_the_politely_blocked_are_and_hears_of_no_change(
+    home: Home,
+) -> None:
+    home.rules[BOB] = PLAIN[Handling.POLITE_BLOCK]
+    home.allow(ROMEO, NOTHING)
+    home.publish("meeting")
+    romeo, bob = home.watch(ROMEO), home.watch(BOB)
+    home.publish("meal")
+    home.publish("meal", basic=Basic.CLOSED)
+    assert romeo.heard == bob.heard
+    assert romeo.heard[0] is bob.heard[0]
+
+
+def test_the_time_of_a_change_that_is_withheld_is_no_news(home: Home) -> None:
+    home.allow(JULIET, SERVICES)
+    home.publish("meeting")
+    juliet = home.watch(JULIET)
+    home.clock.advance(60)
+    home.publish("meal")
+    later = home.watch(JULIET)
+    assert len(juliet.heard) == 1
+    assert later.heard[-1] is juliet.heard[-1]
