@@ -15,99 +15,39 @@ that went are left, and the next state has other ``members`` than the one before
 Implements: RFC 4662 sections 4.5 to 4.8, 5.5 and 7 (with the state of members from the seam, not from subscriptions of its own).
 """
 
-from typing import Any, Protocol
+from collections import deque
+from collections.abc import Collection
+from itertools import count
+from typing import Any, Final, Protocol
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.presence import frozen_value
-from sip2xmpp.documents.rlmi import Name
-from sip2xmpp.presence.list_book import ListBook, Member
+from sip2xmpp.errors import BadInput, NoSuchPresentity, NotAuthorized, Refused, TooMany, Unreachable
+from sip2xmpp.presence.list_book import ListBook, ListService, Member
+from sip2xmpp.presence.list_state import ListState, Row
+from sip2xmpp.presence.list_watch import ListLimits, ListWatch, MemberWatch, Shares
 from sip2xmpp.presence.watching import Reason, Standing, StateWatcher, Told, Watch
+from sip2xmpp.store.expiry import Deadlines
 
+__all__ = ["ListAgent", "ListLimits", "ListState", "Row", "Shares", "StateBackEnd"]
 
-class Row:
-    """One member of a list as its subscriber sees it; to be left as it is.
+SHARE: Final = 25
+"""How many members of one list are begun before the next list has its share."""
 
-    ``standing`` is None as long as nothing is known.  ``told`` is what the back end said last, its document included, and is None
-    unless the member is active.  ``reason`` is only with TERMINATED.
-    """
+SHORTEST_RETRY: Final = {
+    Reason.DEACTIVATED: 1,
+    Reason.TIMEOUT: 1,
+    Reason.PROBATION: 30,
+    Reason.GIVEUP: 300,
+    None: 30,
+}
+"""Seconds until a member is asked again, by the reason for which its watch ended; for others it is not."""
 
-    __slots__ = ("member", "reason", "standing", "told")
-
-    def __init__(
-        self,
-        member: Member,
-        standing: Standing | None = None,
-        reason: Reason | None = None,
-        told: Told[Any] | None = None,
-    ) -> None:
-        self.member = member
-        self.standing = standing
-        self.reason = reason
-        self.told = told
-
-    @property
-    def uri(self) -> str:
-        return self.member.uri
-
-    @property
-    def names(self) -> tuple[Name, ...]:
-        return self.member.names
-
-    def __repr__(self) -> str:
-        return f"Row({self.uri}, {self.standing}, {self.reason}, {self.told})"
-
-    def __hash__(self) -> int:
-        return hash((self.member, self.standing, self.reason))
-
-    def __eq__(self, other: object) -> bool:
-        """Whether they say the same, whatever was written from them."""
-        if not isinstance(other, Row):
-            return NotImplemented
-        return self is other or (
-            self.member == other.member
-            and self.standing is other.standing
-            and self.reason is other.reason
-            and self._document() == other._document()
-        )
-
-    def _document(self) -> object:
-        return None if self.told is None else self.told.document
-
-
-@frozen_value
-class ListState:
-    """What a subscriber learns of a list.
-
-    ``members`` is the same object in two states of one watch exactly if the list did not change in between; ``rows`` are then
-    about the same members in the same order, and a row about which nothing changed is the same object.
-    """
-
-    members: tuple[Member, ...]
-    rows: tuple[Row, ...]
-
-    def changed_since(self, before: "ListState | None") -> tuple[Row, ...] | None:
-        """The rows that are not those of ``before``; None if that was of another list, so that all have to be told."""
-        if before is None or before.members is not self.members:
-            return None
-        return tuple([row for row, old in zip(self.rows, before.rows, strict=True) if row is not old])
-
-
-@frozen_value
-class ListLimits:
-    """``window`` and ``first`` are seconds: between two states, and until the first one at the latest.
-
-    ``lists`` and ``members`` are those that one subscriber may watch at once, ``turn`` is how many watches are begun, or rows
-    told, in one turn of the reactor.
-    """
-
-    window: float = 0.1
-    first: float = 0.5
-    lists: int = 20
-    members: int = 5_000
-    turn: int = 50
+LONGEST_RETRY: Final = 3_600
+LONGEST_DOUBLING: Final = 9
+"""How often the wait is doubled for a member whose watch ends time after time."""
 
 
 class StateBackEnd(Protocol):
@@ -120,7 +60,7 @@ class ListAgent:
     """Watches of lists, of the state of one event package.
 
     ``back_end`` knows the members.  Whoever owns a service may watch it; the services of the global tree are for users of our
-    ``domains``.
+    ``domains``.  ``shares`` are those that agents of several packages have in common.
     """
 
     log = Logger()
@@ -131,19 +71,311 @@ class ListAgent:
         back_end: StateBackEnd,
         *,
         clock: IReactorTime,
-        domains: frozenset[str],
+        domains: Collection[str],
+        package: str = "presence",
         limits: ListLimits | None = None,
-    ) -> None: ...
+        shares: Shares | None = None,
+    ) -> None:
+        self._book = book
+        self._back_end = back_end
+        self._clock = clock
+        self._domains = frozenset(domains)
+        self._package = package
+        self._limits = limits = limits or ListLimits()
+        self._shares = shares or Shares(lists=limits.lists, members=limits.members)
+        self._watches: dict[Address, dict[ListWatch, None]] = {}
+        self._leaving: deque[Watch] = deque()
+        self._beginning: deque[ListWatch] = deque()
+        self._telling: deque[ListWatch] = deque()
+        self._call: IDelayedCall | None = None
+        self._retrying: dict[str, MemberWatch] = {}
+        self._retries = Deadlines(clock, self._try_again)
+        self._numbers = count()
+        book.listen(self._list_changed)
 
     def watch(self, address: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         """Begin to watch the list of a service, by the rules of the seam: ``watcher`` gets ``Told[ListState]``.
 
         Raises ``NoSuchPresentity``, ``NotAuthorized`` or ``TooMany``.
         """
-        raise NotImplementedError
+        service = self._book.service(address)
+        if service is None or not service.serves(self._package):
+            raise NoSuchPresentity(f"no list is called {address}")
+        if not self._may(watcher.address, service):
+            raise NotAuthorized(f"{watcher.address} may not watch the list {address}")
+        return self._begin(address, self._book.members(service), watcher, fetch)
 
     def watch_members(
         self, members: tuple[Member, ...], watcher: StateWatcher, *, fetch: bool = False
     ) -> Watch:
         """Begin to watch a list that is in no document (``ListBook.ad_hoc``).  Raises ``TooMany``."""
-        raise NotImplementedError
+        return self._begin(None, members, watcher, fetch)
+
+    def forget(self, watch: ListWatch) -> None:
+        """Leave all members; the rest of it is done on coming turns."""
+        if watch.service is not None:
+            watches = self._watches.get(watch.service, {})
+            if watches.pop(watch, watch) is None and not watches:
+                del self._watches[watch.service]
+        self._shares.end(watch.watcher.address, len(watch.members))
+        self._cancel(watch)
+        for each in watch.watches.values():
+            self._leave(each)
+        watch.watches = {}
+        watch.to_begin.clear()
+
+    def refresh(self, watch: ListWatch) -> None:
+        """Tell again what is known, and ask those members again that refused."""
+        for each in watch.watches.values():
+            if each.watch is None and each.retry is None and each.answered:
+                self._queue_member(each)
+        if watch.told_at is not None:
+            watch.told = None
+            self._queue(watch)
+
+    def member_told(self, member: MemberWatch, told: Told[Any]) -> None:
+        """A back end said something about a member."""
+        if told.standing is Standing.TERMINATED:
+            member.watch = None
+            self._ended(member, told.reason, told.retry_after)
+            return
+        member.attempts = 0
+        document = told.document
+        if told.standing is Standing.ACTIVE and document is None:
+            self._put(member, None, None, None)
+        else:
+            is_active = told.standing is Standing.ACTIVE
+            self._put(member, told.standing, None, told if is_active else None)
+
+    # beginning
+
+    def _may(self, watcher: Address, service: ListService) -> bool:
+        if service.is_global:
+            return watcher.domain in self._domains
+        return service.owner == str(watcher)
+
+    def _begin(
+        self, service: Address | None, members: tuple[Member, ...], watcher: StateWatcher, fetch: bool
+    ) -> Watch:
+        self._shares.begin(watcher.address, len(members))
+        watch = ListWatch(self, service, watcher, fetch=fetch)
+        if service is not None:
+            self._watches.setdefault(service, {})[watch] = None
+        self._populate(watch, members)
+        watch.timer = self._clock.callLater(self._limits.first, self._passed, watch)
+        if not members:
+            self._queue(watch)
+        return watch
+
+    def _populate(self, watch: ListWatch, members: tuple[Member, ...]) -> None:
+        """Let the watch have these members: begin with those that came, leave those that went."""
+        before, rows = watch.watches, watch.rows
+        watch.members, watch.watches, watch.rows = members, {}, []
+        for place, member in enumerate(members):
+            held = before.pop(member.address, None)
+            if held is None:
+                held = MemberWatch(watch, place)
+                watch.unanswered += 1
+                watch.rows.append(Row(member))
+                self._queue_member(held)
+            else:
+                row = rows[held.place]
+                if row.member != member:
+                    row = Row(member, row.standing, row.reason, row.told)
+                held.place = place
+                watch.rows.append(row)
+            watch.watches[member.address] = held
+        for gone in before.values():
+            if not gone.answered:
+                watch.unanswered -= 1
+            self._leave(gone)
+
+    def _queue_member(self, member: MemberWatch) -> None:
+        watch = member.of
+        if not watch.to_begin:
+            self._beginning.append(watch)
+            self._wake()
+        watch.to_begin.append(member)
+
+    def _begin_member(self, member: MemberWatch) -> None:
+        if member.gone or member.watch is not None:
+            return
+        watch = member.of
+        address = watch.members[member.place].address
+        try:
+            member.watch = self._back_end.watch(address, member, fetch=watch.fetch)
+        except (NoSuchPresentity, BadInput):
+            self._ended(member, Reason.NORESOURCE)
+        except (TooMany, Unreachable):
+            self._ended(member, Reason.PROBATION)
+        except Refused:
+            self._ended(member, Reason.REJECTED)
+
+    def _leave(self, member: MemberWatch) -> None:
+        member.gone = True
+        self._retry_no_more(member)
+        if member.watch is not None:
+            self._leaving.append(member.watch)
+            member.watch = None
+            self._wake()
+
+    # members that ended
+
+    def _ended(self, member: MemberWatch, reason: Reason | None, retry_after: int | None = None) -> None:
+        shortest = SHORTEST_RETRY.get(reason)
+        if shortest is not None:
+            wait = max(retry_after or 0, shortest << min(member.attempts, LONGEST_DOUBLING))
+            member.attempts += 1
+            self._retry_no_more(member)
+            member.retry = str(next(self._numbers)), self._clock.seconds() + min(wait, LONGEST_RETRY)
+            self._retrying[member.retry[0]] = member
+            self._retries.add(*member.retry)
+        self._put(member, Standing.TERMINATED, reason or Reason.PROBATION, None)
+
+    def _try_again(self, key: str) -> None:
+        member = self._retrying.pop(key, None)
+        if member is not None:
+            member.retry = None
+            self._queue_member(member)
+
+    def _retry_no_more(self, member: MemberWatch) -> None:
+        if member.retry is not None:
+            self._retrying.pop(member.retry[0], None)
+            self._retries.discard(*member.retry)
+            member.retry = None
+
+    # changes
+
+    def _put(
+        self, member: MemberWatch, standing: Standing | None, reason: Reason | None, told: Told[Any] | None
+    ) -> None:
+        """Another row for a member, unless it says the same."""
+        watch = member.of
+        if not member.answered:
+            member.answered = True
+            watch.unanswered -= 1
+        before = watch.rows[member.place]
+        row = Row(before.member, standing, reason, told)
+        if row != before:
+            watch.rows[member.place] = row
+            watch.dirty += 1
+            self._schedule(watch)
+        elif watch.told_at is None:
+            self._schedule(watch)
+
+    def _schedule(self, watch: ListWatch, *, at_once: bool = True) -> None:
+        """Tell the state when it may be told; unless ``at_once`` it is a window from now at the earliest."""
+        if watch.told_at is None:
+            if not watch.unanswered:
+                self._queue(watch)
+            return
+        if watch.queued or watch.timer is not None:
+            return
+        now = self._clock.seconds()
+        wait = watch.told_at + self._limits.window - now if at_once else self._limits.window
+        if wait > 0:
+            watch.timer = self._clock.callLater(wait, self._passed, watch)
+        else:
+            self._queue(watch)
+
+    def _passed(self, watch: ListWatch) -> None:
+        watch.timer = None
+        self._queue(watch)
+
+    def _queue(self, watch: ListWatch) -> None:
+        if not watch.queued:
+            watch.queued = True
+            self._telling.append(watch)
+            self._wake()
+
+    def _cancel(self, watch: ListWatch) -> None:
+        if watch.timer is not None:
+            watch.timer.cancel()
+            watch.timer = None
+
+    def _list_changed(self, address: Address) -> None:
+        """A service has, or may have, another list than before, or is none any more."""
+        watches = self._watches.get(address)
+        if not watches:
+            return
+        service = self._book.service(address)
+        members: tuple[Member, ...] = ()
+        if service is not None and service.serves(self._package):
+            members = self._book.members(service)
+        else:
+            service = None
+        for watch in tuple(watches):
+            if service is None:
+                self._end(watch, Reason.NORESOURCE)
+            elif not self._may(watch.watcher.address, service):
+                self._end(watch, Reason.REJECTED)
+            elif watch.members != members:
+                granted = self._shares.resize(watch.watcher.address, len(watch.members), len(members))
+                self._populate(watch, members[:granted])
+                watch.dirty += 1
+                # who came from our own domains answers before the next state is told
+                self._schedule(watch, at_once=False)
+
+    def _end(self, watch: ListWatch, reason: Reason) -> None:
+        self.forget(watch)
+        watch.end = Told(standing=Standing.TERMINATED, reason=reason)
+        self._queue(watch)
+
+    # turns
+
+    def _wake(self) -> None:
+        if self._call is None:
+            self._call = self._clock.callLater(0, self._turn)
+
+    def _turn(self) -> None:
+        self._call = None
+        try:
+            self._work(self._limits.turn)
+        finally:
+            # Also after somebody failed: the reactor logs the failure and the others go on.
+            if self._leaving or self._beginning or self._telling:
+                self._wake()
+
+    def _work(self, budget: int) -> None:
+        for _ in range(min(budget, len(self._leaving))):
+            self._leaving.popleft().stop()
+        while self._telling and budget > 0:
+            watch = self._telling.popleft()
+            budget -= watch.dirty + 1
+            self._tell(watch)
+        budget = self._limits.turn
+        while self._beginning and budget > 0:
+            watch = self._beginning.popleft()
+            share = min(SHARE, budget, len(watch.to_begin))
+            budget -= max(share, 1)
+            try:
+                for _ in range(share):
+                    self._begin_member(watch.to_begin.popleft())
+            finally:
+                if watch.to_begin:
+                    self._beginning.append(watch)
+
+    def _tell(self, watch: ListWatch) -> None:
+        watch.queued = False
+        if watch.end is not None:
+            if not watch.stopped:
+                watch.stopped = True
+                watch.watcher.notified(watch.end)
+            return
+        if watch.stopped:
+            return
+        self._cancel(watch)
+        watch.dirty = 0
+        watch.told_at = self._clock.seconds()
+        rows, view = tuple(watch.rows), watch.view
+        state = None if view is None else view.document
+        if state is None or state.members is not watch.members or state.rows != rows:
+            view = watch.view = Told(
+                standing=Standing.ACTIVE, document=ListState(members=watch.members, rows=rows)
+            )
+        else:
+            # what changed has changed back: nobody learns of it
+            watch.rows = list(state.rows)
+        if view is not None and view is not watch.told:
+            watch.told = view
+            watch.watcher.notified(view)
