@@ -3,7 +3,6 @@
 from itertools import product
 
 import pytest
-from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
 from sip2xmpp.presence.policy import Handling
@@ -80,14 +79,15 @@ SEEN = {
     ids=lambda handling: handling.value,
 )
 def test_every_change_is_told_once_and_at_once(
-    owner: Owner, alice: Phone, network: Network, clock: Clock, before: Handling, after: Handling
+    owner: Owner, alice: Phone, before: Handling, after: Handling
 ) -> None:
+    network = alice.network
     owner.handle(before)
     line = watching(alice)
     assert line.status == 200 and len(line.notifies) == 1 and told(line) == SEEN[before]
     owner.handle(after)
     sent = len(network.datagrams)
-    clock.advance(0)
+    network.clock.advance(0)
     notifies = [octets for octets, _, _ in network.datagrams[sent:] if octets.startswith(b"NOTIFY")]
     assert len(notifies) == (before is not after)
     network.drive(10)
@@ -125,13 +125,12 @@ def test_who_was_refused_may_come_back_when_the_rules_change(
     ],
 )
 def test_a_change_of_what_is_provided_is_told_at_once_if_it_shows(
-    owner: Owner, alice: Phone, network: Network, clock: Clock, before: str, after: str, news: str
+    owner: Owner, alice: Phone, before: str, after: str, news: str
 ) -> None:
     owner.handle(Handling.ALLOW, before)
     line = watching(alice)
     owner.handle(Handling.ALLOW, after)
-    clock.advance(0)
-    network.drive(0.1)
+    alice.network.drive(0.1)
     assert len(line.notifies) == 1 + bool(news)
     if news:
         assert told(line) == news
