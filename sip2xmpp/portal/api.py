@@ -28,12 +28,15 @@ from sip2xmpp.errors import (
     StorageFailed,
     TooMany,
 )
-from sip2xmpp.portal.conditions import NONE, Conditions, quoted
 from sip2xmpp.portal.openapi import description
 from sip2xmpp.portal.operations import JSON, PLACES, Answer, Call, Operation
 from sip2xmpp.portal.problems import PROBLEM, Problem, wrong
 from sip2xmpp.portal.shapes import Wrong, from_query
 from sip2xmpp.portal.tokens import Tokens
+from sip2xmpp.xcap.conditions import ALWAYS, Conditions, PreconditionFailed
+from sip2xmpp.xcap.conflicts import Conflict
+from sip2xmpp.xcap.contact_list import Taken, Unknown
+from sip2xmpp.xcap.documents import TooLarge
 
 DESCRIPTION: Final = "/api/v1/openapi.json"
 QUERY_LIMIT: Final = 16
@@ -41,6 +44,11 @@ QUERY_LIMIT: Final = 16
 
 _STATUS: Final[Sequence[tuple[type[Sip2XmppError], int]]] = (
     (NoSuchPresentity, 404),
+    (Unknown, 404),
+    (PreconditionFailed, 412),
+    (Conflict, 409),
+    (Taken, 409),
+    (TooLarge, 413),
     (NotAuthorized, 403),
     (TooMany, 409),
     (BadInput, 422),
@@ -124,7 +132,7 @@ class Api(Resource):
             media=_media(request, operation),
             body=self._content(request),
             names={name: _name(text) for name, text in places.items() if name not in PLACES},
-            conditions=_conditions(request) if operation.conditional else NONE,
+            conditions=_conditions(request) if operation.conditional else ALWAYS,
         )
         try:
             answer: Answer = await operation.serve(call)
@@ -135,8 +143,8 @@ class Api(Resource):
             self._tell(call, peer, method, answer.done)
         request.setResponseCode(answer.status)
         if answer.etag:
-            request.setHeader("etag", quoted(answer.etag))  # type: ignore[no-untyped-call]
-            if wanted == "GET" and call.conditions.unchanged(answer.etag):
+            request.setHeader("etag", f'"{answer.etag}"')  # type: ignore[no-untyped-call]
+            if wanted == "GET" and not call.conditions.none_matches(answer.etag):
                 request.setResponseCode(304)
                 return b""
         if answer.location:
@@ -209,7 +217,10 @@ def _name(written: str) -> str:
 
 
 def _conditions(request: Request) -> Conditions:
-    return Conditions(if_match=_list(request, "if-match"), if_none_match=_list(request, "if-none-match"))
+    try:
+        return Conditions.of(_list(request, "if-match"), _list(request, "if-none-match"))
+    except BadInput as error:
+        raise Problem(400, str(error)) from None
 
 
 def _list(request: Request, name: str) -> str | None:

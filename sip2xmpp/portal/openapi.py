@@ -29,6 +29,7 @@ _CONDITIONS: Final = {
     "If-Match": "The ETag that was read, or `*`: do it only if it is still the one.",
     "If-None-Match": "An ETag: answer only if it is another one now. With a change, `*`: only if there is nothing yet.",
 }
+_TAGS: Final = {"type": "string", "pattern": r'^(\*|"[0-9a-z]{1,32}"(, "[0-9a-z]{1,32}"){0,4})$'}
 _ETAG: Final = {"ETag": {"schema": {"type": "string"}, "description": "Another one after each change."}}
 _LOCATION: Final = {"Location": {"schema": {"type": "string"}}}
 _HEADERS: Final = {
@@ -81,7 +82,7 @@ def _described(operation: Operation) -> dict[str, Any]:
             for name, member in operation.query.items()
         ]
         + [
-            {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+            {"name": name, "in": "header", "description": about, "schema": _TAGS}
             for name, about in conditions.items()
         ],
         "responses": _answers(operation),

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sip2xmpp.address import Address
-from sip2xmpp.portal.conditions import NONE, Conditions
 from sip2xmpp.portal.shapes import Member, Schema
 from sip2xmpp.portal.tokens import Right, Token
+from sip2xmpp.xcap.conditions import ALWAYS, Conditions
 
 JSON: Final = "application/json"
 
@@ -31,7 +31,7 @@ class Call:
     media: str
     body: bytes
     names: Mapping[str, str] = field(default_factory=dict)
-    conditions: Conditions = NONE
+    conditions: Conditions = ALWAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
