@@ -133,10 +133,6 @@ class Addresses:
             return None
         return address if address.local else None
 
-    def service(self, uri: str) -> Address:
-        """The address that the URI of a service names; raises ``BadAddress``."""
-        return self._address_of_uri(uri, remember=False)
-
     def located(self, reference: str, owner: str) -> tuple[str, XcapUri] | None:
         """The key of the document and what is meant inside, if it is of this server and ``owner`` may read it."""
         text = self._below_root(reference.strip())

@@ -1,7 +1,8 @@
 """Which lists there are, at which addresses, and who is in them: kept up to date by the store's documents.
 
-A user keeps lists in ``resource-lists`` documents and gives addresses to some of them in his ``rls-services`` document ``index``;
-the operator does the same in the global tree, for everybody, where every ``rls-services`` document counts.  A list is flattened
+A user keeps lists in ``resource-lists`` documents and gives addresses to some of them in the ``rls-services`` document ``index``.
+The operator's lists are in the document ``resource-lists/global/index``, for all our users: a list that is called ``sales`` there
+is at the address ``sales`` in each of our domains.  A list is flattened
 when somebody asks for its members, and kept until something that it was made of changes; who asked is told of that on the next
 turn.  The work of a change is proportional to what changed.
 
@@ -12,14 +13,14 @@ Implements: RFC 4826 sections 3 and 4.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-from sip2xmpp.address import Address
-from sip2xmpp.documents import rls_services
+from sip2xmpp.address import Address, address_from_sip
+from sip2xmpp.documents import resource_lists, rls_services
 from sip2xmpp.documents.resource_lists import Entry, ResourceList
 from sip2xmpp.documents.xcap_uri import AttributeTest, NodeSelector, QName, Step, XcapUri
 from sip2xmpp.errors import BadAddress, BadDocument
@@ -75,12 +76,12 @@ class ListBook:
         self._virtuals = store.virtuals
         self._clock = clock
         self._addresses = addresses
-        self._domains = frozenset(domains)
-        self._domain = next(iter(domains), "")
+        self._domains = tuple(dict.fromkeys(domains))
+        self._domain = next(iter(self._domains), "")
         self._reserved = frozenset(reserved)
         self._limits = limits or FlatteningLimits()
         self._claims: dict[Address, dict[str, ListService]] = {}
-        self._services_in: dict[str, tuple[ListService, ...]] = {}
+        self._claimed_by: dict[str, dict[Address, ListService]] = {}
         self._dependents: dict[str, dict[_Key, None]] = {}
         self._made_of: dict[_Key, frozenset[str]] = {}
         self._held: OrderedDict[_Key, Expansion] = OrderedDict()
@@ -91,8 +92,7 @@ class ListBook:
         self._listeners: list[Callable[[Address], None]] = []
         self._reference_listeners: list[Callable[[str, str], None]] = []
         for document in store.documents.all():
-            if document.auid == SERVICES_AUID:
-                self._index(document)
+            self._claim(document)
         store.documents.listen(self._document_changed)
         store.accounts.listen(lambda change: self._user_changed(change.record.address))
         store.virtuals.listen(lambda change: self._user_changed(change.record.address))
@@ -112,7 +112,7 @@ class ListBook:
             [
                 each
                 for document in self._documents.select(owner)
-                for each in self._services_in.get(document.key, ())
+                for each in self._claimed_by.get(document.key, {}).values()
                 if self.service(each.address) == each
             ]
         )
@@ -219,54 +219,75 @@ class ListBook:
 
     def _document_changed(self, change: Change[Document]) -> None:
         document = change.record
-        if document.auid == SERVICES_AUID:
-            self._reindex(document, is_there=change.kind is ChangeKind.PUT)
-        elif document.auid != LISTS_AUID:
-            return
-        self._touch(document.key)
-
-    def _reindex(self, document: Document, *, is_there: bool) -> None:
-        before = {each.address: each for each in self._services_in.pop(document.key, ())}
-        for address in before:
-            claims = self._claims[address]
-            del claims[document.key]
-            if not claims:
-                del self._claims[address]
-        if is_there:
-            self._index(document)
-        after = {each.address: each for each in self._services_in.get(document.key, ())}
-        for address in {**before, **after}:
-            if before.get(address) != after.get(address):
+        if document.auid in (SERVICES_AUID, LISTS_AUID):
+            for address in self._claim(document, is_there=change.kind is ChangeKind.PUT):
                 self._service_changed(address)
+            self._touch(document.key)
 
-    def _index(self, document: Document) -> None:
-        """Remember the services of a document.  Those of users count only in the one document that RFC 4826 names."""
-        if document.owner != GLOBAL and document.name != INDEX:
-            return
+    def _claim(self, document: Document, *, is_there: bool = True) -> list[Address]:
+        """Remember the services of a document in place of those that it had; gives the addresses that are others now."""
+        key = document.key
+        before = self._claimed_by.pop(key, {})
+        after = self._claimed(document) if is_there else {}
+        if after:
+            self._claimed_by[key] = after
+        for address in before:
+            if address not in after:
+                claims = self._claims[address]
+                del claims[key]
+                if not claims:
+                    del self._claims[address]
+        for address, service in after.items():
+            self._claims.setdefault(address, {})[key] = service
+        return [address for address in {**before, **after} if before.get(address) != after.get(address)]
+
+    def _claimed(self, document: Document) -> dict[Address, ListService]:
+        """The services that a document makes.  Those of users count only in the one document that RFC 4826 names."""
+        if document.auid == SERVICES_AUID and (document.owner == GLOBAL or document.name == INDEX):
+            make = self._services_of
+        elif document.auid == LISTS_AUID and document.owner == GLOBAL and document.name == INDEX:
+            make = self._departments_of
+        else:
+            return {}
+        found: dict[Address, ListService] = {}
         try:
-            services = rls_services.read(document.octets, lists=False).services
+            for service in make(document):
+                if service.address.local and service.address.domain in self._domains:
+                    found.setdefault(service.address, service)
         except BadDocument as error:
             self._unreadable(document.key, error)
-            return
-        found: dict[Address, ListService] = {}
-        for each in services:
+        return found
+
+    def _services_of(self, document: Document) -> Iterator[ListService]:
+        for each in rls_services.read(document.octets, lists=False).services:
             try:
-                address = self._addresses.service(each.uri)
+                address = address_from_sip(each.uri)
             except BadAddress:
                 continue
-            if address.local and address.domain in self._domains and address not in found:
-                found[address] = ListService(
+            yield ListService(
+                address=address,
+                uri=each.uri,
+                owner=document.owner,
+                document=document.key,
+                reference=each.reference,
+                packages=each.packages,
+            )
+
+    def _departments_of(self, document: Document) -> Iterator[ListService]:
+        """The lists of the operator that have a name: each is at the address of this name in all our domains."""
+        for each in resource_lists.read(document.octets).lists:
+            for domain in self._domains if each.name else ():
+                try:
+                    address = Address.parse(f"{each.name}@{domain}")
+                except BadAddress:
+                    continue
+                yield ListService(
                     address=address,
-                    uri=each.uri,
-                    owner=document.owner,
+                    uri=address.sip_uri(),
+                    owner=GLOBAL,
                     document=document.key,
-                    reference=each.reference,
-                    packages=each.packages,
+                    reference=reference_of(GLOBAL, each.name or ""),
                 )
-        if found:
-            self._services_in[document.key] = tuple(found.values())
-            for address, service in found.items():
-                self._claims.setdefault(address, {})[document.key] = service
 
     def _user_changed(self, address: Address) -> None:
         """A user came or went: that hides a service, or uncovers it."""
