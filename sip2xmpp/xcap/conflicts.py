@@ -3,7 +3,7 @@
 A conflict has the name of its element on the wire, a phrase for a person, and where XCAP has it more that a client acts on: the
 deepest ancestor that exists, or the fields whose values are taken and values that would be free.
 
-Implements: RFC 4825 section 11 (conflict reports); OMA XDM core section 6.2.3 (its extension).
+Implements: RFC 4825 section 11 (conflict reports); OMA XDM (its extension).
 """
 
 from collections.abc import Sequence
