@@ -14,6 +14,7 @@ from tests.presence.test_agent import document
 
 ALICE = Address("alice", "sip.example.org")
 BOB = Address("bob", "sip.example.org")
+CAROL = Address("carol", "sip.example.org")
 BOBS = "sip:bob@sip.example.org"
 SERVICES = "<provide-services><all-services/></provide-services>"
 MOODS = ACTIVITIES.replace("activities", "mood")
@@ -139,10 +140,10 @@ def test_a_change_of_what_is_provided_is_told_at_once_if_it_shows(
 def test_the_removal_of_a_rule_or_of_the_document_returns_to_the_default(
     owner: Owner, alice: Phone, network: Network
 ) -> None:
-    owner.rules(rule("polite-block", ALICE), rule("allow", Address("carol", "sip.example.org")))
+    owner.rules(rule("polite-block", ALICE), rule("allow", CAROL))
     line = watching(alice)
     assert told(line) == "offline"
-    owner.rules(rule("allow", Address("carol", "sip.example.org")))
+    owner.rules(rule("allow", CAROL))
     network.drive(0.1)
     assert told(line) == "away"
     owner.handle(Handling.CONFIRM)
@@ -217,3 +218,53 @@ def test_a_fetch_and_a_refresh_show_what_the_rules_say(owner: Owner, alice: Phon
     owner.handle(Handling.CONFIRM)
     asked = watching(alice, 0)
     assert asked.last.state == "terminated" and asked.last.body == b""
+
+
+# what other servers let slip
+
+
+def test_a_domain_is_not_another_one_of_the_same_length(owner: Owner, alice: Phone, network: Network) -> None:
+    owner.rules(rule("allow", '<cp:many domain="sap.example.org"/>'), rule("polite-block"))
+    assert told(watching(alice)) == "offline"
+    mallory = Phone(network, "192.0.2.31", "sip:alice@sap.example.org")
+    assert told(watching(mallory)) == "away"
+
+
+@pytest.mark.parametrize(
+    "excepted", ['<cp:except id="sip:alice@sip.example.org"/>', '<cp:except domain="sip.example.org"/>']
+)
+def test_who_is_excepted_is_excepted(owner: Owner, alice: Phone, network: Network, excepted: str) -> None:
+    owner.rules(rule("allow", f"<cp:many>{excepted}</cp:many>"), rule("polite-block"))
+    assert told(watching(alice)) == "offline"
+    assert told(watching(Phone(network, "192.0.2.31", "sip:carol@example.net"))) == "away"
+
+
+def test_not_only_the_first_rule_counts(owner: Owner, alice: Phone) -> None:
+    line = watching(alice)
+    for rules in (
+        (rule("block", CAROL), rule("polite-block", ALICE)),
+        (rule("polite-block", ALICE), rule("block", ALICE)),
+        (rule("block", ALICE), rule("polite-block", ALICE)),
+    ):
+        owner.rules(*rules)
+        alice.network.drive(0.1)
+        assert told(line) == "offline"
+    owner.rules(rule("polite-block", ALICE), rule("allow", ALICE, provide=SERVICES))
+    alice.network.drive(0.1)
+    assert told(line) == "open"
+    owner.rules(rule("allow", ALICE, provide=SERVICES), rule("allow", provide=ACTIVITIES))
+    alice.network.drive(0.1)
+    assert told(line) == "away"
+
+
+def test_who_is_blocked_politely_is_given_a_whole_document(owner: Owner, alice: Phone) -> None:
+    owner.handle(Handling.POLITE_BLOCK)
+    last = watching(alice).last
+    assert last["Content-Type"] == "application/pidf+xml"
+    assert b"<basic>closed</basic>" in last.body and int(last["Content-Length"]) == len(last.body)
+
+
+def test_rules_about_nobody_in_particular_are_about_everybody(owner: Owner, alice: Phone) -> None:
+    owner.rules(rule("polite-block"))
+    assert told(watching(alice)) == "offline"
+    assert told(watching(owner.phone)) == "away", "nobody is kept from himself"
