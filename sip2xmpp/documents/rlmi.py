@@ -140,8 +140,11 @@ def written_resource(resource: Resource) -> str:
 
 
 def related_type(*, boundary: str, root: str) -> str:
-    """The Content-Type of a body; ``root`` is the Content-ID of the list, without brackets."""
-    return f'{RELATED};type="{CONTENT_TYPE}";start="<{root}>";boundary="{boundary}"'
+    """The Content-Type of a body; ``root`` is the Content-ID of the list, without brackets.
+
+    COMPAT: linphonec 5.1 crashes at a quoted boundary, so ``boundary`` has to be a token.
+    """
+    return f'{RELATED};type="{CONTENT_TYPE}";start="<{root}>";boundary={boundary}'
 
 
 def related(

@@ -60,6 +60,31 @@ class Comparing:
         raise NotImplementedError
 
 
+class Portioned:
+    """A numbered form whose state is told in as many NOTIFYs as it takes: of a list with many members.
+
+    Each NOTIFY carries a *portion*, which is the state as its reader knows it afterwards; the next one carries what then is
+    missing.  A watcher is told that this is another kind of answer than it gets for one resource (``requires``).
+    """
+
+    __slots__ = ()
+
+    requires: ClassVar[str]
+    """The option tag in Require."""
+
+    def portion(self, newest: Told[Any], before: Told[Any] | None, entity: str) -> Told[Any]:
+        """What the next NOTIFY brings its reader to, who knows ``before``; ``newest`` itself if all of it has room."""
+        raise NotImplementedError
+
+    def is_news(self, told: Told[Any], newest: Told[Any], entity: str) -> bool:
+        """Whether one who knows ``told`` would see anything new in ``newest``."""
+        raise NotImplementedError
+
+    def tag(self, told: Told[Any], entity: str) -> str:
+        """What identifies the whole of ``told``, as it is told in this form."""
+        raise NotImplementedError
+
+
 class Filtering:
     """A package whose bodies can be filtered; what other packages make of the body of a SUBSCRIBE is their business."""
 

@@ -32,13 +32,15 @@ from sip2xmpp.errors import (
     Unreachable,
 )
 from sip2xmpp.events.economy import NEVER, Economy
+from sip2xmpp.events.forms import Portioned
 from sip2xmpp.events.lifetimes import granted, too_brief
+from sip2xmpp.events.list_package import Lists
 from sip2xmpp.events.package import EventPackage, announced, is_same_event, package_of
 from sip2xmpp.events.rates import without_rates
 from sip2xmpp.events.restoration import Restoration, restored, resume
 from sip2xmpp.events.sending import CSEQ_BLOCK, Sender
 from sip2xmpp.events.subscription import TIMED_OUT, Subscription
-from sip2xmpp.events.terms import BadTerms, asks, terms_of
+from sip2xmpp.events.terms import BadTerms, Listing, asks, terms_of
 from sip2xmpp.presence.watching import Notification, Standing
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import route_set_of, target_of
@@ -75,7 +77,8 @@ DEFAULT_LIMITS = SubscriptionLimits()
 class Notifier:
     """Subscriptions of SIP watchers, by our dialog tag.
 
-    ``tells`` is whether each change of one is logged (at level debug): asking the log would cost more than knowing.
+    ``lists`` knows which SUBSCRIBEs are for a list.  ``tells`` is whether each change of one is logged (at level debug): asking
+    the log would cost more than knowing.
     """
 
     log = Logger()
@@ -89,6 +92,7 @@ class Notifier:
         rng: random.Random,
         packages: Iterable[EventPackage],
         limits: SubscriptionLimits = DEFAULT_LIMITS,
+        lists: Lists | None = None,
         tells: bool = True,
     ) -> None:
         self.agent = agent
@@ -98,6 +102,7 @@ class Notifier:
         self.allow_events = announced(self._packages)
         """The Allow-Events header: the packages that may be subscribed to."""
         self._limits = limits
+        self._lists = lists
         self._tells = tells
         self._subscriptions: dict[str, Subscription] = {}
         self._per_watcher: Counter[Address] = Counter()
@@ -143,6 +148,8 @@ class Notifier:
         package: EventPackage,
     ) -> None:
         """A SUBSCRIBE outside of a dialog (RFC 6665, section 4.1.2.1)."""
+        if self._lists is not None:
+            package = self._lists.package_for(request, watcher, presentity, package)
         expires = self._granted(request, package)
         flow, accept, user_agent = _flow_of(request), request.accept_value, request.user_agent
         form = package.form(accept, user_agent, datagram=flow.transport is Transport.UDP)
@@ -153,7 +160,7 @@ class Notifier:
             transaction.reply(403, "Too Many Subscriptions")
             return
         ends, event, economy = request.ends, request.event_value or "", None
-        if asks(request, event):
+        if isinstance(package, Listing) or asks(request, event):
             terms = terms_of(request, package)
             event = without_rates(event)
             form = terms.shaped(form, package, presentity, ends.to_uri)
@@ -215,10 +222,12 @@ class Notifier:
         if request.ends.cseq < record.remote_cseq:
             transaction.reply(500, "CSeq out of order")
             return
+        package = subscription.package
         expires = self._granted(request, package)
-        terms = None
+        terms = held = None
         if subscription.economy is not None or asks(request, request.event_value or ""):
-            held = None if subscription.economy is None else subscription.economy.terms
+            if subscription.economy is not None:
+                held = subscription.economy.terms
             terms = terms_of(request, package, held)
         if expires == 0:
             if terms is not None and subscription.is_known(terms.condition):
@@ -246,6 +255,8 @@ class Notifier:
             terms="" if terms is None else intern(terms.to_text()),
         )
         is_known = subscription.refreshed(record, flow, form, terms)
+        if held is not None and terms is not None and terms.listed != held.listed:
+            subscription.begun_anew()
         self.store.dialogs.put(record)
         self._answer(transaction, subscription, expires, KNOWN if is_known else "refreshed")
 
@@ -293,7 +304,7 @@ class Notifier:
         if subscription.over and expires and (is_known or what == "refreshed"):
             transaction.reply(481)
             return
-        request, record = transaction.request, subscription.record
+        request, record, form = transaction.request, subscription.record, subscription.form
         headers = [
             ("Expires", str(expires)),
             ("Contact", self.agent.contact_uri(_flow_of(request))),
@@ -301,6 +312,8 @@ class Notifier:
         ]
         if "Record-Route" in request.headers.first:
             headers += [("Record-Route", route) for route in request.record_route]
+        if isinstance(form, Portioned):
+            headers.append(("Require", form.requires))
         transaction.reply(204 if is_known else 200, headers=headers)
         if what and self._tells:
             self.log.debug(
@@ -331,6 +344,8 @@ class Notifier:
             subscription.withdraw()
         elif subscription.over:
             subscription.answered()
+        else:
+            resume(subscription)
 
     # What subscriptions need
 
@@ -396,7 +411,7 @@ class Notifier:
         dormant = []
         for record in self.store.dialogs.all():
             if record.role == ROLE:
-                subscription = restored(self, record, self._packages)
+                subscription = restored(self, record, self._packages, self._lists)
                 if subscription is None:
                     self.store.dialogs.remove(record.key)
                 else:

@@ -17,9 +17,11 @@ from twisted.logger import Logger
 
 from sip2xmpp.errors import BadAddress, NoSuchPresentity, Refused, TooMany, Unreachable
 from sip2xmpp.events.economy import taken_up
+from sip2xmpp.events.list_package import Lists
 from sip2xmpp.events.package import EventPackage, package_of
 from sip2xmpp.events.sending import Owner
 from sip2xmpp.events.subscription import Subscription
+from sip2xmpp.events.terms import Terms
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.store.records import DialogRecord
@@ -56,9 +58,13 @@ class Restoration:
             resume(subscription)
 
 
-def restored(owner: Owner, record: DialogRecord, packages: Mapping[str, EventPackage]) -> Subscription | None:
+def restored(
+    owner: Owner, record: DialogRecord, packages: Mapping[str, EventPackage], lists: Lists | None = None
+) -> Subscription | None:
     """The subscription of a stored dialog, not watching yet; None if its package is gone."""
     package = package_of(record.event, packages)
+    if package is not None and record.terms and Terms.from_text(record.terms).listed:
+        package = None if lists is None else lists.restored(package)
     if package is None:
         return None
     flow = Flow.from_text(record.flow)

@@ -163,7 +163,8 @@ class Sender(Writer):
         self._cseq = number
         self._busy = True
         self._owed = False
-        self._told = notification
+        portion, self._portion = self._portion, None
+        self._told = notification if portion is None or notification is self._ending else portion
         if self.economy is not None:
             self.economy.sent(self.owner.clock.seconds())
             self._look_again()

@@ -30,7 +30,7 @@ from typing import Any
 from sip2xmpp.address import Address
 from sip2xmpp.events.conditions import holds
 from sip2xmpp.events.economy import NEVER, Course, Economy
-from sip2xmpp.events.forms import Comparing
+from sip2xmpp.events.forms import Comparing, Portioned
 from sip2xmpp.events.package import Form, entity_of
 from sip2xmpp.events.rates import rates_of
 from sip2xmpp.events.sending import Sender
@@ -139,6 +139,14 @@ class Subscription(Sender):
         self._proceed()
         self._look_again()
 
+    def begun_anew(self) -> None:
+        """What the subscription is about has changed: nothing that was told counts, and a new watch is to be begun."""
+        watch, self.watch = self.watch, None
+        if watch is not None:
+            watch.stop()
+        self._newest = None
+        self._numbered = -1
+
     def left(self) -> None:
         """The watcher is gone, with all that it wanted to know."""
         self._gone("left")
@@ -188,9 +196,8 @@ class Subscription(Sender):
 
     def _consider(self, economy: Economy, newest: Told[Any]) -> None:
         """Send what the terms of the watcher allow."""
-        course = economy.course(
-            self._told, newest, self._tag(newest), owed=self._owed, now=self.owner.clock.seconds()
-        )
+        tag = self._tag(newest) if economy.terms.condition else ""
+        course = economy.course(self._told, newest, tag, owed=self._owed, now=self.owner.clock.seconds())
         if course is Course.KNOWN:
             self._known()
         elif course is Course.LAPSED:
@@ -222,6 +229,8 @@ class Subscription(Sender):
             or (
                 self._content(told) != self._content(notification)
                 if not self.form.numbered
+                else self.form.is_news(told, notification, entity_of(self.record.local_uri))
+                if isinstance(self.form, Portioned)
                 else told.document != notification.document
                 and not (isinstance(self.form, Comparing) and self._tag(told) == self._tag(notification))
             )

@@ -2,7 +2,7 @@
 
 Nearly all watchers ask for nothing of it, and their subscriptions have no terms.  ``asks`` finds out at the price of three
 looks at the request; only then ``terms_of`` reads it.  A refresh states rates and condition anew, and what it does not
-repeat is over; filters stay until a body changes them, one by one.  Terms are kept with the dialog as text, so that they
+repeat is over; filters stay until a body changes them, one by one, and so does a list.  Terms are kept with the dialog as text, so that they
 are in force after a restart.
 
 Implements: RFC 5839 section 5; RFC 6446 sections 3.1 and 3.2; RFC 4660 sections 4.1 to 4.3 and 5.1.
@@ -26,6 +26,14 @@ from sip2xmpp.sip.message import Request
 NO_FILTERS: Final = FilterSet()
 
 
+class Listing:
+    """A package whose resources are lists of others; it says itself what the body of a SUBSCRIBE means."""
+
+    def listed_in(self, request: Request, held: str) -> str:
+        """Which list a SUBSCRIBE is about, never empty; ``held`` is what the subscription has.  Raises ``BadTerms``."""
+        raise NotImplementedError
+
+
 class BadTerms(Refused):
     """What a watcher asks for cannot be done; ``status`` and ``headers`` are those of the answer."""
 
@@ -37,10 +45,14 @@ class BadTerms(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """``condition`` is a Suppress-If-Match that was true, or not judged yet; empty for none."""
+    """``condition`` is a Suppress-If-Match that was true, or not judged yet; empty for none.
+
+    ``listed`` is what a subscription to a list is about, in the words of its package (``Listing``); empty for one resource.
+    """
 
     rates: Rates = NONE
     condition: str = ""
+    listed: str = ""
     filters: FilterSet = NO_FILTERS
 
     def to_text(self) -> str:
@@ -48,6 +60,7 @@ class Terms:
         said = {
             "rates": str(self.rates),
             "condition": self.condition,
+            "listed": self.listed,
             "filters": self.filters.to_octets().decode() if self.filters.filters else "",
         }
         said = {name: value for name, value in said.items() if value}
@@ -65,7 +78,12 @@ class Terms:
             held = FilterSet.from_octets(filters.encode(), limit=KEPT_LIMIT) if filters else NO_FILTERS
         except BadDocument:
             held = NO_FILTERS
-        return cls(rates=rates_of(said.get("rates", "")), condition=said.get("condition", ""), filters=held)
+        return cls(
+            rates=rates_of(said.get("rates", "")),
+            condition=said.get("condition", ""),
+            listed=said.get("listed", ""),
+            filters=held,
+        )
 
     def shaped(self, form: Form, package: EventPackage, presentity: Address, uri: str) -> Form:
         """The form of body for this watcher of ``presentity``, which it calls ``uri``."""
@@ -85,11 +103,15 @@ def asks(request: Request, event: str) -> bool:
 def terms_of(request: Request, package: EventPackage, held: Terms | None = None) -> Terms:
     """What a SUBSCRIBE asks for; ``held`` is what the subscription has.  Raises ``BadTerms``."""
     filters = NO_FILTERS if held is None else held.filters
-    if request.body and isinstance(package, Filtering):
+    listed = ""
+    if isinstance(package, Listing):
+        listed = package.listed_in(request, "" if held is None else held.listed)
+    elif request.body and isinstance(package, Filtering):
         filters = _filters_in(request, package.name, filters)
     return Terms(
         rates=rates_of(request.event_value or ""),
         condition=condition_in(request.headers.get("Suppress-If-Match")),
+        listed=listed,
         filters=filters,
     )
 

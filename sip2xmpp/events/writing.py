@@ -12,7 +12,7 @@ from typing import Any
 
 from sip2xmpp.events.conditions import NO_BODY, bare, block, holds, tag_in, tagged, taken_apart
 from sip2xmpp.events.economy import Economy
-from sip2xmpp.events.forms import Comparing
+from sip2xmpp.events.forms import Comparing, Portioned
 from sip2xmpp.events.package import EventPackage, Form, entity_of
 from sip2xmpp.presence.watching import Standing, Told
 from sip2xmpp.sip.agent import UserAgent
@@ -33,6 +33,7 @@ class Writer:
 
     __slots__ = (
         "_numbered",
+        "_portion",
         "_prepared",
         "_rendering",
         "agent",
@@ -61,6 +62,7 @@ class Writer:
         self.economy = economy
         self._prepared: Prepared | None = None
         self._numbered = -1
+        self._portion: Told[Any] | None = None
         self._rendering = self._rendering_key()
 
     def _rendering_key(self) -> str:
@@ -95,6 +97,9 @@ class Writer:
         return content
 
     def _tag(self, notification: Told[Any]) -> str:
+        form = self.form
+        if isinstance(form, Portioned):
+            return form.tag(notification, entity_of(self.record.local_uri))
         return tag_in(self._content(notification))
 
     def _content_for(self, newest: Told[Any], before: Told[Any] | None, number: int) -> bytes:
@@ -111,8 +116,20 @@ class Writer:
         if before is not None and (self._numbered != number - 1 or before.document is None):
             before = None
         self._numbered = number
+        if isinstance(form, Portioned):
+            return self._portion_for(form, newest, before, number, tag)
         body = form.body(newest, before, entity_of(self.record.local_uri), number - 1)
         return tagged(body, tag or (self._tag(newest) if before is None else ""))
+
+    def _portion_for(
+        self, form: Portioned, newest: Told[Any], before: Told[Any] | None, number: int, tag: str
+    ) -> bytes:
+        """As much as has room; only what completes the state has its tag."""
+        entity = entity_of(self.record.local_uri)
+        portion = form.portion(newest, before, entity)
+        self._portion = None if portion is newest else portion
+        body = self.form.body(portion, before, entity, number - 1)
+        return tagged(body, tag if portion is newest else "")
 
     def _prepare(self, number: int) -> Prepared:
         """What is the same in all NOTIFYs until the watcher is somewhere else."""
@@ -143,7 +160,10 @@ class Writer:
 
     def _headers(self) -> list[tuple[str, str]]:
         way = self.flow or Transport(self.record.flow.partition(" ")[0])
-        return [("Contact", self.agent.contact_uri(way)), ("Event", self.record.event)]
+        headers = [("Contact", self.agent.contact_uri(way)), ("Event", self.record.event)]
+        if isinstance(self.form, Portioned):
+            headers.append(("Require", self.form.requires))
+        return headers
 
     def _dialog(self, number: int) -> Dialog:
         """The dialog before the NOTIFY with that CSeq."""

@@ -35,13 +35,15 @@ class Client:
 
     ``profile`` is the form of documents for it, None for that of everybody; with ``is_own`` also in place of what it would get
     by the types it accepts.  ``reads_xpidf``: it gets XPIDF unless it names PIDF.  ``keeps_show``: it reads the XMPP ``show``,
-    which others are not sent over UDP.
+    which others are not sent over UDP.  ``has_bare_content_ids``: it looks for the parts of a list by a ``Content-Id`` without
+    brackets.
     """
 
     user_agent: re.Pattern[str]
     profile: Profile | None = None
     reads_xpidf: bool = False
     keeps_show: bool = False
+    has_bare_content_ids: bool = False
     option: str = ""
     is_own: bool = False
     why: str = ""
@@ -102,6 +104,12 @@ CLIENTS: Final[tuple[Client, ...]] = (
         keeps_show=True,
         why="reads the XMPP show inside of a document, as a gateway between the same worlds",
         seen="source",
+    ),
+    _row(
+        r"linphone|belle-sip",
+        has_bare_content_ids=True,
+        why="compares the value of Content-Id, in this spelling, with that of cid",
+        seen="running, linphonec 5.1; source up to 5.4",
     ),
 )
 

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred, succeed
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import pidf
 from sip2xmpp.errors import StorageFailed
+from sip2xmpp.events.list_package import Lists
 from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.publication import PublicationLimits, Publications
@@ -87,8 +88,9 @@ class Gateway:
         credentials: Credentials | None = None,
         feeds: Callable[[MemoryStore], Sequence[Feed]] = lambda _: (),
         packages: Callable[["Gateway"], Sequence[EventPackage]] = lambda _: (),
+        lists: Callable[["Gateway", Sequence[EventPackage]], Lists | None] = lambda *_: None,
     ) -> None:
-        """``packages`` makes more packages than presence, for a gateway that has everything else already."""
+        """``packages`` makes more packages than presence, for a gateway that has everything else already, and ``lists`` the lists beside them."""
         self.network = network
         self.clock = network.clock
         clock: Any = self.clock
@@ -120,6 +122,7 @@ class Gateway:
             rng=rng,
             packages=served,
             limits=subscriptions or SubscriptionLimits(),
+            lists=lists(self, served),
         )
         self.publications = Publications(
             store=self.store,

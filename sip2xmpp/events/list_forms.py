@@ -1,0 +1,212 @@
+"""How a list of resources is told: RLMI and the documents of its members in one multipart body, in as many NOTIFYs as it takes.
+
+The first NOTIFY, and the first after each SUBSCRIBE, has the full state; the others have the members that changed, each with all
+that is known of it.  When a member has left the list, only the full state can say so.  The documents are those that a watcher of
+one resource gets, in the form for its client, and are written once for all who get them; what belongs to one subscription is
+the list around them.
+
+A body has a bound in octets.  Full state that does not fit is told in portions: all resources and as many documents as have room,
+or where not even that fits the first resources; then the rest, as changes, each NOTIFY being complete by itself.
+
+Implements: RFC 4662 sections 4.5 and 5.2 to 5.5.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from secrets import token_hex
+from typing import ClassVar, Final
+
+from sip2xmpp.documents import rlmi
+from sip2xmpp.documents.rlmi import Attached, ContentIds, Instance, InstanceState, ListInformation, Resource
+from sip2xmpp.events.forms import Body, Form, Portioned
+from sip2xmpp.events.package import entity_of
+from sip2xmpp.presence.list_state import ListState, Row
+from sip2xmpp.presence.watching import Standing, Told
+
+REQUIRED: Final = "eventlist"
+ROOM: Final = 32_768
+"""Octets of a body, unless the operator says otherwise: it has to fit into a datagram, and into the buffers of peers."""
+FRAME: Final = 512
+"""Octets of a body that are there without any member."""
+PART: Final = 192
+"""Octets that a part has beside its document."""
+INSTANCE: Final = 80
+"""Octets of an instance in the list."""
+ONLY: Final = "1"
+"""The id of the one instance that each resource has: what is told is composed of all devices."""
+
+_TOLD: Final = {Standing.PENDING: InstanceState.PENDING, Standing.TERMINATED: InstanceState.TERMINATED}
+"""The states that are told without a document; one who is active and of whom nothing is known has no instance."""
+
+Known = Mapping[str, Row]
+"""What a watcher knows of a list, by URI."""
+
+
+class ListForm(Portioned):
+    """A list whose members are told in ``form``.  ``ids`` is how parts are named, ``room`` the bound on a body in octets.
+
+    ``token`` makes a word that stands in no document: of it are the boundary and the names of the parts.
+    """
+
+    __slots__ = ("_form", "_ids", "_room", "_token", "name")
+
+    numbered = True
+    requires: ClassVar[str] = REQUIRED
+
+    def __init__(
+        self,
+        form: Form,
+        *,
+        ids: ContentIds = ContentIds.BRACKETED,
+        room: int = ROOM,
+        token: Callable[[], str] = lambda: token_hex(16),
+    ) -> None:
+        self._form = form
+        self._ids = ids
+        self._room = room
+        self._token = token
+        self.name = f"{form.name} list"
+
+    def body(
+        self, told: Told[ListState], before: Told[ListState] | None, entity: str, number: int
+    ) -> Body | None:
+        """The body that brings one who knows ``before`` to ``told``; all that is different is taken to have room."""
+        state = told.document
+        if state is None:
+            return None
+        known = _known(state, before)
+        token = self._token()
+        resources: list[Resource] = []
+        attached: list[Attached] = []
+        for row in self._changed(state.rows, known):
+            seen = None if known is None else known.get(row.uri)
+            resources.append(self._resource(row, seen, number, token, attached))
+        information = ListInformation(
+            uri=entity, version=number, full=known is None, resources=tuple(resources)
+        )
+        root = f"0.{token}@list"
+        return Body(
+            content_type=rlmi.related_type(boundary=token, root=root),
+            octets=rlmi.related(rlmi.write(information), attached, boundary=token, root=root, ids=self._ids),
+        )
+
+    def portion(
+        self, newest: Told[ListState], before: Told[ListState] | None, entity: str
+    ) -> Told[ListState]:
+        state = newest.document
+        if state is None:
+            return newest
+        known = _known(state, before)
+        changed = self._changed(state.rows, known)
+        bare = [len(rlmi.written_resource(_nameable(row)).encode()) for row in changed]
+        # with the full state come all names, if they leave room for anything else
+        lists_all = known is None and FRAME + len(entity) + sum(bare) <= self._room // 2
+        used = FRAME + len(entity) + (sum(bare) if lists_all else 0)
+        taken: dict[str, Row] = {}
+        left_out = False
+        for row, size in zip(changed, bare, strict=True):
+            content = self._content_size(row)
+            cost = content + (0 if lists_all else size)
+            if used + cost <= self._room or not (taken or lists_all):
+                used += cost
+                taken[row.uri] = row
+            else:
+                left_out = True
+                if lists_all:
+                    taken[row.uri] = Row(row.member)
+                else:
+                    break
+        if not left_out:
+            return newest
+        held = {} if known is None else known
+        rows = [taken.get(each.uri) or held.get(each.uri) for each in state.rows]
+        part = ListState(members=state.members, rows=tuple([each for each in rows if each is not None]))
+        return Told(standing=newest.standing, document=part)
+
+    def is_news(self, told: Told[ListState], newest: Told[ListState], entity: str) -> bool:  # noqa: ARG002
+        before, state = told.document, newest.document
+        if state is None or before is None:
+            return state is not before
+        known = _known(state, told)
+        return known is None or bool(self._changed(state.rows, known))
+
+    def tag(self, told: Told[ListState], entity: str) -> str:
+        """Empty where the documents count: no two of them are alike."""
+        state = told.document
+        if state is None or self._form.numbered:
+            return ""
+        digest = blake2b(f"{self.name} {self._ids.value} {entity}".encode(), digest_size=10)
+        for row in state.rows:
+            digest.update(f"\n{row.uri} {row.names} ".encode("utf-8", "surrogateescape"))
+            digest.update(self._mark(row))
+        return digest.hexdigest()
+
+    # One member
+
+    def _changed(self, members: Sequence[Row], known: Known | None) -> list[Row]:
+        """Those of which something else is to be told than is known."""
+        if known is None:
+            return list(members)
+        return [each for each in members if self._differs(known.get(each.uri), each)]
+
+    def _differs(self, before: Row | None, now: Row) -> bool:
+        if before is now:
+            return False
+        if before is None or before.names != now.names:
+            return True
+        if self._form.numbered:
+            return before != now
+        return self._mark(before) != self._mark(now)
+
+    def _mark(self, row: Row) -> bytes:
+        """What a watcher sees of a member, in a few octets."""
+        if row.told is None:
+            return f"{row.standing} {row.reason}".encode() if row.standing in _TOLD else b""
+        key = f"{self.name} {row.uri}"
+        mark = row.told.renderings.get(key)
+        if mark is None:
+            body = self._document(row)
+            mark = b"" if body is None else blake2b(body.octets, digest_size=10).digest()
+            row.told.renderings[key] = mark
+        return mark
+
+    def _document(self, row: Row, seen: Row | None = None, number: int = 0) -> Body | None:
+        if row.told is None:
+            return None
+        before = None if seen is None else seen.told
+        if before is not None and before.document is None:
+            before = None
+        return self._form.body(row.told, before, entity_of(row.uri), number)
+
+    def _content_size(self, row: Row) -> int:
+        body = self._document(row)
+        return INSTANCE if body is None else INSTANCE + PART + len(body.octets)
+
+    def _resource(
+        self, row: Row, seen: Row | None, number: int, token: str, attached: list[Attached]
+    ) -> Resource:
+        instances: tuple[Instance, ...] = ()
+        state = None if row.standing is None else _TOLD.get(row.standing)
+        if state is not None:
+            reason = "" if row.reason is None else row.reason.value
+            instances = (Instance(id=ONLY, state=state, reason=reason),)
+        body = self._document(row, seen, number)
+        if body is not None:
+            cid = f"{len(attached) + 1}.{token}@list"
+            attached.append(Attached(cid=cid, content_type=body.content_type, body=body.octets))
+            instances = (Instance(id=ONLY, state=InstanceState.ACTIVE, cid=cid),)
+        return Resource(uri=row.uri, names=row.names, instances=instances)
+
+
+def _known(state: ListState, before: Told[ListState] | None) -> Known | None:
+    """What the watcher knows; None if it has to learn everything: at first, and when a member has left."""
+    if before is None or before.document is None:
+        return None
+    known = {row.uri: row for row in before.document.rows}
+    if before.document.members is state.members or known.keys() <= {row.uri for row in state.rows}:
+        return known
+    return None
+
+
+def _nameable(row: Row) -> Resource:
+    return Resource(uri=row.uri, names=row.names)
