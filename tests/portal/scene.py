@@ -10,20 +10,25 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from sip2xmpp.address import Address
+from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.documents import pidf
 from sip2xmpp.portal.api import Api
+from sip2xmpp.portal.contacts import Contacts
 from sip2xmpp.portal.deciding import Deciding
 from sip2xmpp.portal.health import Health
+from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.portal.site import BODY, site
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal.stating import Stating
 from sip2xmpp.portal.tokens import Right, Token, Tokens, digest_of
 from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.directory import Directory, Evidence
 from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.statements import StatementLimits, Statements
 from sip2xmpp.presence.watcher_info import WatcherInfo
 from sip2xmpp.store.interface import Store, Told
 from sip2xmpp.store.memory import MemoryStore
+from sip2xmpp.xcap.documents import Documents
 
 WEATHER = Address("weather", "sip.example.org")
 BOB = Address("bob", "sip.example.org")
@@ -52,6 +57,10 @@ class SlowStore(MemoryStore):
         done: Deferred[None] = Deferred()
         self.after_commit(lambda error: done.callback(None) if error is None else done.errback(error))
         return done
+
+
+async def _silence(domain: str) -> Evidence:
+    raise AssertionError(f"nobody needs to ask DNS for {domain}")
 
 
 class Answer:
@@ -102,12 +111,23 @@ class Scene:
             )
         ]
         store: Store = self.store
+        self.documents = Documents(store, clock=clock, exists=self.exists)
+        meanings = Meanings(
+            Addressing(["sip.example.org"], "gw.example.org", store.spellings),
+            Directory(
+                own_domains=frozenset({"sip.example.org"}),
+                overrides={"jabber.example": "xmpp", "other.example": "sip"},
+                discover=_silence,
+                clock=clock,
+            ),
+        )
         self.api = Api(
             [
                 *Stating(
                     self.statements, Sources(self.agent, self.statements, store, clock), clock
                 ).operations(),
                 *Deciding(store, watchers, self.exists, clock).operations(),
+                *Contacts(self.documents, meanings, exists=self.exists).operations(),
             ],
             Tokens(tokens, clock, a_minute=requests),
             serves=lambda domain: domain == "sip.example.org",

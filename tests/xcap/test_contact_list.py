@@ -31,7 +31,7 @@ BLINK = f"""<?xml version='1.0' encoding='UTF-8'?>
 <!-- made by a client -->
 <resource-lists xmlns="{NS}" xmlns:x='urn:x'>
   <list name="oma_buddylist" x:colour='green'>
-    <external anchor="http://xcap.example.org/resource-lists/users/sip:bob@sip.example.org/index/~~/x"/>
+    <external anchor="http://xcap.example.org/xcap/resource-lists/users/sip:bob@sip.example.org/index/~~/resource-lists/list%5B2%5D"/>
   </list>
   <list name='friends'>
     <display-name xml:lang="en">My   friends</display-name>
@@ -39,7 +39,7 @@ BLINK = f"""<?xml version='1.0' encoding='UTF-8'?>
     <entry uri="sip:alice@sip.example.org" x:id="7"><display-name>Alice</display-name><x:more> kept </x:more></entry>
     <entry uri='sip:juliet@jabber.example'/>
     <list name="a/b~c"><entry uri="sip:inner@example.com"/></list>
-    <entry-ref ref="resource-lists/users/sip:x@example.com/index/~~/y"/>
+    <entry-ref ref="resource-lists/users/sip:x@example.com/index/~~/resource-lists/list%5B1%5D/entry%5B1%5D"/>
     <x:group id="1"><x:name>Blink</x:name></x:group>
   </list>
   <list><entry uri=" sip:nameless@example.com "/><entry/></list>

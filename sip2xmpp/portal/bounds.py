@@ -1,0 +1,210 @@
+"""What strangers may cost the HTTP server: connections, octets and time; and from where a request really comes.
+
+A body is not kept beyond the limit, which depends on the path: what comes after it is counted and dropped, so that the client
+can read why it is refused, and after ``DRAINED`` octets the connection is cut.  The same goes for a body of which the length is not
+stated.  Large bodies share a bound, so that many connections at once do not hold many of them.  A request has to be there
+whole within ``WHOLE`` seconds of its first octet, however busily it trickles in.
+
+A web server in between that is trusted says from where a request came and whether it came by TLS; nobody else is believed.
+
+Implements: RFC 9112 section 9.3 (persistence) as Twisted does it, with limits.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Any, Final
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.python.failure import Failure
+from twisted.web import http
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request, Site
+
+IDLE: Final = 60
+"""Seconds after which an idle connection is closed."""
+
+WHOLE: Final = 60.0
+"""Seconds that a request may take to arrive."""
+
+BODY: Final = 65_535
+"""Octets of a body that are kept, unless the path may have more."""
+
+LARGE: Final = 16_777_216
+"""Octets of all bodies larger than that which are being received at a time."""
+
+CONNECTIONS: Final = 500
+"""Connections at a time."""
+
+DRAINED: Final = 1_048_576
+"""Octets of a refused body that are read."""
+
+Networks = Sequence[IPv4Network | IPv6Network]
+
+
+class BoundedRequest(Request):
+    """A request of which no more is kept than will be looked at."""
+
+    bound = BODY
+    bounds: "BoundedSite"
+    _received = 0
+    _kept = True
+    _large = 0
+
+    def gotLength(self, length: int | None) -> None:
+        """Twisted's hook for the length of the body, None if it comes in chunks."""
+        self._kept = length is not None and length <= self.bound
+        if self._kept and length is not None and length > BODY:
+            self._kept = self.bounds.large + length <= LARGE
+            if self._kept:
+                self.bounds.large += length
+                self._large = length
+        self.content = BytesIO()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Twisted's hook for a piece of the body."""
+        if self._kept:
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+            return
+        self._received += len(data)
+        if self._received > DRAINED:
+            transport: Any = self.channel.transport
+            transport.abortConnection()
+
+    def finish(self) -> None:
+        """Twisted's name for the end of the answer."""
+        self._give_back()
+        super().finish()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Twisted's hook for a connection that ends before the answer."""
+        self._give_back()
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _give_back(self) -> None:
+        large, self._large = self._large, 0
+        if large:
+            self.bounds.large -= large
+
+    def getClientAddress(self) -> Any:
+        """Twisted's name for who asks: the last in a row of proxies that is none of those which are trusted."""
+        peer = super().getClientAddress()  # type: ignore[no-untyped-call]
+        trusted = self.bounds.trusted_proxies
+        if not _is_within(getattr(peer, "host", ""), trusted):
+            return peer
+        for value in reversed(self._said(b"x-forwarded-for")):
+            try:
+                address = ip_address(value.strip())
+            except ValueError:
+                break
+            kind = IPv4Address if address.version == 4 else IPv6Address
+            peer = kind("TCP", str(address), 0)
+            if not _is_within(str(address), trusted):
+                break
+        return peer
+
+    def isSecure(self) -> bool:
+        """Twisted's name for whether nobody on the way can read along."""
+        if super().isSecure():  # type: ignore[no-untyped-call]
+            return True
+        peer = super().getClientAddress()  # type: ignore[no-untyped-call]
+        said = self._said(b"x-forwarded-proto")
+        return (
+            _is_within(getattr(peer, "host", ""), self.bounds.trusted_proxies)
+            and bool(said)
+            and said[-1].strip().lower() == "https"
+        )
+
+    def _said(self, name: bytes) -> list[str]:
+        values = self.requestHeaders.getRawHeaders(name) or []
+        return [each for value in values for each in value.decode("latin-1").split(",")]
+
+
+def _is_within(host: str, networks: Networks) -> bool:
+    if not networks:
+        return False
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
+class BoundedChannel(HTTPChannel):
+    """A connection whose requests come in within a bounded time."""
+
+    site: Any
+    _deadline: IDelayedCall | None = None
+
+    def dataReceived(self, data: bytes) -> None:
+        """Twisted's hook for octets."""
+        if self._deadline is None:
+            self._deadline = self.callLater(WHOLE, self._too_slow)  # type: ignore[no-untyped-call]
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
+
+    def allHeadersReceived(self) -> None:
+        """Twisted's hook for the end of the header, at which it is known what for the body is."""
+        request: Any = self.requests[-1]
+        request.bounds, request.bound = self.site, self.site.bound_of(self._path)
+        super().allHeadersReceived()  # type: ignore[no-untyped-call]
+
+    def allContentReceived(self) -> None:
+        """Twisted's hook for the end of the request."""
+        self._in_time()
+        super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        """Twisted's hook for the end of the connection."""
+        self._in_time()
+        self.site.connections -= 1
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+    def _in_time(self) -> None:
+        deadline, self._deadline = self._deadline, None
+        if deadline is not None and deadline.active():
+            deadline.cancel()
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        transport: Any = self.transport
+        transport.abortConnection()
+
+
+class BoundedSite(Site):
+    """A site that keeps no access log: whoever watches ``/health`` asks every few seconds.
+
+    It has so many connections at a time and refuses others, because files are what SIP connections are made of too.  ``bodies``
+    maps the beginnings of paths to the octets that a body may have there.
+    """
+
+    noisy = False
+    protocol = BoundedChannel  # type: ignore[assignment]
+    connections = 0
+    large = 0
+
+    def __init__(
+        self,
+        root: Any,
+        *,
+        bodies: Mapping[bytes, int],
+        trusted_proxies: Networks = (),
+        clock: Any = None,
+    ) -> None:
+        super().__init__(root, requestFactory=BoundedRequest, timeout=IDLE, reactor=clock)  # type: ignore[no-untyped-call]
+        self.trusted_proxies = trusted_proxies
+        self._bodies = tuple(bodies.items())
+
+    def bound_of(self, path: bytes) -> int:
+        """How many octets of a body are kept that is sent to a path."""
+        return next((bound for start, bound in self._bodies if path.startswith(start)), BODY)
+
+    def buildProtocol(self, addr: IAddress | None) -> Any:
+        """Twisted's hook for a new connection; None refuses it."""
+        if self.connections >= CONNECTIONS:
+            return None
+        self.connections += 1
+        return super().buildProtocol(addr)  # type: ignore[no-untyped-call]
+
+    def log(self, request: http.Request) -> None:
+        """Twisted's hook for the access log."""
