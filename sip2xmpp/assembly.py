@@ -51,6 +51,7 @@ from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
+from sip2xmpp.xcap_side import XcapSide, xcap_side
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
@@ -68,6 +69,7 @@ class Parts:
     asking: AskingSide
     pace: Pace
     xmpp: XmppSide | None
+    xcap: XcapSide
     api: Api | None
 
     def legs(self) -> dict[str, dict[str, Any]]:
@@ -108,6 +110,7 @@ class Parts:
             "followed_users": len(self.asking.registrars),
             "malformed_registrations": self.asking.registrars.malformed,
             "authorizations": len(store.authorizations),
+            "documents": len(store.documents),
         }
 
     def farewell(self) -> None:
@@ -257,6 +260,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     agent.look_first(gate)
     for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):
         agent.serve(method, gate)
+    tokens = _tokens(config.http, reactor)
     return Parts(
         store=store,
         transports=transports,
@@ -266,7 +270,8 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         asking=asking,
         pace=pace,
         xmpp=side,
-        api=_api(config.http, own, store, reactor),
+        xcap=xcap_side(config, store, reactor, own=own, tokens=tokens, secret=_secret(store, "http-nonce")),
+        api=_api(config.http, own, store, reactor, tokens=tokens),
     )
 
 
@@ -308,14 +313,21 @@ def _registrar(
     return registrar
 
 
-def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any) -> Api | None:
-    """What programs use over HTTP; None where there is no port for it."""
+def _tokens(http: HttpConfig | None, reactor: Any) -> Tokens:
+    """The tokens of programs."""
     if http is None:
-        return None
+        return Tokens([], reactor, a_minute=1)
     tokens = [
         Token(name=name, digest=digest_of(each.token), addresses=each.addresses, may=frozenset(each.may))
         for name, each in http.tokens.items()
     ]
+    return Tokens(tokens, reactor, a_minute=http.requests)
+
+
+def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any, *, tokens: Tokens) -> Api | None:
+    """What programs use over HTTP; None where there is no port for it."""
+    if http is None:
+        return None
     sources = Sources(own.presence, own.statements, store, reactor)
     return Api(
         [
@@ -323,7 +335,7 @@ def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any) -> A
             *Deciding(store, own.watchers, own.addresses.exists, reactor).operations(),
             *Explanations(own.explaining, own.addresses.exists).operations(),
         ],
-        Tokens(tokens, reactor, a_minute=http.requests),
+        tokens,
         serves=lambda domain: domain in own.addresses.domains,
         body=BODY,
     )

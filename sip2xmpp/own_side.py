@@ -52,6 +52,15 @@ class Addresses:
         self._accounts.listen(lambda change: changed(change.record.address))
         self._virtuals.listen(lambda change: changed(change.record.address))
 
+    def is_taken(self, address: Address) -> bool:
+        """Whether an address was given to somebody or something, an account that is disabled included."""
+        key = str(address)
+        return (
+            self._accounts.get(key) is not None
+            or address in self._lines
+            or self._virtuals.get(key) is not None
+        )
+
     def exists(self, address: Address) -> bool:
         if address.domain not in self.domains or not address.local:
             return False

@@ -122,9 +122,14 @@ class Gateway(MultiService):
         if config.http is not None:
             place = config.http.listen
             try:
-                self._http = reactor.listenTCP(
-                    place.port, site(self._health, parts.api), interface=place.host
+                made = site(
+                    self._health,
+                    parts.api,
+                    parts.xcap.resource,
+                    trusted_proxies=config.http.trusted_proxies,
+                    clock=reactor,
                 )
+                self._http = reactor.listenTCP(place.port, made, interface=place.host)
             except CannotListenError as error:
                 raise ConfigError([f"http.listen: {place}: {error.socketError}"]) from None
             self.log.info("HTTP: listening on {place}", place=place)

@@ -68,6 +68,13 @@ class MessageType(Enum):
     NORMAL = "normal"
 
 
+class Pictures(Enum):
+    """Who may read the pictures that users keep as documents."""
+
+    WATCHERS = "watchers"
+    ANYBODY = "anybody"
+
+
 class LogFormat(Enum):
     """How the log is written."""
 
@@ -294,6 +301,7 @@ class XcapConfig:
         many(one_of({each.value: each for each in (Algorithm.MD5, Algorithm.SHA256)}), least=1),
         (Algorithm.MD5, Algorithm.SHA256),
     )
+    pictures: Pictures = key(choice(Pictures), Pictures.WATCHERS)
     documents: int = key(whole(1, 10_000), 50)
     octets: int = key(whole(65_536, 1_073_741_824), 2_097_152)
     total: int = key(whole(65_536, 1_099_511_627_776), 268_435_456)

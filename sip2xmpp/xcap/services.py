@@ -135,7 +135,7 @@ class ServiceConstraints:
         try:
             addresses = list(_addresses(read(document.octets)))
         except BadDocument as error:
-            self.log.error("XCAP: {key} cannot be read: {error}", key=document.key, error=str(error))
+            self.log.info("XCAP: {key} cannot be read: {error}", key=document.key, error=str(error))
             return
         self._addresses[document.key] = addresses
         for address in addresses:

@@ -1,0 +1,111 @@
+"""The XCAP server, built and joined: the part of the composition root around the documents of users; see ``assembly``."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sip2xmpp.address import Address
+from sip2xmpp.config import Config
+from sip2xmpp.documents.watcherinfo import Status
+from sip2xmpp.own_side import OwnSide
+from sip2xmpp.portal.document_tokens import DocumentTokens
+from sip2xmpp.portal.tokens import Tokens
+from sip2xmpp.presence.policy import Handling, Policy
+from sip2xmpp.presence.watcher_info import WatcherInfo
+from sip2xmpp.settings import Authentication as Proof
+from sip2xmpp.settings import Pictures
+from sip2xmpp.store.accounts import hashes_of
+from sip2xmpp.store.interface import Store
+from sip2xmpp.xcap.authentication import Authentication, HttpDigest, NoAuthentication
+from sip2xmpp.xcap.documents import DocumentLimits, Documents
+from sip2xmpp.xcap.generated import Generated, Watcher
+from sip2xmpp.xcap.resource import Rules, Xcap
+from sip2xmpp.xcap.services import ServiceConstraints
+
+PICTURE: Final = "status-icon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XcapSide:
+    """The documents; ``resource`` is None where there is no port for it, or no domain whose users could have any."""
+
+    documents: Documents
+    resource: Xcap | None
+
+
+def xcap_root(config: Config) -> str:
+    """The URL that clients write before the selector of a document."""
+    listen = "127.0.0.1:8080" if config.http is None else str(config.http.listen)
+    return config.xcap.root or f"http://{listen}/xcap"
+
+
+def xcap_side(
+    config: Config, store: Store, reactor: Any, *, own: OwnSide, tokens: Tokens, secret: bytes
+) -> XcapSide:
+    """The documents and their server.  ``secret`` is what nonces are made with."""
+    addresses, root = own.addresses, xcap_root(config)
+    documents = Documents(
+        store,
+        clock=reactor,
+        exists=addresses.exists,
+        limits=DocumentLimits(
+            documents=config.xcap.documents, octets=config.xcap.octets, total=config.xcap.total
+        ),
+        constraints=[
+            ServiceConstraints(
+                store.documents,
+                serves=lambda domain: domain in addresses.domains,
+                is_taken=addresses.is_taken,
+                root=root,
+            )
+        ],
+    )
+    documents.forget_strangers(addresses.domains)
+    addresses.listen(documents.existence_changed)
+    if config.http is None or not config.sip.domains:
+        return XcapSide(documents=documents, resource=None)
+    programs = DocumentTokens(tokens)
+    authentication: Authentication = NoAuthentication(programs)
+    if config.sip.authentication is not Proof.NONE:
+        authentication = HttpDigest(
+            lambda username, realm: hashes_of(store.accounts, username, realm),
+            programs,
+            secret=secret,
+            clock=reactor,
+            realms=config.sip.domains,
+            algorithms=config.xcap.digest,
+        )
+    resource = Xcap(
+        documents,
+        Generated(store.documents, root=root, watchers=lambda address: _watchers(own.watchers, address)),
+        authentication,
+        Rules(
+            domains=config.sip.domains,
+            exists=addresses.exists,
+            may_see_picture=lambda owner, who: (
+                config.xcap.pictures is Pictures.ANYBODY or may_see_picture(own.policy, owner, who)
+            ),
+        ),
+    )
+    return XcapSide(documents=documents, resource=resource)
+
+
+def may_see_picture(policy: Policy, owner: Address, who: Address | None) -> bool:
+    """Whether somebody is shown the picture of a user: who may see the user, and whom no rule keeps it from."""
+    if who is None:
+        return False
+    judgement = policy.judge(owner, who)
+    if judgement.handling is not Handling.ALLOW:
+        return False
+    shown = judgement.permissions
+    return shown is None or shown.all_attributes or PICTURE in shown.attributes
+
+
+def _watchers(watchers: WatcherInfo, address: Address) -> list[Watcher]:
+    return [
+        Watcher(
+            uri=row.watcher.sip_uri(),
+            status=row.status.value,
+            is_online=row.status in (Status.ACTIVE, Status.PENDING),
+        )
+        for row in watchers.rows(address)
+    ]
