@@ -28,6 +28,7 @@ from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.keys import host_port
+from sip2xmpp.list_side import list_book, list_subscriptions
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.deciding import Deciding
@@ -51,7 +52,7 @@ from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
-from sip2xmpp.xcap_side import XcapSide, xcap_side
+from sip2xmpp.xcap_side import XcapSide, xcap_root, xcap_side
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
@@ -135,6 +136,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     addressing = Addressing(
         xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings
     )
+    book = list_book(config, store, reactor, addressing, root=xcap_root(config))
     dns = open_dns(reactor, config.dns.servers)
     directory = Directory(
         own_domains=addresses.domains,
@@ -202,6 +204,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             own=own,
         )
     packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own)
+    lists = list_subscriptions(config, book, packages, own, reactor)
     limits, tells = config.limits, config.log.level is LogLevel.debug
     notifier = Notifier(
         agent=agent,
@@ -212,6 +215,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         limits=SubscriptionLimits(
             min_expires=limits.min_expires, max_expires=limits.max_expires, per_watcher=limits.subscriptions
         ),
+        lists=lists,
         tells=tells,
     )
     publications = Publications(
@@ -254,7 +258,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             *dict.fromkeys(media for package in packages for media in package.accepts),
             *(ACCEPTED.split(", ") if side is not None else ()),
         ],
-        supported=["path", "outbound", "gruu"],
+        supported=["path", "outbound", "gruu", *lists.option_tags],
         allow_events=notifier.allow_events.split(", "),
     )
     agent.look_first(gate)

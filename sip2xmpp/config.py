@@ -25,6 +25,7 @@ from sip2xmpp.settings import (
     GatewayConfig,
     HttpConfig,
     LimitsConfig,
+    ListsConfig,
     LogConfig,
     PresenceConfig,
     RegistrarConfig,
@@ -52,6 +53,7 @@ _TABLES: Mapping[str, type] = {
     "dns": DnsConfig,
     "http": HttpConfig,
     "xcap": XcapConfig,
+    "lists": ListsConfig,
     "log": LogConfig,
     "limits": LimitsConfig,
 }

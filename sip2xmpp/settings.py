@@ -308,6 +308,18 @@ class XcapConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListsConfig:
+    """``[lists]``: ``members`` of one list; ``subscriptions`` and ``watched`` members of one user; ``window`` in seconds; ``notify`` in octets."""
+
+    in_requests: bool = key(switch, True)
+    members: int = key(whole(1, 10_000), 1_000)
+    subscriptions: int = key(whole(1, 10_000), 20)
+    watched: int = key(whole(1, 1_000_000), 5_000)
+    window: float = key(number(0.0, 60.0), 0.1)
+    notify: int = key(whole(2_048, 60_000), 32_768)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogConfig:
     """``[log]``."""
 
@@ -345,5 +357,6 @@ class Config:
     log: LogConfig
     limits: LimitsConfig
     xcap: XcapConfig
+    lists: ListsConfig
     xmpp: XmppConfig | None = None
     http: HttpConfig | None = None
