@@ -44,6 +44,9 @@ INDEX: Final = "index"
 HELD_MEMBERS: Final = 500_000
 """Members of flattened lists that are kept; the list that was not asked for the longest is flattened again when it is."""
 
+TOLD_AT_ONCE: Final = 10
+"""Lists whose change is told of in one turn; each may be flattened then, in some milliseconds."""
+
 
 class _Key(NamedTuple):
     """What was flattened: the list of a service, or the one that a reference means to its owner."""
@@ -310,12 +313,12 @@ class ListBook:
             self._call = self._clock.callLater(0, self._tell)
 
     def _tell(self) -> None:
+        """Tell of some changes, and of the others on later turns: one list of the operator may be in those of all users."""
         self._call = None
-        dirty, self._dirty = self._dirty, {}
         try:
-            while dirty:
-                key = next(iter(dirty))
-                del dirty[key]
+            for _ in range(min(TOLD_AT_ONCE, len(self._dirty))):
+                key = next(iter(self._dirty))
+                del self._dirty[key]
                 if key.service is not None:
                     for changed in self._listeners:
                         changed(key.service)
@@ -323,9 +326,9 @@ class ListBook:
                     for told in self._reference_listeners:
                         told(key.owner, key.reference)
         finally:
-            # after a listener failed the reactor logs it, and the others hear on the next turn
-            for key in dirty:
-                self._mark(key)
+            # also after a listener failed: the reactor logs it, and the other lists are told of
+            if self._dirty and self._call is None:
+                self._call = self._clock.callLater(0, self._tell)
 
     def _unreadable(self, key: str, error: BadDocument) -> None:
         self.log.error("the document {key} cannot be read: {error}", key=key, error=error)
