@@ -9,6 +9,9 @@ document or the part of it that the owner's rules show, the offline document (po
 object, so that the two cannot be told apart), no document (the owner has not decided), or the end.  A watcher whose
 view did not change hears nothing.
 
+When the owner's rules change, every watch is decided about anew: a few at once, the others in the next turns, and in any case
+before they are told anything.
+
 Work is done in turns of a bounded size, between which the reactor serves other traffic: single watches (new,
 refreshed, decided anew) first, then compositions, then the fan-outs, a few watchers of each presentity in rotation,
 so that a change to ten thousand watchers neither blocks the process nor delays the one watcher of somebody else.  A
@@ -42,6 +45,8 @@ COMPOSITION_COST = 5
 """What composing once counts against the size of a turn, in watchers notified."""
 SHARE = 25
 """How many watchers of one presentity are notified before the next presentity has its share."""
+JUDGEMENTS = 50
+"""How many watchers are decided about anew before other traffic is served."""
 
 PENDING = Notification(standing=Standing.PENDING)
 REJECTED = Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
@@ -77,6 +82,8 @@ class PresenceAgent:
         self._feeds = tuple(feeds)
         self._turn_size = turn_size
         self._presentities: dict[Address, Watched] = {}
+        self._undecided: deque[OneWatch] = deque()
+        self._room = JUDGEMENTS
         self._singles: deque[OneWatch] = deque()
         self._stale: deque[Watched] = deque()
         self._fan_outs: deque[Watched] = deque()
@@ -142,18 +149,18 @@ class PresenceAgent:
         watched = self._presentities.get(presentity)
         if watched is None:
             return
-        for watch in list(watched.watches):
-            if watcher is None or watch.watcher.address == watcher:
-                judgement = self._judge(presentity, watch.watcher.address)
-                handling, before = judgement.handling, watch.handling
-                if handling is Handling.BLOCK:
-                    self._end(watch, REJECTED)
-                elif handling is not before or judgement.permissions != watch.permissions:
-                    watch.handling = handling
-                    watch.permissions = judgement.permissions
-                    self.queue(watch)
-                    if handling is not before:
-                        self._watch_changed(watch)
+        concerned = [
+            watch for watch in watched.watches if watcher is None or watch.watcher.address == watcher
+        ]
+        room = self._room if watcher is None else len(concerned)
+        self._room -= min(room, len(concerned), self._room)
+        self._wake()
+        for watch in concerned[:room]:
+            self._decide_again(watch)
+        for watch in concerned[room:]:
+            if not watch.undecided:
+                watch.undecided = True
+                self._undecided.append(watch)
 
     def existence_changed(self, presentity: Address) -> None:
         """End the watches of ``presentity`` if it is no longer one of ours."""
@@ -174,6 +181,21 @@ class PresenceAgent:
             self._watch_changed(watch)
         if not watched.watches and self._presentities.get(watched.address) is watched:
             del self._presentities[watched.address]
+
+    def _decide_again(self, watch: OneWatch) -> None:
+        watch.undecided = False
+        if watch.stopped or watch.end is not None:
+            return
+        judgement = self._judge(watch.presentity.address, watch.watcher.address)
+        handling, before = judgement.handling, watch.handling
+        if handling is Handling.BLOCK:
+            self._end(watch, REJECTED)
+        elif handling is not before or judgement.permissions != watch.permissions:
+            watch.handling = handling
+            watch.permissions = judgement.permissions
+            self.queue(watch)
+            if handling is not before:
+                self._watch_changed(watch)
 
     def _end(self, watch: OneWatch, notification: Notification) -> None:
         watch.end = notification
@@ -210,14 +232,19 @@ class PresenceAgent:
 
     def _turn(self) -> None:
         self._call = None
+        self._room = JUDGEMENTS
         try:
             self._work(self._turn_size)
         finally:
             # Also after a watcher failed: the reactor logs the failure and the others go on.
-            if self._singles or self._stale or self._fan_outs:
+            if self._singles or self._stale or self._fan_outs or self._undecided:
                 self._wake()
 
     def _work(self, budget: int) -> None:
+        for _ in range(min(JUDGEMENTS, len(self._undecided))):
+            watch = self._undecided.popleft()
+            if watch.undecided:
+                self._decide_again(watch)
         while self._singles and budget > 0:
             self._tell(self._singles.popleft())
             budget -= 1
@@ -243,6 +270,8 @@ class PresenceAgent:
 
     def _tell(self, watch: OneWatch) -> None:
         """Give a watch its view, unless it has it."""
+        if watch.undecided:
+            self._decide_again(watch)
         if watch.stopped:
             return
         if watch.end is not None:

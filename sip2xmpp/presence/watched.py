@@ -85,7 +85,10 @@ class Watched:
 
 
 class OneWatch:
-    """One watcher of one presentity; ``told`` is the view it has, ``end`` the last one once that is decided."""
+    """One watcher of one presentity; ``told`` is the view it has, ``end`` the last one once that is decided.
+
+    ``undecided``: the rules have changed since it was decided about.
+    """
 
     __slots__ = (
         "agent",
@@ -96,6 +99,7 @@ class OneWatch:
         "queued",
         "stopped",
         "told",
+        "undecided",
         "watcher",
     )
 
@@ -109,6 +113,7 @@ class OneWatch:
         self.end: Notification | None = None
         self.queued = False
         self.stopped = False
+        self.undecided = False
 
     def stop(self) -> None:
         if not self.stopped:
