@@ -154,7 +154,7 @@ def read(octets: bytes, *, limit: int = SIZE_LIMIT) -> Element:
     """The root element.  ``limit`` in octets.  Raises ``NotUtf8``, ``NotWellFormed`` or ``NotAccepted``."""
     if len(octets) > limit:
         raise NotAccepted(f"the document has more than {limit} octets")
-    if octets[:2] in _BYTE_ORDER_MARKS or b"\0" in octets[:4]:
+    if octets[:2] in _BYTE_ORDER_MARKS or b"\0" in octets[:2]:
         raise NotUtf8("the document is not in UTF-8")
     try:
         octets.decode("utf-8")

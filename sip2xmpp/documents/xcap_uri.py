@@ -168,7 +168,7 @@ class NodeSelector:
             return default
         if name.prefix == "xml":
             return XML_NAMESPACE
-        return next(uri for prefix, uri in self.prefixes if prefix == name.prefix)
+        return dict(self.prefixes)[name.prefix]
 
     def upto(self, count: int) -> "NodeSelector":
         """The element that the first ``count`` steps select."""
