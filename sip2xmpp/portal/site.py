@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twisted.web.pages import notFound
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
@@ -21,11 +22,11 @@ class Root(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self._xcap = xcap
 
-    def getChild(self, path: bytes, request: Request) -> Any:
+    def getChild(self, path: bytes, request: Request) -> Any:  # noqa: ARG002 - as Twisted has it
         """Twisted's hook for what was not put here by name: the XCAP root with a domain in it (COMPAT: eyeBeam)."""
         if self._xcap is not None and path.startswith(b"xcap@"):
             return self._xcap
-        return super().getChild(path, request)  # type: ignore[no-untyped-call]
+        return notFound()
 
 
 def site(
