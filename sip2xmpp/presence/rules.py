@@ -4,13 +4,17 @@ All rules whose conditions hold count, in whatever order and document they stand
 gives, and what is shown is the union of what they provide.  There is no rule that takes back what another one gives.
 
 A watcher is compared by address, the form that both protocols share, so ``sip:``, ``sips:``, ``pres:``, ``im:`` and ``xmpp:`` URIs
-name the same one.  A telephone number names nobody: it cannot be proved.
+name the same one.  A telephone number names nobody: it cannot be proved.  What cannot be read as an address names nobody
+either, but as an exception everybody.
+
+``other-identity`` is for those whom no rule names, in force or not: about a contact for whom the owner has a rule by day, that rule alone
+says what holds at night.
 
 Implements: RFC 4745 sections 7 and 10; RFC 5025 sections 3.1 and 3.2.1; OMA XDM Core (other-identity, external-list,
 anonymous-request).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -45,19 +49,47 @@ _HANDLING: Final = {
     SubHandling.ALLOW: Handling.ALLOW,
 }
 
+Names = Callable[[str], Address | None]
+"""Gives the address that an identity in a document names; None when it is none that a watcher can have."""
+
+
+def address_of(
+    uri: str,
+    *,
+    from_uri: Callable[[str], Address] = address_from_sip,
+    from_jid: Callable[[str], Address] = lambda jid: address_from_jid(jid)[0],
+) -> Address | None:
+    """The address that an identity in a document names, however it is written; see ``Names``.
+
+    ``from_uri`` and ``from_jid`` read the two forms, and raise ``BadAddress``.
+    """
+    scheme, colon, rest = uri.partition(":")
+    kind = scheme.lower() if colon else ""
+    try:
+        if kind == "tel":
+            return None
+        if kind == "xmpp":
+            jid = rest.removeprefix("//").partition("?")[0].partition("#")[0]
+            return from_jid(percent_decode(jid).partition("/")[0])
+        return from_uri(uri)
+    except BadAddress:
+        return None
+
 
 @frozen_value
 class Facts:
     """What conditions are compared with.
 
     ``identities`` are the proved addresses of the watcher, none for one that is anonymous; ``now`` is Unix time; ``sphere`` is the
-    presentity's, in lower case, or None where it is not known; ``in_list(reference, identity)`` says whether a list that a rule refers to holds an address.
+    presentity's, in lower case, or None where it is not known; ``in_list(reference, identity)`` says whether a list that a rule
+    refers to holds an address.
     """
 
     identities: tuple[Address, ...]
     now: float
     sphere: str | None = None
     in_list: Callable[[str, Address], bool] = lambda _reference, _identity: False
+    names: Names = address_of
 
 
 def identities_of(watcher: Address) -> tuple[Address, ...]:
@@ -75,60 +107,26 @@ def evaluate(rules: Iterable[Rule], facts: Facts, *, bare_allow: bool = False) -
 
     ``bare_allow``: a rule that allows and has no transformations shows everything.
     """
-    return combine(matching(rules, facts), bare_allow=bare_allow)
+    return combine([ReadyRule(each, facts.names, bare_allow=bare_allow) for each in matching(rules, facts)])
 
 
 def matching(rules: Iterable[Rule], facts: Facts) -> list[Rule]:
     """The rules whose conditions hold."""
-    others: list[Rule] = []
-    found: list[Rule] = []
-    for rule in rules:
-        if any(isinstance(each, OtherIdentity) for each in rule.conditions):
-            others.append(rule)
-        elif all(holds(each, facts) for each in rule.conditions):
-            found.append(rule)
-    if others and facts.identities and not any(_names_somebody(rule) for rule in found):
-        found += [rule for rule in others if all(holds(each, facts) for each in rule.conditions)]
-    return found
-
-
-def combine(rules: Iterable[Rule], *, bare_allow: bool = False) -> Judgement | None:
-    """What rules that match give together; None for no rules."""
-    handling: SubHandling | None = None
-    permissions = NOTHING
-    for rule in rules:
-        stated = SubHandling.BLOCK if rule.handling is None else rule.handling
-        handling = stated if handling is None else max(handling, stated)
-        permissions |= provided(rule, bare_allow=bare_allow)
-    if handling is None:
-        return None
-    if handling is not SubHandling.ALLOW or permissions == EVERYTHING:
-        return PLAIN[_HANDLING[handling]]
-    return Judgement(handling=Handling.ALLOW, permissions=permissions)
-
-
-def provided(rule: Rule, *, bare_allow: bool = False) -> Permissions:
-    """What one rule lets be seen."""
-    if rule.transformations is not None:
-        return rule.transformations
-    return EVERYTHING if bare_allow and rule.handling is SubHandling.ALLOW else NOTHING
+    return [each.rule for each in applying([ReadyRule(rule, facts.names) for rule in rules], facts)]
 
 
 def holds(condition: Condition, facts: Facts) -> bool:
-    """Whether a condition holds; of ``other-identity`` only whether there is an identity at all."""
+    """Whether a condition holds by itself; of ``other-identity`` only whether there is an identity at all."""
     match condition:
-        case Identity(any_of=named):
-            return any(_names(each, identity) for each in named for identity in facts.identities)
+        case Identity():
+            return Who(condition, facts.names).includes(facts.identities)
         case Sphere(values=values):
             return facts.sphere is not None and facts.sphere in values
         case Validity(periods=periods):
             return any(begin.timestamp() <= facts.now < end.timestamp() for begin, end in periods)
         case ExternalList(references=references):
-            return any(
-                facts.in_list(reference, identity)
-                for reference in references
-                for identity in facts.identities
-            )
+            in_list = facts.in_list
+            return any(in_list(reference, each) for reference in references for each in facts.identities)
         case OtherIdentity():
             return bool(facts.identities)
         case AnonymousRequest():
@@ -139,37 +137,166 @@ def holds(condition: Condition, facts: Facts) -> bool:
 
 def changes_at(rules: Iterable[Rule], now: float) -> float | None:
     """The next moment (Unix time) at which the validity of a rule begins or ends; None when there is none."""
-    moments = [
-        moment
+    return min((moment for moment in moments(rules) if moment > now), default=None)
+
+
+def moments(rules: Iterable[Rule]) -> set[float]:
+    """Every moment at which the validity of a rule begins or ends, Unix time."""
+    return {
+        moment.timestamp()
         for rule in rules
         for condition in rule.conditions
         if isinstance(condition, Validity)
         for period in condition.periods
-        for moment in (period[0].timestamp(), period[1].timestamp())
-        if moment > now
-    ]
-    return min(moments, default=None)
+        for moment in period
+    }
 
 
-def address_of(uri: str) -> Address | None:
-    """The address that an identity in a document names; None when it is none that a watcher can have."""
-    return _address_of(uri)
+class Who:
+    """An ``identity`` ready to be compared with: addresses, and crowds of them."""
+
+    __slots__ = ("addresses", "crowds")
+
+    def __init__(self, identity: Identity, names: Names) -> None:
+        named = identity.any_of
+        found = [names(each.uri) for each in named if isinstance(each, One)]
+        self.addresses = frozenset([each for each in found if each is not None])
+        crowds = [_Crowd.of(each, names) for each in named if isinstance(each, Many)]
+        self.crowds = tuple([each for each in crowds if each is not None])
+
+    def includes(self, identities: Sequence[Address]) -> bool:
+        """Whether one of these identities is meant."""
+        for identity in identities:
+            if identity in self.addresses:
+                return True
+            for crowd in self.crowds:
+                if crowd.includes(identity):
+                    return True
+        return False
 
 
-@lru_cache(maxsize=8192)
-def _address_of(uri: str) -> Address | None:
-    scheme, colon, rest = uri.partition(":")
-    try:
-        match scheme.lower() if colon else "":
-            case "tel":
+class _Crowd:
+    """A ``many``: everybody, or everybody at ``domain``, but for some."""
+
+    __slots__ = ("_addresses", "_domains", "domain")
+
+    def __init__(self, domain: str | None, addresses: frozenset[Address], domains: frozenset[str]) -> None:
+        self.domain = domain
+        self._addresses = addresses
+        self._domains = domains
+
+    @staticmethod
+    def of(many: Many, names: Names) -> "_Crowd | None":
+        """None for a crowd that nobody is in, because its domain or an exception cannot be read."""
+        domain = None if many.domain is None else _domain_of(many.domain)
+        if many.domain is not None and domain is None:
+            return None
+        addresses: set[Address] = set()
+        domains: set[str] = set()
+        for each in many.excepts:
+            if each.uri is None and each.domain is None:
                 return None
-            case "xmpp":
-                jid = rest.partition("?")[0].partition(";")[0]
-                return address_from_jid(percent_decode(jid.removeprefix("//")).partition("/")[0])[0]
-            case _:
-                return address_from_sip(uri)
-    except BadAddress:
-        return None
+            if each.uri is not None and not each.uri.lower().startswith("tel:"):
+                address = names(each.uri)
+                if address is None:
+                    return None
+                addresses.add(address)
+            if each.domain is not None:
+                excepted = _domain_of(each.domain)
+                if excepted is None:
+                    return None
+                domains.add(excepted)
+        return _Crowd(domain, frozenset(addresses), frozenset(domains))
+
+    def includes(self, identity: Address) -> bool:
+        if self.domain is not None and self.domain != identity.domain:
+            return False
+        return identity.domain not in self._domains and identity not in self._addresses
+
+
+class ReadyRule:
+    """A rule ready to be compared with; ``provided`` is what it lets be seen, ``alone`` what it says if no other rule applies.
+
+    ``names_somebody``: it holds for some identities and not for others.
+    """
+
+    __slots__ = (
+        "_conditions",
+        "_lists",
+        "alone",
+        "handling",
+        "is_for_others",
+        "names_somebody",
+        "provided",
+        "rule",
+        "who",
+    )
+
+    def __init__(self, rule: Rule, names: Names, *, bare_allow: bool = False) -> None:
+        self.rule = rule
+        self.who = tuple([Who(each, names) for each in rule.conditions if isinstance(each, Identity)])
+        self._lists = [each for each in rule.conditions if isinstance(each, ExternalList)]
+        self._conditions = [
+            each for each in rule.conditions if not isinstance(each, Identity | ExternalList | OtherIdentity)
+        ]
+        self.names_somebody = bool(self.who or self._lists)
+        self.is_for_others = any(isinstance(each, OtherIdentity) for each in rule.conditions)
+        self.handling = SubHandling.BLOCK if rule.handling is None else rule.handling
+        if rule.transformations is not None:
+            self.provided = rule.transformations
+        else:
+            self.provided = EVERYTHING if bare_allow and self.handling is SubHandling.ALLOW else NOTHING
+        self.alone = _judgement(self.handling, self.provided)
+
+    def names(self, facts: Facts) -> bool:
+        """Whether it is about this watcher, in force or not."""
+        identities = facts.identities
+        for each in self.who:
+            if not each.includes(identities):
+                return False
+        return not self._lists or all(holds(each, facts) for each in self._lists)
+
+    def is_in_force(self, facts: Facts) -> bool:
+        """Whether its other conditions hold."""
+        return not self._conditions or all(holds(each, facts) for each in self._conditions)
+
+
+def applying(rules: Iterable[ReadyRule], facts: Facts) -> list[ReadyRule]:
+    """The rules that say something about a watcher.
+
+    Rules may be left out that neither name the watcher nor are for whom no rule names.
+    """
+    found: list[ReadyRule] = []
+    others: list[ReadyRule] = []
+    is_named = False
+    for each in rules:
+        if each.is_for_others:
+            others.append(each)
+        elif each.names(facts):
+            is_named = is_named or each.names_somebody
+            if each.is_in_force(facts):
+                found.append(each)
+    if others and not is_named and facts.identities:
+        found += [each for each in others if each.names(facts) and each.is_in_force(facts)]
+    return found
+
+
+def combine(rules: Sequence[ReadyRule]) -> Judgement | None:
+    """What rules that apply say together; None for no rules."""
+    if len(rules) < 2:
+        return rules[0].alone if rules else None
+    handling = SubHandling.BLOCK
+    permissions = NOTHING
+    for each in rules:
+        handling = max(handling, each.handling)
+        permissions |= each.provided
+    return _judgement(handling, permissions)
+
+
+def _judgement(handling: SubHandling, permissions: Permissions) -> Judgement:
+    if handling is not SubHandling.ALLOW or permissions == EVERYTHING:
+        return PLAIN[_HANDLING[handling]]
+    return Judgement(handling=Handling.ALLOW, permissions=permissions)
 
 
 @lru_cache(maxsize=1024)
@@ -178,23 +305,3 @@ def _domain_of(text: str) -> str | None:
         return fold_domain(text)
     except BadAddress:
         return None
-
-
-def _names(named: One | Many, identity: Address) -> bool:
-    if isinstance(named, One):
-        return address_of(named.uri) == identity
-    if named.domain is not None and _domain_of(named.domain) != identity.domain:
-        return False
-    for each in named.excepts:
-        if each.uri is None and each.domain is None:
-            return False
-        if each.uri is not None and address_of(each.uri) == identity:
-            return False
-        if each.domain is not None and _domain_of(each.domain) == identity.domain:
-            return False
-    return True
-
-
-def _names_somebody(rule: Rule) -> bool:
-    """Whether a rule holds for some identities and not for others."""
-    return any(isinstance(each, Identity | ExternalList) for each in rule.conditions)
