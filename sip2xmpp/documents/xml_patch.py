@@ -62,7 +62,7 @@ class _Numbers:
     def add(self, root: Element) -> None:
         for node in reversed(list(root.iter())):  # what is in an element comes before it
             key: Hashable
-            if isinstance(node.tag, str):
+            if _is_element(node):
                 inside = tuple([(self._of[child], child.tail or "") for child in node])
                 attributes = frozenset(node.attrib.items())
                 key = (*self.shell(node), attributes, node.text or "", inside)
@@ -137,9 +137,9 @@ class _Comparison:
             if key not in after:
                 said.append(f'<{self._prefix}remove sel="{place}/@{name}"/>')
             elif key not in before:
-                said.append(self._said("add", f'sel="{place}" type="@{name}"', _escaped(after[key])))
+                said.append(self._said("add", f'sel="{place}" type="@{name}"', escaped(after[key])))
             else:
-                said.append(self._said("replace", f'sel="{place}/@{name}"', _escaped(after[key])))
+                said.append(self._said("replace", f'sel="{place}/@{name}"', escaped(after[key])))
         return said
 
     def _filled(self, gap: "_Gap") -> list[str]:
@@ -156,16 +156,16 @@ class _Comparison:
         blanks, left = gap.removal()
         said = [f'<{self._prefix}remove sel="{step}"{blanks}/>' for step in reversed(gap.steps)]
         content = "".join(
-            [_escaped(text) + self._written(node) for text, node in zip(gap.wanted, gap.added, strict=False)]
+            [escaped(text) + self._written(node) for text, node in zip(gap.wanted, gap.added, strict=False)]
         )
         wanted = gap.wanted[-1]
         if left and wanted != left:
             if wanted:
-                said.append(self._said("replace", f'sel="{gap.text_step}"', _escaped(wanted)))
+                said.append(self._said("replace", f'sel="{gap.text_step}"', escaped(wanted)))
             else:
                 said.append(f'<{self._prefix}remove sel="{gap.text_step}"/>')
         elif not left:
-            content += _escaped(wanted)
+            content += escaped(wanted)
         if content:
             said.append(self._said("add", gap.anchor, content))
         return said
@@ -180,7 +180,7 @@ class _Comparison:
     def _written(self, node: Element) -> str:
         """A node as it stands inside of an operation: with the namespaces in scope, but for those that are known there."""
         octets = etree.tostring(node, encoding="unicode", with_tail=False)
-        if not isinstance(node.tag, str):
+        if not _is_element(node):
             return octets
         opening, bracket, rest = octets.partition(">")
         for prefix, uri in self._known.items():
@@ -200,12 +200,12 @@ class _Comparison:
 
     def _keys(self, nodes: Sequence[Element]) -> list[list[Hashable]]:
         numbers: list[Hashable] = [self._numbers[node] for node in nodes]
-        # Comments cannot be changed in place, so only those that are the same are matched.
-        identities = [_identity(node) or number for node, number in zip(nodes, numbers, strict=True)]
-        names = [
-            node.tag if isinstance(node.tag, str) else number
-            for node, number in zip(nodes, numbers, strict=True)
-        ]
+        identities: list[Hashable] = list(numbers)
+        names: list[Hashable] = list(numbers)
+        for index, node in enumerate(nodes):
+            # Comments cannot be changed in place, so only those that are the same are matched.
+            if _is_element(node):
+                identities[index], names[index] = _identity(node), node.tag
         return [numbers, identities, names]
 
 
@@ -313,9 +313,7 @@ def _unique(keys: Sequence[Hashable], stretch: tuple[int, int]) -> dict[Hashable
 
 
 def _identity(node: Element) -> Hashable:
-    """What an element is, whatever it says; None for what is no element."""
-    if not isinstance(node.tag, str):
-        return None
+    """What an element is, whatever it says."""
     for name in IDENTITIES:
         value = node.get(name)
         if value is not None:
@@ -340,13 +338,17 @@ def _steps(nodes: Sequence[Element]) -> list[str]:
 
 
 def _kind(node: Any) -> str:
-    if isinstance(node.tag, str):
+    if _is_element(node):
         return "*"
     return "comment()" if node.tag is etree.Comment else "processing-instruction()"
 
 
+def _is_element(node: Any) -> bool:
+    return isinstance(node.tag, str)
+
+
 def _all_elements(*lists: Sequence[Element]) -> bool:
-    return all(isinstance(node.tag, str) for nodes in lists for node in nodes)
+    return all(_is_element(node) for nodes in lists for node in nodes)
 
 
 def _is_blank(text: str) -> bool:
@@ -354,6 +356,6 @@ def _is_blank(text: str) -> bool:
     return text != "" and _BLANKS.issuperset(text)
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text as it stands, blanks at its ends included."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")

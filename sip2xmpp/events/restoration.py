@@ -21,7 +21,7 @@ from sip2xmpp.events.list_package import Lists
 from sip2xmpp.events.package import EventPackage, package_of
 from sip2xmpp.events.sending import Owner
 from sip2xmpp.events.subscription import Subscription
-from sip2xmpp.events.terms import Terms
+from sip2xmpp.events.terms import Listing, Terms
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.store.records import DialogRecord
@@ -63,10 +63,13 @@ def restored(
 ) -> Subscription | None:
     """The subscription of a stored dialog, not watching yet; None if its package is gone."""
     package = package_of(record.event, packages)
-    if package is not None and record.terms and Terms.from_text(record.terms).listed:
-        package = None if lists is None else lists.restored(package)
     if package is None:
         return None
+    # A package that is one of lists itself needs no other beside it.
+    if not isinstance(package, Listing) and record.terms and Terms.from_text(record.terms).listed:
+        package = None if lists is None else lists.restored(package)
+        if package is None:
+            return None
     flow = Flow.from_text(record.flow)
     is_datagram = flow.transport is Transport.UDP
     form = package.form(record.accept, record.user_agent, datagram=is_datagram)
