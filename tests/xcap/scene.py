@@ -1,8 +1,8 @@
 """The XCAP server in memory: the real site over a string transport, with virtual time and users who know their passwords."""
 
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
-from xml.etree import ElementTree
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
@@ -64,8 +64,18 @@ class Answer(PortalAnswer):
     def conflict(self) -> str:
         """The element that says what is wrong, of a 409."""
         assert self.status == 409 and self.headers["content-type"] == "application/xcap-error+xml"
-        child = ElementTree.fromstring(self.body)[0]
+        child = ET.fromstring(self.body)[0]
         return child.tag.rpartition("}")[2]
+
+
+class Waited:
+    """An answer that may not be there yet."""
+
+    def __init__(self, transport: StringTransport) -> None:
+        self.transport = transport
+
+    def __call__(self) -> Answer:
+        return Answer(self.transport.value())
 
 
 class Scene:
@@ -240,6 +250,17 @@ class Scene:
     ) -> Answer:
         """A request of a program with a token."""
         return self.request(method, path, body, media=media, headers={"Authorization": f"Bearer {token}"})
+
+    def put_slowly(self) -> "Waited":
+        """Bob puts the document, and the answer is not waited for."""
+        first = self.request("PUT", INDEX, DOCUMENT)
+        transport, send = self.connect()
+        send(
+            f"PUT /xcap/{INDEX} HTTP/1.1\r\nHost: x\r\nAuthorization: {self.credentials(first, 'PUT', INDEX)}\r\n"
+            f"Content-Type: {LISTS}\r\nContent-Length: {len(DOCUMENT)}\r\n\r\n".encode()
+            + DOCUMENT
+        )
+        return Waited(transport)
 
     def put(self, octets: bytes = DOCUMENT, path: str = INDEX, **fields: str) -> Answer:
         """Bob puts a document; ``fields`` are header fields, as in ``if_match``."""
