@@ -10,6 +10,7 @@ from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.cards import Cards
 from sip2xmpp.bridge.contacts import Realm
 from sip2xmpp.bridge.gateway_contact import GatewayContact
+from sip2xmpp.bridge.import_command import ImportContacts
 from sip2xmpp.bridge.lookup_command import LookUp
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
@@ -119,6 +120,15 @@ def gateway_side(
         MyPresence(desk),
         PermanentPresence(desk),
         MyWatchers(requesters=requesters, store=store, watchers=own.watchers, clock=reactor),
+        ImportContacts(
+            requesters=requesters,
+            registrants=registrants,
+            rosters=rosters,
+            store=store,
+            addressing=addressing,
+            directory=directory,
+            clock=reactor,
+        ),
         LookUp(requesters=requesters, directory=directory, clock=reactor),
         Inject(desk),
         Suggest(

@@ -104,6 +104,11 @@ class Registrants:
         proved = map(self._proved_by, self._store.registrants.select(jid))
         return next((account.address for account in proved if account is not None), None)
 
+    def held_by(self, jid: str) -> Registrant | None:
+        """A registration of this bare JID, if there is one by which it is a SIP user that one."""
+        held = self._store.registrants.select(jid)
+        return next((each for each in held if self._proved_by(each) is not None), next(iter(held), None))
+
     def twin(self, held: Registrant) -> Registrant | None:
         """Another registration by which the same JID is the same SIP user."""
         for each in self._store.registrants.select(held.jid):

@@ -195,9 +195,9 @@ class RosterHelp:
         self.remember(held, helped.added)
 
     def remember(self, held: Registrant, added: Sequence[str]) -> None:
-        """Note what was added; for somebody who is no longer registered it is taken out again."""
+        """Note what was added; for somebody who is no longer registered so it is taken out again."""
         current = self._registrants.get(held.jid, held.domain)
-        if current is None:
+        if current is None or current.sip != held.sip:
             self.left(replace(held, added=tuple(added)))
         elif not set(added) <= set(current.added):
             made = tuple(dict.fromkeys([*current.added, *added]))

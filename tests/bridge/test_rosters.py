@@ -28,6 +28,7 @@ class Server:
         self.refuses = refuses
         self.roster: dict[str, str] = {}
         self.names: dict[str, str | None] = {}
+        self.groups: dict[str, list[str | None]] = {}
         self.messages: list[Element] = []
         self.features = ""
         self.is_empty = False
@@ -41,21 +42,30 @@ class Server:
 
     def serve(self) -> list[str]:
         """Answer everything that is asked until nothing is; the presence stanzas meanwhile."""
-        said = []
+        said: list[str] = []
         for _ in range(100):
             self.desk.soon()
             taken, self.desk.wire.xml = self.desk.wire.xml, []
             if not taken:
                 return said
             for xml in taken:
+                self.take(xml)
                 stanza = fromstring(xml)
-                if stanza.tag == "iq" and stanza.get("type") in ("get", "set"):
-                    self.answer(stanza)
-                elif stanza.tag == "message":
-                    self.messages.append(stanza)
-                elif stanza.tag == "presence":
+                if stanza.tag == "presence":
                     said.append(f"{stanza.get('type', 'available')} {stanza.get('from')}")
         raise AssertionError("it goes on for ever")
+
+    def take(self, xml: str) -> None:
+        stanza = fromstring(xml)
+        if stanza.tag == "iq" and stanza.get("type") in ("get", "set"):
+            self.answer(stanza)
+        elif stanza.tag == "message":
+            self.messages.append(stanza)
+
+    def item(self, jid: str) -> str:
+        groups = "".join(f"<group>{group}</group>" for group in self.groups.get(jid, ()))
+        name = f' name="{self.names[jid]}"' if self.names.get(jid) else ""
+        return f'<item jid="{jid}" subscription="{self.roster[jid]}"{name}>{groups}</item>'
 
     def answer(self, iq: Element) -> None:
         head = f"from='{iq.get('to')}' to='{iq.get('from')}' id='{iq.get('id')}'"
@@ -69,7 +79,7 @@ class Server:
         if query.tag.endswith("disco#info}query"):
             inside = f"<query xmlns='http://jabber.org/protocol/disco#info'>{self.features}</query>"
         elif iq.get("type") == "get":
-            items = "".join(f'<item jid="{jid}" subscription="{how}"/>' for jid, how in self.roster.items())
+            items = "".join(self.item(jid) for jid in self.roster)
             inside = "" if self.is_empty else f"<query xmlns='{ROSTER}'>{items}</query>"
         else:
             (item,) = query
@@ -79,6 +89,7 @@ class Server:
             else:
                 self.roster[jid] = item.get("subscription", "none") if self.keeps else "none"
                 self.names[jid] = item.get("name")
+                self.groups[jid] = [group.text for group in item]
         self.desk.take(f"<iq type='result' {head}>{inside}</iq>")
 
 
