@@ -28,7 +28,7 @@ from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.keys import host_port
-from sip2xmpp.list_side import list_book, list_subscriptions
+from sip2xmpp.list_side import list_subscriptions
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.deciding import Deciding
@@ -52,7 +52,7 @@ from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
-from sip2xmpp.xcap_side import XcapSide, xcap_root, xcap_side
+from sip2xmpp.xcap_side import XcapSide, xcap_side
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
@@ -133,10 +133,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     own = own_side(config, store, reactor)
     addresses = own.addresses
     xmpp = config.xmpp
-    addressing = Addressing(
-        xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings
-    )
-    book = list_book(config, store, reactor, addressing, root=xcap_root(config))
+    addressing, book = own.policies.addressing, own.policies.lists
     dns = open_dns(reactor, config.dns.servers)
     directory = Directory(
         own_domains=addresses.domains,
@@ -205,6 +202,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         )
     packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own)
     lists = list_subscriptions(config, book, packages, own, reactor)
+    packages += xcap_events(config, store, reactor, own=own)
     limits, tells = config.limits, config.log.level is LogLevel.debug
     notifier = Notifier(
         agent=agent,

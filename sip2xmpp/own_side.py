@@ -14,9 +14,9 @@ from sip2xmpp.events.message_summary import MessageSummaryPackage
 from sip2xmpp.events.package import EventPackage, PresencePackage
 from sip2xmpp.events.registration_events import RegistrationEvents
 from sip2xmpp.events.watcher_information import WatcherInformation
+from sip2xmpp.policy_side import PolicySide, policy_side
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.appearances import Line
-from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.cards import CardFeed
 from sip2xmpp.presence.clients import own_client
@@ -29,7 +29,7 @@ from sip2xmpp.presence.lines import Lines
 from sip2xmpp.presence.observed import ObservedSources
 from sip2xmpp.presence.policy import Policy
 from sip2xmpp.presence.registrations import Registrations
-from sip2xmpp.presence.rule_book import DIALOGS, RuleBook
+from sip2xmpp.presence.spheres import sphere_of
 from sip2xmpp.presence.statements import StatementLimits, Statements
 from sip2xmpp.presence.watcher_info import DAY, WaitingLimits, WatcherInfo
 from sip2xmpp.presence.watching import BackEnd
@@ -79,6 +79,7 @@ class OwnSide:
     """What knows about our own users; ``packages`` are those of other state than presence."""
 
     addresses: Addresses
+    policies: PolicySide
     policy: Policy
     presence: PresenceAgent
     packages: list[EventPackage]
@@ -95,9 +96,13 @@ class OwnSide:
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     """The presence agent with all that it hears."""
     addresses = Addresses(config, store)
-    rules, call_rules = RuleBook(store, reactor), RuleBook(store, reactor, usages=DIALOGS)
-    policy = _policy(config, store, rules)
-    call_policy = CallPolicy(store, calls=_policy(config, store, call_rules), presence=policy)
+    policies = policy_side(
+        config,
+        store,
+        reactor,
+        sphere=lambda presentity: sphere_of(presence.sources(presentity), reactor.seconds()),
+    )
+    policy, call_policy = policies.policy, policies.call_policy
     statements = Statements(
         store=store,
         clock=reactor,
@@ -132,6 +137,9 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         gruu=config.registrar.gruu,
     )
     policy.listen(presence.rules_changed)
+    store.publications.listen(lambda change: policies.sources_changed(change.record.presentity))
+    for feed in feeds:
+        feed.listen(policies.sources_changed)
     watchers = WatcherInfo(
         store=store,
         agent=presence,
@@ -149,6 +157,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         addresses.listen(watched.existence_changed)
     return OwnSide(
         addresses=addresses,
+        policies=policies,
         policy=policy,
         presence=presence,
         packages=[
@@ -166,24 +175,12 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         lines=lines,
         explaining=Explaining(
             policy=policy,
-            rules=rules,
+            rules=policies.rules,
             calls=call_policy,
-            call_rules=call_rules,
+            call_rules=policies.call_rules,
             exists=addresses.exists,
             composed=presence.composed,
         ),
-    )
-
-
-def _policy(config: Config, store: Store, rules: RuleBook) -> Policy:
-    """Decisions, rules and defaults."""
-    return Policy(
-        store.verdicts,
-        default=config.presence.default,
-        defaults=config.presence.domains,
-        virtuals=store.virtuals,
-        virtual=config.presence.virtual,
-        rules=rules,
     )
 
 

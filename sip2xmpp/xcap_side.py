@@ -6,7 +6,11 @@ from typing import Any, Final
 from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.documents.watcherinfo import Status
+from sip2xmpp.events.package import EventPackage
+from sip2xmpp.events.xcap_diff import XcapDiffPackage
+from sip2xmpp.events.xcap_selection import Places
 from sip2xmpp.own_side import OwnSide
+from sip2xmpp.policy_side import xcap_root
 from sip2xmpp.portal.document_tokens import DocumentTokens
 from sip2xmpp.portal.tokens import Tokens
 from sip2xmpp.presence.policy import Handling, Policy
@@ -20,6 +24,7 @@ from sip2xmpp.xcap.documents import DocumentLimits, Documents
 from sip2xmpp.xcap.generated import Generated, Watcher
 from sip2xmpp.xcap.resource import Rules, Xcap
 from sip2xmpp.xcap.services import ServiceConstraints
+from sip2xmpp.xcap.usages import usage_named
 
 PICTURE: Final = "status-icon"
 
@@ -30,12 +35,6 @@ class XcapSide:
 
     documents: Documents
     resource: Xcap | None
-
-
-def xcap_root(config: Config) -> str:
-    """The URL that clients write before the selector of a document."""
-    listen = "127.0.0.1:8080" if config.http is None else str(config.http.listen)
-    return config.xcap.root or f"http://{listen}/xcap"
 
 
 def xcap_side(
@@ -87,6 +86,25 @@ def xcap_side(
         ),
     )
     return XcapSide(documents=documents, resource=resource)
+
+
+def xcap_events(config: Config, store: Store, reactor: Any, *, own: OwnSide) -> list[EventPackage]:
+    """The package in which users' devices hear of changes; none where documents cannot be changed."""
+    if config.http is None or not config.sip.domains:
+        return []
+
+    def called(auid: str) -> tuple[str, str] | None:
+        usage = usage_named(auid)
+        return None if usage is None else (usage.auid, usage.namespace)
+
+    package = XcapDiffPackage(
+        store=store,
+        clock=reactor,
+        exists=own.addresses.exists,
+        places=Places(root=f"{xcap_root(config).rstrip('/')}/", usage=called),
+    )
+    own.addresses.listen(package.existence_changed)
+    return [package]
 
 
 def may_see_picture(policy: Policy, owner: Address, who: Address | None) -> bool:

@@ -175,11 +175,11 @@ def test_the_rules_of_others_and_of_other_kinds_are_not_heard(
     assert line.states == ["active"]
 
 
-def test_rules_that_cannot_be_read_count_as_absent(owner: Owner, alice: Phone, network: Network) -> None:
-    owner.handle(Handling.BLOCK)
-    keep(owner.gateway.store.documents, b"<ruleset")
+def test_rules_that_cannot_be_read_show_nobody_anything(owner: Owner, alice: Phone, network: Network) -> None:
     line = watching(alice)
-    assert told(line) == "away"
+    keep(owner.gateway.store.documents, b"<ruleset")
+    network.drive(0.1)
+    assert told(line) == "pending"
 
 
 def test_a_watcher_with_several_dialogs_is_judged_in_each(
