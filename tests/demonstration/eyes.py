@@ -1,6 +1,9 @@
 """What a user's client makes of what arrived: state, text and activity, from a presence stanza or from a PIDF document."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import HTTP
 from xml.etree.ElementTree import Element, fromstring
 
 from tests.peers.rawxmpp import child, local, text
@@ -77,3 +80,25 @@ def sight_of_lamp(document: bytes) -> Sight:
     """What a key of a desk phone shows for a dialog-info document."""
     states = [each.text for each in fromstring(document).iter() if local(each) == "state"]
     return Sight("lamp lit" if "confirmed" in states else "lamp dark")
+
+
+def rows_of(content_type: str, body: bytes) -> dict[str, str]:
+    """The people that a NOTIFY about a list tells of, by the name before the ``@``, with the state of each."""
+    parts = message_from_bytes(
+        b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body, policy=HTTP
+    ).walk()
+    _, information, *documents = [part.get_payload(decode=True) or b"" for part in parts]
+    assert isinstance(information, bytes)
+    people = [each for each in fromstring(information).iter() if local(each) == "resource"]
+    names = [each.get("uri", "").partition(":")[2].partition("@")[0] for each in people]
+    shown = dict.fromkeys(names, "")
+    for document in documents:
+        assert isinstance(document, bytes)
+        entity = fromstring(document).get("entity", "").partition(":")[2].partition("@")[0]
+        shown[entity] = sight_of_document(document).state
+    return shown
+
+
+def sight_of_rows(rows: Mapping[str, str]) -> Sight:
+    """What a client shows for a list."""
+    return Sight(f"list of {len(rows)}", ", ".join(f"{name} {state}" for name, state in sorted(rows.items())))

@@ -1,16 +1,34 @@
 """What romeo and bob and the programs about them do, in order, and what must then be seen by whom."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from xml.etree.ElementTree import Element
 
-from tests.demonstration.eyes import Sight, sight_of_document, sight_of_lamp, sight_of_stanza
-from tests.demonstration.scene import BOB, ROMEO_URI, SECONDS, WEATHER, Scene
+from tests.demonstration.eyes import Sight
+from tests.demonstration.looks import (
+    Look,
+    bob_gets,
+    bob_looks,
+    bob_looks_out,
+    bob_sees_lamp,
+    bob_sees_list,
+    romeo_gets,
+    romeo_looks,
+    romeo_looks_out,
+)
+from tests.demonstration.scene import (
+    BOB,
+    BUDDIES,
+    LISTS,
+    ROMEO_URI,
+    SECONDS,
+    WEATHER,
+    Scene,
+    rules,
+)
 from tests.peers.rawxmpp import any_presence, child, text
 from tests.peers.sipclient import Subscription, pidf
-from tests.peers.sipmessage import SipMessage, token
+from tests.peers.sipmessage import token
 
 ACTIVITY = "http://jabber.org/protocol/activity"
 CHAT_STATES = "http://jabber.org/protocol/chatstates"
@@ -28,10 +46,6 @@ class Who(Enum):
     ASSISTANT = "assistant"
 
 
-Look = Callable[[Scene, Sight, float], Sight]
-"""Waits so many seconds for what has to be seen, and returns it; AssertionError when it does not come."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One thing done, and the sight it has to make.  ``lasting`` sights are states, the others are moments."""
@@ -43,101 +57,6 @@ class Step:
     expected: Sight
     look: Look
     lasting: bool = field(default=True)
-
-
-def romeo_looks(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Romeo's client shows this of bob."""
-    return sight_of_stanza(
-        scene.romeo.wait(
-            lambda stanza: any_presence(BOB)(stanza) and sight_of_stanza(stanza) == expected, timeout=within
-        )
-    )
-
-
-def bob_sees_lamp(scene: Scene, expected: Sight, within: float) -> Sight:
-    """The key for romeo on bob's phone shows this."""
-    notify = scene.bob.wait_for(
-        lambda message: (
-            message.method == "NOTIFY"
-            and message.call_id == scene.lamp.call_id
-            and sight_of_lamp(message.body) == expected
-        ),
-        "the lamp",
-        within=within,
-        after=scene.heard,
-    )
-    return sight_of_lamp(notify.body)
-
-
-def bob_looks(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Bob's phone shows this of romeo."""
-    notify = scene.bob.wait_for(
-        lambda message: (
-            message.method == "NOTIFY"
-            and message.call_id == scene.watch.call_id
-            and sight_of_document(message.body) == expected
-        ),
-        "the state",
-        within=within,
-        after=scene.heard,
-    )
-    return sight_of_document(notify.body)
-
-
-def romeo_looks_out(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Romeo's client shows this of the weather."""
-    return sight_of_stanza(
-        scene.romeo.wait(
-            lambda stanza: any_presence(WEATHER)(stanza) and sight_of_stanza(stanza) == expected,
-            timeout=within,
-        )
-    )
-
-
-def bob_looks_out(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Bob's phone shows this of the weather."""
-    notify = scene.bob.wait_for(
-        lambda message: (
-            message.method == "NOTIFY"
-            and message.call_id == scene.outlook.call_id
-            and sight_of_document(message.body) == expected
-        ),
-        "the weather",
-        within=within,
-        after=scene.heard,
-    )
-    return sight_of_document(notify.body)
-
-
-def romeo_gets(wanted: Callable[[Element], bool]) -> Look:
-    """Romeo gets a message stanza of bob's like this."""
-
-    def look(scene: Scene, expected: Sight, within: float) -> Sight:
-        stanza = scene.romeo.wait(
-            lambda stanza: stanza.get("from", "").startswith(BOB) and wanted(stanza), timeout=within
-        )
-        if child(stanza, "request") is not None:
-            scene.asked_for = stanza.get("id", "")
-        return expected
-
-    return look
-
-
-def bob_gets(wanted: Callable[[SipMessage], bool]) -> Look:
-    """Bob gets a MESSAGE of romeo's like this."""
-
-    def look(scene: Scene, expected: Sight, within: float) -> Sight:
-        message = scene.bob.wait_for(
-            lambda message: message.method == "MESSAGE" and wanted(message),
-            "the message",
-            within=within,
-            after=scene.heard,
-        )
-        found = re.search(r"(?im)^(?:\w+\.)?Message-ID:\s*(\S+)", message.text)
-        scene.asked_for = found[1] if found else ""
-        return expected
-
-    return look
 
 
 # what they do
@@ -196,6 +115,26 @@ def _begin(watch: Subscription) -> None:
     """Bob watches one thing more."""
     response = watch.send(SECONDS)
     assert response.status == 200, f"SUBSCRIBE is answered {response.start}"
+
+
+def _begin_list(scene: Scene) -> None:
+    """Bob's phone keeps a list at the server, and watches it as one."""
+    answer = scene.papers.put("rls-services", BUDDIES)
+    assert answer.status in {200, 201}, f"the list is answered {answer.status}"
+    response = scene.buddies.send(SECONDS, LISTS)
+    assert response.status == 200, f"SUBSCRIBE is answered {response.start}"
+
+
+def _rules(does: str, expected: Sight, handling: str, provides: str = "") -> Step:
+    """Bob's client keeps rules at the server: what becomes of romeo, and what he is shown."""
+    return Step(
+        actor=Who.BOB,
+        does=does,
+        act=lambda scene: scene.papers.put("pres-rules", rules(handling, provides)),
+        viewer=Who.ROMEO,
+        expected=expected,
+        look=romeo_looks,
+    )
 
 
 def _holidays(scene: Scene) -> None:
@@ -361,8 +300,17 @@ ACQUAINTANCE: Sequence[Step] = (
         look=bob_looks_out,
         lasting=False,
     ),
+    Step(
+        actor=Who.BOB,
+        does="watches a list",
+        act=_begin_list,
+        viewer=Who.BOB,
+        expected=Sight("list of 2", "romeo online, weather online"),
+        look=bob_sees_list,
+        lasting=False,
+    ),
 )
-"""Done once: both ask, both approve; and both watch the weather, which needs nobody's approval here."""
+"""Done once: both ask, both approve; both watch the weather, which needs nobody's approval here; bob watches a list of them."""
 
 DAY: Sequence[Step] = (
     _publishes("comes online", Sight("online")),
@@ -440,6 +388,21 @@ DAY: Sequence[Step] = (
         expected=Sight("online", "Back again"),
         look=romeo_looks,
     ),
+    _rules("hides from romeo", Sight("offline"), "polite-block"),
+    _rules(
+        "shows little",
+        Sight("online"),
+        "allow",
+        "<pr:provide-services><pr:all-services/></pr:provide-services>",
+    ),
+    Step(
+        actor=Who.BOB,
+        does="trusts romeo",
+        act=lambda scene: scene.papers.delete("pres-rules"),
+        viewer=Who.ROMEO,
+        expected=Sight("online", "Back again"),
+        look=romeo_looks,
+    ),
     _said_to_romeo("Are you there?"),
     Step(
         actor=Who.ROMEO,
@@ -483,5 +446,14 @@ DAY: Sequence[Step] = (
     _said_to_romeo("See you there"),
     _measures("gets colder", Sight("online", "12 degrees"), Who.ROMEO, "online"),
     _measures("gets rough", Sight("do not disturb", "Storm", "busy"), Who.BOB, "dnd"),
+    Step(
+        actor=Who.ROMEO,
+        does="goes away",
+        act=lambda scene: scene.romeo.available("away"),
+        viewer=Who.BOB,
+        expected=Sight("list of 2", "romeo away, weather do not disturb"),
+        look=bob_sees_list,
+        lasting=False,
+    ),
 )
 """Done again and again: through every state and back, then a conversation, then what a program says to both worlds."""

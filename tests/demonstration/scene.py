@@ -13,6 +13,7 @@ from tests.peers.ports import LOOPBACK
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import RawClient, bare, local
 from tests.peers.sipclient import PIDF, SipClient, Subscription
+from tests.peers.xcapclient import XcapClient
 
 SIP_DOMAIN = "sip.example.org"
 JABBER_DOMAIN = "jabber.example"
@@ -28,11 +29,38 @@ TOKENS = {
 }
 """Programs that state presence by the HTTP API, and for whom each may."""
 
+BUDDY_LIST = f"sip:buddies@{SIP_DOMAIN}"
+BUDDIES = f"""<?xml version="1.0" encoding="UTF-8"?>
+<rls-services xmlns="urn:ietf:params:xml:ns:rls-services" xmlns:rl="urn:ietf:params:xml:ns:resource-lists">
+<service uri="{BUDDY_LIST}">
+<list><rl:entry uri="{ROMEO_URI}"/><rl:entry uri="sip:{WEATHER}"/></list>
+<packages><package>presence</package></packages>
+</service></rls-services>
+"""
+"""Bob's list, in which one is a Jabber user."""
+
+LISTS = (
+    ("Supported", "eventlist"),
+    ("Accept", "multipart/related"),
+    ("Accept", "application/rlmi+xml"),
+)
+"""What a phone says that knows lists."""
+
 CALL = f"""<?xml version="1.0"?>
 <dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="0" state="full" entity="sip:{BOB}">
 <dialog id="1" direction="recipient"><state>confirmed</state></dialog></dialog-info>
 """
 """Bob is on the phone, as his phone tells."""
+
+
+def rules(handling: str, provides: str) -> str:
+    """Bob's rules: how romeo is handled, and what he is shown (RFC 5025)."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:pr="urn:ietf:params:xml:ns:pres-rules">
+<rule id="romeo"><conditions><identity><one id="xmpp:romeo@{JABBER_DOMAIN}"/></identity></conditions>
+<actions><pr:sub-handling>{handling}</pr:sub-handling></actions>
+<transformations>{provides}</transformations></rule></ruleset>
+"""
 
 
 SECONDS = 3600
@@ -47,6 +75,8 @@ class Scene:
     watch: Subscription
     outlook: Subscription
     lamp: Subscription
+    buddies: Subscription
+    papers: XcapClient
 
     def __init__(self, directory: Path) -> None:
         self.prosody = Prosody(
@@ -72,6 +102,7 @@ class Scene:
         self.call_etag = ""
         self.asked_for = ""
         self.heard = 0
+        self.rows: dict[str, str] = {}
         self._stage = ExitStack()
 
     def __enter__(self) -> Self:
@@ -105,6 +136,8 @@ class Scene:
         self.bob.stream(self.gateway.sip).setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
         self.lamp = Subscription(self.bob, ROMEO_URI, event="dialog", accept="application/dialog-info+xml")
         self.outlook = Subscription(self.bob, f"sip:{WEATHER}", event="presence", accept=PIDF)
+        self.buddies = Subscription(self.bob, BUDDY_LIST, event="presence", accept=PIDF)
+        self.papers = XcapClient(self.gateway.http_port, BOB, SIP_USERS["bob"])
         self.renew()
 
     def renew(self) -> None:
@@ -116,6 +149,8 @@ class Scene:
         for each in (self.lamp, self.outlook):
             if each.responses:
                 each.refresh(SECONDS)
+        if self.buddies.responses:
+            self.buddies.send(SECONDS, LISTS)
 
     def state_weather(self, body: Mapping[str, object]) -> None:
         """A program states how weather@ is, which is nobody's account."""

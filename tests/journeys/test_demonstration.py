@@ -66,6 +66,9 @@ def test_every_change_is_seen_by_the_other_side(environment: dict[str, str]) -> 
         "scheduled holiday",
     ) in seen
     assert ("bob", "goes offline", "romeo", "offline") in seen
+    assert ("bob", "hides from romeo", "romeo", "offline") in seen
+    assert ("bob", "shows little", "romeo", "online") in seen
+    assert ("bob", "watches a list", "bob", "list of 2", "romeo online, weather online") in seen
     assert ("romeo", "types", "bob", "typing") in seen
     assert ("bob", "confirms", "romeo", "receipt", "delivered") in seen
     assert ("romeo", "adds weather@", "romeo", "online", "17 degrees") in seen
