@@ -52,7 +52,7 @@ from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
-from sip2xmpp.xcap_side import XcapSide, xcap_side
+from sip2xmpp.xcap_side import XcapSide, xcap_events, xcap_side
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
 log = Logger()
