@@ -130,7 +130,7 @@ class Api(Resource):
             addresses=addresses,
             query=_query(request, operation),
             media=_media(request, operation),
-            body=self._content(request),
+            body=self._content(request, max(self._body, operation.body_limit)),
             names={name: _name(text) for name, text in places.items() if name not in PLACES},
             conditions=_conditions(request) if operation.conditional else ALWAYS,
         )
@@ -174,12 +174,12 @@ class Api(Resource):
             raise _not_allowed(allowed)
         raise Problem(404, f"there is nothing here; {DESCRIPTION} says what is where")
 
-    def _content(self, request: Request) -> bytes:
+    def _content(self, request: Request, most: int) -> bytes:
         length = _field(request, "content-length")
         if length is None and _field(request, "transfer-encoding") is not None:
             raise Problem(411, "the length of the body has to be stated")
-        if int(length or 0) > self._body:
-            raise Problem(413, f"a body has {self._body} octets at most")
+        if int(length or 0) > most:
+            raise Problem(413, f"a body has {most} octets at most")
         content = request.content
         return b"" if content is None else content.read()
 

@@ -50,7 +50,7 @@ from sip2xmpp.xcap.contact_list import (
 )
 from sip2xmpp.xcap.contact_writing import EMPTY, written
 from sip2xmpp.xcap.documents import Documents
-from sip2xmpp.xcap.usages import RESOURCE_LISTS
+from sip2xmpp.xcap.usages import LARGEST, RESOURCE_LISTS
 
 INDEX: Final = "index"
 _FULL: Final = {409: "It is there already, or there is no room for it, or the document cannot be kept so."}
@@ -91,6 +91,7 @@ class Contacts:
                 right=Right.DOCUMENTS,
                 serve=self._replace,
                 bodies={JSON: LIST.schema},
+                body_limit=LARGEST,
                 answer=LIST_TOLD,
                 refuses=_FULL,
                 conditional=True,

@@ -62,7 +62,7 @@ class Operation:
 
     ``bodies`` maps media types to schemas; with ``body_required`` False the body may be absent.  ``answer`` is the schema of
     the answer, None for 204.  ``refuses`` says what else may come, beside what may come of every operation.  With ``creates``
-    the answer may be 201.
+    the answer may be 201.  ``body_limit`` is the octets of a body that may have more than others.
     """
 
     method: str
@@ -79,6 +79,7 @@ class Operation:
     refuses: Mapping[int, str] = field(default_factory=dict)
     conditional: bool = False
     creates: bool = False
+    body_limit: int = 0
 
 
 PLACES: Final[Mapping[str, str]] = {

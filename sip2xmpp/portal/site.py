@@ -44,4 +44,5 @@ def site(
         if child is not None:
             root.putChild(name, child)
     bodies = {b"/xcap": LARGEST} if xcap is not None else {}
+    bodies[b"/api/v1/users/"] = LARGEST
     return BoundedSite(root, bodies=bodies, trusted_proxies=trusted_proxies, clock=clock)

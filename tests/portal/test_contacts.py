@@ -213,3 +213,13 @@ def test_a_document_that_cannot_be_read_is_no_reason_to_overwrite_it(scene: Scen
     for method, body in (("GET", None), ("PUT", {"groups": []}), ("POST", {"contact": "x@example.com"})):
         assert ask(scene, method, CONTACTS, body).status in (409, 422)
     assert kept(scene) is broken
+
+
+def test_a_list_of_a_thousand_contacts_is_read_and_put_back(scene: Scene) -> None:
+    people = [{"uri": f"sip:user{number}@example.com", "name": f"User {number}"} for number in range(1_500)]
+    made = ask(scene, "PUT", CONTACTS, {"groups": [group("All", contacts=people)]})
+    assert made.status == 200
+    told = made.json
+    told["groups"][0]["contacts"].reverse()
+    assert len(str(told)) > 100_000
+    assert ask(scene, "PUT", CONTACTS, told).json == told
