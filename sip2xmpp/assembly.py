@@ -31,8 +31,10 @@ from sip2xmpp.keys import host_port
 from sip2xmpp.list_side import list_subscriptions
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
 from sip2xmpp.portal.api import Api
+from sip2xmpp.portal.contacts import Contacts
 from sip2xmpp.portal.deciding import Deciding
 from sip2xmpp.portal.explanations import Explanations
+from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.portal.site import BODY
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal.stating import Stating
@@ -263,6 +265,8 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):
         agent.serve(method, gate)
     tokens = _tokens(config.http, reactor)
+    xcap = xcap_side(config, store, reactor, own=own, tokens=tokens, secret=_secret(store, "http-nonce"))
+    contacts = Contacts(xcap.documents, Meanings(addressing, directory), exists=addresses.exists)
     return Parts(
         store=store,
         transports=transports,
@@ -272,8 +276,8 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         asking=asking,
         pace=pace,
         xmpp=side,
-        xcap=xcap_side(config, store, reactor, own=own, tokens=tokens, secret=_secret(store, "http-nonce")),
-        api=_api(config.http, own, store, reactor, tokens=tokens),
+        xcap=xcap,
+        api=_api(config.http, own, store, reactor, tokens=tokens, contacts=contacts),
     )
 
 
@@ -326,7 +330,9 @@ def _tokens(http: HttpConfig | None, reactor: Any) -> Tokens:
     return Tokens(tokens, reactor, a_minute=http.requests)
 
 
-def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any, *, tokens: Tokens) -> Api | None:
+def _api(
+    http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any, *, tokens: Tokens, contacts: Contacts
+) -> Api | None:
     """What programs use over HTTP; None where there is no port for it."""
     if http is None:
         return None
@@ -336,6 +342,7 @@ def _api(http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any, *, t
             *Stating(own.statements, sources, reactor).operations(),
             *Deciding(store, own.watchers, own.addresses.exists, reactor).operations(),
             *Explanations(own.explaining, own.addresses.exists).operations(),
+            *contacts.operations(),
         ],
         tokens,
         serves=lambda domain: domain in own.addresses.domains,
