@@ -36,6 +36,9 @@ __all__ = ["ListAgent", "ListLimits", "ListState", "Row", "Shares", "StateBackEn
 SHARE: Final = 25
 """How many members of one list are begun before the next list has its share."""
 
+MEMBERS_CHANGED: Final = 1_000
+"""Members of lists that changed, before and after, which are looked at in one turn."""
+
 SHORTEST_RETRY: Final = {
     Reason.DEACTIVATED: 1,
     Reason.TIMEOUT: 1,
@@ -85,9 +88,11 @@ class ListAgent:
         self._shares = shares or Shares(lists=limits.lists, members=limits.members)
         self._watches: dict[Address, dict[ListWatch, None]] = {}
         self._leaving: deque[Watch] = deque()
+        self._changing: deque[ListWatch] = deque()
         self._beginning: deque[ListWatch] = deque()
         self._telling: deque[ListWatch] = deque()
         self._call: IDelayedCall | None = None
+        self._refused: dict[Address, dict[MemberWatch, None]] = {}
         self._retrying: dict[str, MemberWatch] = {}
         self._retries = Deadlines(clock, self._try_again)
         self._numbers = count()
@@ -119,16 +124,16 @@ class ListAgent:
                 del self._watches[watch.service]
         self._shares.end(watch.watcher.address, len(watch.members))
         self._cancel(watch)
-        for each in watch.watches.values():
-            self._leave(each)
+        for address, each in watch.watches.items():
+            self._leave(each, address)
         watch.watches = {}
         watch.to_begin.clear()
 
     def refresh(self, watch: ListWatch) -> None:
         """Tell again what is known, and ask those members again that refused."""
-        for each in watch.watches.values():
-            if each.watch is None and each.retry is None and each.answered:
-                self._queue_member(each)
+        for place, member in enumerate(watch.members):
+            if watch.rows[place].standing is Standing.TERMINATED:
+                self._ask_again(watch.watches[member.address])
         if watch.told_at is not None:
             watch.told = None
             self._queue(watch)
@@ -147,11 +152,21 @@ class ListAgent:
             is_active = told.standing is Standing.ACTIVE
             self._put(member, told.standing, None, told if is_active else None)
 
+    def rules_changed(self, presentity: Address, watcher: Address | None = None) -> None:
+        """Ask a member again, at once, that refused a subscriber, or whoever it was: it may allow it now."""
+        for member in tuple(self._refused.get(presentity, ())):
+            if watcher is None or member.address == watcher:
+                self._ask_again(member)
+
+    def existence_changed(self, presentity: Address) -> None:
+        """Ask for a member again that nobody was."""
+        self.rules_changed(presentity)
+
     # beginning
 
     def _may(self, watcher: Address, service: ListService) -> bool:
         if service.is_global:
-            return watcher.domain in self._domains
+            return watcher.domain in self._domains and bool(watcher.local)
         return service.owner == str(watcher)
 
     def _begin(
@@ -185,10 +200,10 @@ class ListAgent:
                 held.place = place
                 watch.rows.append(row)
             watch.watches[member.address] = held
-        for gone in before.values():
+        for address, gone in before.items():
             if not gone.answered:
                 watch.unanswered -= 1
-            self._leave(gone)
+            self._leave(gone, address)
 
     def _queue_member(self, member: MemberWatch) -> None:
         watch = member.of
@@ -211,9 +226,9 @@ class ListAgent:
         except Refused:
             self._ended(member, Reason.REJECTED)
 
-    def _leave(self, member: MemberWatch) -> None:
+    def _leave(self, member: MemberWatch, address: Address) -> None:
         member.gone = True
-        self._retry_no_more(member)
+        self._wait_no_more(member, address)
         if member.watch is not None:
             self._leaving.append(member.watch)
             member.watch = None
@@ -222,15 +237,25 @@ class ListAgent:
     # members that ended
 
     def _ended(self, member: MemberWatch, reason: Reason | None, retry_after: int | None = None) -> None:
+        address = member.of.members[member.place].address
+        self._wait_no_more(member, address)
         shortest = SHORTEST_RETRY.get(reason)
-        if shortest is not None:
+        if shortest is None:
+            self._refused.setdefault(address, {})[member] = None
+        else:
             wait = max(retry_after or 0, shortest << min(member.attempts, LONGEST_DOUBLING))
             member.attempts += 1
-            self._retry_no_more(member)
             member.retry = str(next(self._numbers)), self._clock.seconds() + min(wait, LONGEST_RETRY)
             self._retrying[member.retry[0]] = member
             self._retries.add(*member.retry)
         self._put(member, Standing.TERMINATED, reason or Reason.PROBATION, None)
+
+    def _ask_again(self, member: MemberWatch) -> None:
+        """Begin once more with a member that refused, unless that is to be done already."""
+        address = member.of.members[member.place].address
+        if member in self._refused.get(address, ()):
+            self._wait_no_more(member, address)
+            self._queue_member(member)
 
     def _try_again(self, key: str) -> None:
         member = self._retrying.pop(key, None)
@@ -238,7 +263,13 @@ class ListAgent:
             member.retry = None
             self._queue_member(member)
 
-    def _retry_no_more(self, member: MemberWatch) -> None:
+    def _wait_no_more(self, member: MemberWatch, address: Address) -> None:
+        """Forget that a member refused, or that it is to be asked again."""
+        refused = self._refused.get(address)
+        if refused is not None:
+            refused.pop(member, None)
+            if not refused:
+                del self._refused[address]
         if member.retry is not None:
             self._retrying.pop(member.retry[0], None)
             self._retries.discard(*member.retry)
@@ -295,26 +326,31 @@ class ListAgent:
 
     def _list_changed(self, address: Address) -> None:
         """A service has, or may have, another list than before, or is none any more."""
-        watches = self._watches.get(address)
-        if not watches:
+        for watch in self._watches.get(address, ()):
+            if not watch.outdated:
+                watch.outdated = True
+                self._changing.append(watch)
+                self._wake()
+
+    def _change(self, watch: ListWatch) -> None:
+        """Bring one watch up to date with its list."""
+        watch.outdated = False
+        if watch.stopped or watch.end is not None or watch.service is None:
             return
-        service = self._book.service(address)
-        members: tuple[Member, ...] = ()
-        if service is not None and service.serves(self._package):
-            members = self._book.members(service)
-        else:
-            service = None
-        for watch in tuple(watches):
-            if service is None:
-                self._end(watch, Reason.NORESOURCE)
-            elif not self._may(watch.watcher.address, service):
-                self._end(watch, Reason.REJECTED)
-            elif watch.members != members:
-                granted = self._shares.resize(watch.watcher.address, len(watch.members), len(members))
-                self._populate(watch, members[:granted])
-                watch.dirty += 1
-                # who came from our own domains answers before the next state is told
-                self._schedule(watch, at_once=False)
+        service = self._book.service(watch.service)
+        if service is None or not service.serves(self._package):
+            self._end(watch, Reason.NORESOURCE)
+            return
+        if not self._may(watch.watcher.address, service):
+            self._end(watch, Reason.REJECTED)
+            return
+        members = self._book.members(service)
+        if watch.members != members:
+            granted = self._shares.resize(watch.watcher.address, len(watch.members), len(members))
+            self._populate(watch, members[:granted])
+            watch.dirty += 1
+            # who came from our own domains answers before the next state is told
+            self._schedule(watch, at_once=False)
 
     def _end(self, watch: ListWatch, reason: Reason) -> None:
         self.forget(watch)
@@ -333,12 +369,18 @@ class ListAgent:
             self._work(self._limits.turn)
         finally:
             # Also after somebody failed: the reactor logs the failure and the others go on.
-            if self._leaving or self._beginning or self._telling:
+            if self._leaving or self._changing or self._beginning or self._telling:
                 self._wake()
 
     def _work(self, budget: int) -> None:
         for _ in range(min(budget, len(self._leaving))):
             self._leaving.popleft().stop()
+        places = MEMBERS_CHANGED
+        while self._changing and places > 0:
+            watch = self._changing.popleft()
+            before = len(watch.members)
+            self._change(watch)
+            places -= before + len(watch.members) + 1
         while self._telling and budget > 0:
             watch = self._telling.popleft()
             budget -= watch.dirty + 1

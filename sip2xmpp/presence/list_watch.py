@@ -112,6 +112,7 @@ class ListWatch:
         "end",
         "fetch",
         "members",
+        "outdated",
         "queued",
         "rows",
         "service",
@@ -145,6 +146,7 @@ class ListWatch:
         self.end: Told[ListState] | None = None
         self.timer: IDelayedCall | None = None
         self.queued = False
+        self.outdated = False
         self.stopped = False
 
     def stop(self) -> None:

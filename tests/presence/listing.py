@@ -225,6 +225,15 @@ class Scene:
         subscriber = Subscriber(who)
         return subscriber, self.agent.watch(what, subscriber)
 
+    def turn(self) -> None:
+        """One turn of the reactor: what is due now, but not what that makes due."""
+        due = [call for call in self.clock.getDelayedCalls() if call.getTime() <= self.clock.seconds()]
+        for call in due:
+            if call.active():
+                func, args, kw = call.func, call.args, call.kw
+                call.cancel()
+                func(*args, **kw)
+
     def run(self, seconds: float = 0.0) -> None:
         """Let turns pass, and time."""
         end = self.clock.seconds() + seconds
