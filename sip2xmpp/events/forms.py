@@ -72,6 +72,10 @@ class Portioned:
     requires: ClassVar[str]
     """The option tag in Require."""
 
+    def event_of(self, said: str) -> str:
+        """The Event header of the NOTIFYs; ``said`` is that of the SUBSCRIBE, as which it should be."""
+        return said
+
     def portion(self, newest: Told[Any], before: Told[Any] | None, entity: str) -> Told[Any]:
         """What the next NOTIFY brings its reader to, who knows ``before``; ``newest`` itself if all of it has room."""
         raise NotImplementedError

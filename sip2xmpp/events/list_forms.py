@@ -43,12 +43,14 @@ Known = Mapping[str, Row]
 
 
 class ListForm(Portioned):
-    """A list whose members are told in ``form``.  ``ids`` is how parts are named, ``room`` the bound on a body in octets.
+    """A list whose members are told in ``form``.
+
+    ``ids`` is how parts are named, ``room`` the bound on a body in octets; with ``capital`` the event is called Presence.
 
     ``token`` makes a word that stands in no document: of it are the boundary and the names of the parts.
     """
 
-    __slots__ = ("_form", "_ids", "_room", "_token", "name")
+    __slots__ = ("_capital", "_form", "_ids", "_room", "_token", "name")
 
     numbered = True
     requires: ClassVar[str] = REQUIRED
@@ -58,14 +60,20 @@ class ListForm(Portioned):
         form: Form,
         *,
         ids: ContentIds = ContentIds.BRACKETED,
+        capital: bool = False,
         room: int = ROOM,
         token: Callable[[], str] = lambda: token_hex(16),
     ) -> None:
         self._form = form
         self._ids = ids
+        self._capital = capital
         self._room = room
         self._token = token
         self.name = f"{form.name} list"
+
+    def event_of(self, said: str) -> str:
+        # COMPAT: liblinphone before 5.4 looks for this spelling, and uses the other.
+        return f"P{said[1:]}" if self._capital and said.startswith("presence") else said
 
     def body(
         self, told: Told[ListState], before: Told[ListState] | None, entity: str, number: int

@@ -64,7 +64,7 @@ class ListPackage(Listing):
         self._book = book
         self._agent = agent
         self._room = room
-        self._forms: dict[tuple[str, ContentIds], ListForm] = {}
+        self._forms: dict[tuple[str, ContentIds, bool], ListForm] = {}
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         listed = SERVICE
@@ -83,11 +83,14 @@ class ListPackage(Listing):
             form = form.form  # in a list, each document stands for itself
         if form is None:
             return None
-        is_bare = any(row.has_bare_content_ids for row in known_as(user_agent))
-        ids = ContentIds.BARE if is_bare else ContentIds.BRACKETED
-        made = self._forms.get((form.name, ids))
+        rows = known_as(user_agent)
+        ids = ContentIds.BARE if any(row.has_bare_content_ids for row in rows) else ContentIds.BRACKETED
+        capital = any(row.has_capital_event for row in rows)
+        made = self._forms.get((form.name, ids, capital))
         if made is None:
-            made = self._forms[form.name, ids] = ListForm(form, ids=ids, room=self._room)
+            made = self._forms[form.name, ids, capital] = ListForm(
+                form, ids=ids, capital=capital, room=self._room
+            )
         return made
 
     def listed_in(self, request: Request, held: str) -> str:

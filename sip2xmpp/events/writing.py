@@ -160,10 +160,10 @@ class Writer:
 
     def _headers(self) -> list[tuple[str, str]]:
         way = self.flow or Transport(self.record.flow.partition(" ")[0])
-        headers = [("Contact", self.agent.contact_uri(way)), ("Event", self.record.event)]
+        contact, event = ("Contact", self.agent.contact_uri(way)), self.record.event
         if isinstance(self.form, Portioned):
-            headers.append(("Require", self.form.requires))
-        return headers
+            return [contact, ("Event", self.form.event_of(event)), ("Require", self.form.requires)]
+        return [contact, ("Event", event)]
 
     def _dialog(self, number: int) -> Dialog:
         """The dialog before the NOTIFY with that CSeq."""

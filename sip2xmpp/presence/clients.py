@@ -36,7 +36,7 @@ class Client:
     ``profile`` is the form of documents for it, None for that of everybody; with ``is_own`` also in place of what it would get
     by the types it accepts.  ``reads_xpidf``: it gets XPIDF unless it names PIDF.  ``keeps_show``: it reads the XMPP ``show``,
     which others are not sent over UDP.  ``has_bare_content_ids``: it looks for the parts of a list by a ``Content-Id`` without
-    brackets.
+    brackets; ``has_capital_event``: of a list it takes ``Event: Presence`` alone.
     """
 
     user_agent: re.Pattern[str]
@@ -44,6 +44,7 @@ class Client:
     reads_xpidf: bool = False
     keeps_show: bool = False
     has_bare_content_ids: bool = False
+    has_capital_event: bool = False
     option: str = ""
     is_own: bool = False
     why: str = ""
@@ -110,6 +111,12 @@ CLIENTS: Final[tuple[Client, ...]] = (
         has_bare_content_ids=True,
         why="compares the value of Content-Id, in this spelling, with that of cid",
         seen="running, linphonec 5.1; source up to 5.4",
+    ),
+    _row(
+        r"linphone(?:c|core|sdk)?/(?:[0-4]\.|5\.[0-3]\b)",
+        has_capital_event=True,
+        why="asks for presence, and ignores what it is told of a list unless that is of Presence",
+        seen="running, linphonec 5.1; source before 5.4",
     ),
 )
 

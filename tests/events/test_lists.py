@@ -313,6 +313,24 @@ def test_the_event_is_echoed_as_it_was_written(scene):
     assert scene.line(event="Presence").last["Event"] == "Presence"
 
 
+@pytest.mark.parametrize(
+    ("agent", "event"),
+    [
+        ("Linphonec/5.1.65", "Presence"),
+        ("LinphoneAndroid/5.2.5 (Phone) LinphoneSDK/5.3.48", "Presence"),
+        ("LinphoneAndroid/6.0.0 (Phone) LinphoneSDK/5.4.0", "presence"),
+        ("Blink 5.9", "presence"),
+    ],
+)
+def test_the_event_is_called_as_the_client_reads_it(scene, agent, event):
+    phone = Phone(scene.network, "192.0.2.30", ALICE, agent=agent)
+    subscription = phone.subscribe(FRIENDS, headers=SUPPORTED)
+    single = phone.subscribe(BOB)
+    scene.run()
+    assert subscription.last["Event"] == event
+    assert single.last["Event"] == "presence"
+
+
 # A list in the body
 
 

@@ -26,7 +26,8 @@ from sip2xmpp.presence.clients import (
 def test_each_row_says_what_it_does_and_where_that_comes_from() -> None:
     for row in CLIENTS:
         assert row.why and row.seen
-        assert row.profile is not None or row.reads_xpidf or row.keeps_show or row.has_bare_content_ids
+        lists = row.has_bare_content_ids or row.has_capital_event
+        assert row.profile is not None or row.reads_xpidf or row.keeps_show or lists
         assert row.profile is None or PROFILES[row.profile.name] is row.profile
     assert set(OPTIONS) == {"linphone-sdk-dnd", "linphone-desktop-offline"}
 
