@@ -216,7 +216,7 @@ class Xcap(Resource):
     def _realm(self, request: Request, asked: Asked, domain: str) -> str:
         """Whose password is asked for: that of a user of the domain that is meant, as far as it can be known."""
         domains = self._rules.domains
-        host = (field_of(request, "host") or "").lower().rpartition(":")[0]
+        host = (field_of(request, "host") or "").lower().partition(":")[0]
         candidates = [domain, host, host.removeprefix("xcap.")]
         if asked.owner is not None:
             candidates.insert(0, asked.owner.domain)
