@@ -20,7 +20,9 @@ from typing import Final
 
 from lxml import etree
 
+from sip2xmpp.documents import policy
 from sip2xmpp.documents.xcap_tree import Element, Name, NotAccepted, NotUtf8, NotWellFormed, read
+from sip2xmpp.errors import BadDocument
 from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 from sip2xmpp.xcap.constraints import (
     COMMON_POLICY,
@@ -117,9 +119,19 @@ def check(octets: bytes, auid: str, *, constraints: Sequence[Constraint] = ()) -
         check_unique(root, rules.unique, usage.namespace)
         for constraint in rules.constraints:
             constraint(root)
+        if rules.root == _RULESET.root:
+            _check_rules(octets)
     for constraint in constraints:
         constraint(root)
     return root
+
+
+def _check_rules(octets: bytes) -> None:
+    """What is kept can be obeyed: rules that cannot be read let nobody in.  Raises ``Conflict``."""
+    try:
+        policy.read(octets)
+    except BadDocument as error:
+        raise Conflict(ConflictKind.CONSTRAINT_FAILURE, str(error)) from None
 
 
 def check_schema(octets: bytes) -> None:
