@@ -25,23 +25,26 @@ def list_subscriptions(
     limits = ListLimits(window=rules.window, lists=rules.subscriptions, members=rules.watched)
     shares = Shares(lists=limits.lists, members=limits.members)
     domains = own.addresses.domains
+
+    def agent(package: EventPackage) -> ListAgent:
+        made = ListAgent(
+            book,
+            package,
+            clock=reactor,
+            domains=domains,
+            package=package.name,
+            limits=limits,
+            shares=shares,
+        )
+        # who refused a subscriber, or was nobody, is asked again when that may be otherwise
+        (own.policy if package.name == "presence" else own.policies.call_policy).listen(made.rules_changed)
+        own.addresses.listen(made.existence_changed)
+        return made
+
     return Lists(
         book,
         [
-            ListPackage(
-                package,
-                book,
-                ListAgent(
-                    book,
-                    package,
-                    clock=reactor,
-                    domains=domains,
-                    package=package.name,
-                    limits=limits,
-                    shares=shares,
-                ),
-                room=rules.notify,
-            )
+            ListPackage(package, book, agent(package), room=rules.notify)
             for package in packages
             if package.name in LISTED
         ],

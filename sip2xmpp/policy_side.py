@@ -86,6 +86,7 @@ def policy_side(
 
 def _list_book(config: Config, store: Store, reactor: Any, addressing: Addressing) -> ListBook:
     """All lists that the store has documents of."""
+    rules = config.lists
     return ListBook(
         store,
         reactor,
@@ -96,7 +97,7 @@ def _list_book(config: Config, store: Store, reactor: Any, addressing: Addressin
         ),
         domains=config.sip.domains,
         reserved=[Address.parse(name) for name in config.sip.lines],
-        limits=FlatteningLimits(members=config.lists.members),
+        limits=FlatteningLimits(depth=rules.depth, members=rules.members, references=rules.references),
     )
 
 

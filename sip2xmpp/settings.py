@@ -309,10 +309,12 @@ class XcapConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListsConfig:
-    """``[lists]``: ``members`` of one list; ``subscriptions`` and ``watched`` members of one user; ``window`` in seconds; ``notify`` in octets."""
+    """``[lists]``: ``members`` and ``references`` of one list; lists inside one another are ``depth``; ``subscriptions`` and ``watched`` members of one user; ``window`` in seconds; ``notify`` in octets."""
 
     in_requests: bool = key(switch, True)
     members: int = key(whole(1, 10_000), 1_000)
+    depth: int = key(whole(1, 100), 10)
+    references: int = key(whole(1, 10_000), 500)
     subscriptions: int = key(whole(1, 10_000), 20)
     watched: int = key(whole(1, 1_000_000), 5_000)
     window: float = key(number(0.0, 60.0), 0.1)
