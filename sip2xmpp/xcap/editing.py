@@ -29,16 +29,6 @@ from sip2xmpp.documents.xcap_uri import ANY, AttributeTest, NodeKind, NodeSelect
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 
-ELEMENT_TYPE: Final = "application/xcap-el+xml"
-ATTRIBUTE_TYPE: Final = "application/xcap-att+xml"
-NAMESPACES_TYPE: Final = "application/xcap-ns+xml"
-NODE_TYPES: Final = {
-    NodeKind.ELEMENT: ELEMENT_TYPE,
-    NodeKind.ATTRIBUTE: ATTRIBUTE_TYPE,
-    NodeKind.NAMESPACES: NAMESPACES_TYPE,
-}
-"""What a node of each kind is sent as."""
-
 _BLANK: Final = b" \t\r\n"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
