@@ -23,6 +23,7 @@ from sip2xmpp.presence.clients import own_client
 from sip2xmpp.presence.explaining import Explaining
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.kept_documents import KeptDocuments
+from sip2xmpp.presence.kept_pictures import KeptPictures
 from sip2xmpp.presence.lamps import Lamps, WatchedCalls, watched_calls
 from sip2xmpp.presence.line_presence import LinePresence
 from sip2xmpp.presence.lines import Lines
@@ -120,6 +121,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     observed = ObservedSources(store, reactor) if config.registrar.ask_contacts else None
     if observed is not None:
         feeds.append(observed)
+    KeptPictures(store.documents, store.cards, limit=config.limits.picture)
     presence = PresenceAgent(
         store=store,
         clock=reactor,
@@ -201,15 +203,18 @@ def _uri_of(store: Store, address: Address) -> str:
     return address.sip_uri(None if spelling is None else spelling.user)
 
 
-def event_packages(config: Config, view: BackEnd, own: OwnSide) -> list[EventPackage]:
+def event_packages(config: Config, view: BackEnd, own: OwnSide, reactor: Any) -> list[EventPackage]:
     """The packages that may be subscribed to; ``view`` is everything that SIP watchers may watch."""
     lamps = Lamps(
         own.watched_calls,
         view,
+        clock=reactor,
         is_own=lambda address: address.domain in own.addresses.domains,
+        decide=own.policies.call_policy.decide,
         lit=config.presence.lamp,
         details=config.presence.dialog_details,
     )
+    own.policy.listen(lamps.rules_changed)
     return [
         PresencePackage(
             view,
