@@ -202,7 +202,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             servers=_servers(config),
             own=own,
         )
-    packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own)
+    packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own, reactor)
     lists = list_subscriptions(config, book, packages, own, reactor)
     packages += xcap_events(config, store, reactor, own=own)
     limits, tells = config.limits, config.log.level is LogLevel.debug

@@ -37,7 +37,7 @@ def test_a_rule_for_virtual_addresses_counts_from_the_first_statement_on(clock: 
     )
     store, ear = MemoryStore(clock), Ear()
     own = own_side(config, store, clock)
-    (watched,) = (each for each in event_packages(config, own.presence, own) if each.name == package)
+    (watched,) = (each for each in event_packages(config, own.presence, own, clock) if each.name == package)
     watched.watch(WEATHER, ear)
     clock.advance(1)
     assert [told.standing for told in ear.heard] == [Standing.PENDING] and own.watchers.rows(WEATHER)

@@ -3,8 +3,9 @@
 A *lamp* is a key of a desk phone that watches somebody by package ``dialog``.  It shows calls where any are known, and otherwise
 is lit or dark by presence: a Jabber contact that is on the phone or does not want to be disturbed is shown in a call.  So each
 watch has two halves.  One is about the calls of a user of ours (``StateAgent``), the other watches presence through the seam
-with the watcher's own identity, so that a Jabber contact is asked by its own server.  Both are subject to the decision of the
-same owner; whoever may see neither is told neither, and who is politely blocked sees a dark lamp.
+with the watcher's own identity, so that a Jabber contact is asked by its own server.  Of our users the first decides what becomes
+of the lamp, by what the owner laid down about calls (``presence.call_policy``); the second adds what the owner's rules of
+presence show, be it nothing.  Who is politely blocked from calls sees a dark lamp.
 
 An allowed watcher learns how many calls there are, how far each is and which way it went.  With whom, and the identifiers
 with which one may join or pick up a call, are for the owner, and for others only if the operator wants that.
@@ -22,12 +23,12 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.dialog_info import RENDERING, Call, CallState, Party
 from sip2xmpp.documents.identifiers import digest_id
 from sip2xmpp.documents.presence import Presence, frozen_value
-from sip2xmpp.errors import Refused
+from sip2xmpp.errors import NotAuthorized, Refused
 from sip2xmpp.presence.calls import Calls
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.presence.state_agent import StateAgent
 from sip2xmpp.presence.states import State, state_of
-from sip2xmpp.presence.watching import BackEnd, Standing, StateWatcher, Told, Watch
+from sip2xmpp.presence.watching import BackEnd, Reason, Standing, StateWatcher, Told, Watch
 
 WatchedCalls = StateAgent[tuple[Call, ...]]
 """The watches of the calls of our own users."""
@@ -133,54 +134,80 @@ class _Lamp:
     def __init__(self, owner: "Lamps", resource: Address, watcher: StateWatcher, wanted: Wanted) -> None:
         self._owner = owner
         self._resource = resource
-        self._watcher = watcher
+        self.watcher = watcher
         self._wanted = wanted
+        self._is_own = owner.is_own(resource)
         self._calls: Told[tuple[Call, ...]] | None = None
         self._presence: Told[Presence] | None = None
-        self._watches: list[Watch] = []
+        self._calls_watch: Watch | None = None
+        self._presence_watch: Watch | None = None
         self._told: Told[Shown] | None = None
         self._settling = False
         self._stopped = False
 
     def begin(self, *, fetch: bool) -> None:
-        """Begin both watches; raises what either raises."""
-        owner, address = self._owner, self._watcher.address
+        """Begin both watches; raises what either raises, but for a refusal of presence beside calls."""
+        owner = self._owner
         try:
-            self._watches.append(
-                owner.presence.watch(self._resource, _Half(address, self._presence_told), fetch=fetch)
-            )
-            if owner.is_own(self._resource):
-                self._watches.append(
-                    owner.calls.watch(self._resource, _Half(address, self._calls_told), fetch=fetch)
-                )
+            if self._is_own:
+                half = _Half(self.watcher.address, self._calls_told)
+                self._calls_watch = owner.calls.watch(self._resource, half, fetch=fetch)
             else:
                 self._calls = Told(standing=Standing.ACTIVE, document=())
+            self.watch_presence(fetch=fetch)
         except Refused:
             self.stop()
             raise
 
+    def watch_presence(self, *, fetch: bool = False) -> None:
+        """Begin to watch presence too, as far as its rules let this watcher."""
+        half = _Half(self.watcher.address, self._presence_told)
+        try:
+            self._presence_watch = self._owner.presence.watch(self._resource, half, fetch=fetch)
+        except NotAuthorized:
+            if not self._is_own:
+                raise
+            self._unseen()
+        else:
+            self._owner.seen(self._resource, self)
+
     def stop(self) -> None:
         self._stopped = True
-        for watch in self._watches:
-            watch.stop()
+        self._owner.seen(self._resource, self)
+        for watch in (self._presence_watch, self._calls_watch):
+            if watch is not None:
+                watch.stop()
 
     def refresh(self) -> None:
         self._told = None
-        for watch in self._watches:
-            watch.refresh()
+        for watch in (self._presence_watch, self._calls_watch):
+            if watch is not None:
+                watch.refresh()
+
+    def _unseen(self) -> None:
+        """Presence is refused, and calls are not."""
+        self._presence_watch = None
+        self._presence = Told(standing=Standing.PENDING)
+        self._owner.unseen(self._resource, self)
 
     def _calls_told(self, told: Told[tuple[Call, ...]]) -> None:
         before, self._calls = self._calls, told
         # Until presence was asked again it may still say that one is on the phone, which was this call.
-        if _is_in_a_call(before) and not _is_in_a_call(told):
+        if self._presence_watch is not None and _is_in_a_call(before) and not _is_in_a_call(told):
             self._settling = True
-            self._watches[0].refresh()
+            self._presence_watch.refresh()
         self._tell()
 
     def _presence_told(self, told: Told[Presence]) -> None:
         self._presence = told
         self._settling = False
-        self._tell()
+        if self._is_own and told.standing is not Standing.ACTIVE:
+            if told.reason is Reason.REJECTED:
+                self._unseen()
+            # The same change may be news of the calls on this turn, which say what becomes of the lamp.
+            self._owner.clock.callLater(0, self._tell)
+        else:
+            self._tell()
 
     def _tell(self) -> None:
         """Tell the watcher what both halves say together, unless it knows."""
@@ -192,13 +219,14 @@ class _Lamp:
         )  # fmt: skip
         if end is not None:
             self.stop()
-            self._watcher.notified(
+            self.watcher.notified(
                 Told(standing=Standing.TERMINATED, reason=end.reason, retry_after=end.retry_after)
             )
             return
         if calls is None or presence is None or self._settling:
             return
-        if Standing.PENDING in (calls.standing, presence.standing):
+        deciding = calls if self._is_own else presence
+        if deciding.standing is Standing.PENDING:
             now: Told[Shown] = Told(standing=Standing.PENDING)
         else:
             now = Told(
@@ -206,17 +234,20 @@ class _Lamp:
             )
         if told is None or told.standing is not now.standing or told.document != now.document:
             self._told = now
-            self._watcher.notified(now)
+            self.watcher.notified(now)
 
     def _shown(self, calls: tuple[Call, ...], presence: Presence | None) -> Shown:
         owner, wanted = self._owner, self._wanted
-        details = owner.details or self._watcher.address == self._resource
+        address, resource = self.watcher.address, self._resource
+        if self._is_own and owner.decide(resource, address) is Handling.POLITE_BLOCK:
+            presence = None
+        details = owner.details or address == resource
         visible = [
-            revealed(call, self._resource, details=details, sessions=wanted.sessions)
+            revealed(call, resource, details=details, sessions=wanted.sessions)
             for call in calls
             if wanted.covers(call)
         ]
-        lamp = digest_id(f"lamp {self._resource}")
+        lamp = digest_id(f"lamp {resource}")
         going = [call for call in visible if call.is_live]
         live = most_important(going, MOST)
         if not live and not wanted.call_id and presence is not None and state_of(presence) in owner.lit:
@@ -254,7 +285,8 @@ class Lamps:
     """The back end of package ``dialog``.
 
     ``calls`` are ``watched_calls``, ``presence`` is everything whose presence may be watched, ``is_own`` says which addresses are
-    our users'.  ``lit`` are the states that light a lamp; with ``details`` everybody who may watch calls sees all of them.
+    our users', whose calls are subject to ``decide``.  ``lit`` are the states that light a lamp; with ``details`` everybody who
+    may watch calls sees all of them.
     """
 
     def __init__(
@@ -262,15 +294,20 @@ class Lamps:
         calls: WatchedCalls,
         presence: BackEnd,
         *,
+        clock: IReactorTime,
         is_own: Callable[[Address], bool],
+        decide: Callable[[Address, Address], Handling],
         lit: Collection[State] = LIT,
         details: bool = False,
     ) -> None:
         self.calls = calls
         self.presence = presence
+        self.clock = clock
         self.is_own = is_own
+        self.decide = decide
         self.lit = frozenset(lit)
         self.details = details
+        self._unseen: dict[Address, dict[_Lamp, None]] = {}
 
     def watch(
         self, resource: Address, watcher: StateWatcher, wanted: Wanted = EVERYTHING, *, fetch: bool = False
@@ -279,3 +316,21 @@ class Lamps:
         lamp = _Lamp(self, resource, watcher, wanted)
         lamp.begin(fetch=fetch)
         return lamp
+
+    def rules_changed(self, resource: Address, watcher: Address | None = None) -> None:
+        """Whoever was refused the presence of ``resource`` may have become one who sees it."""
+        for lamp in tuple(self._unseen.get(resource, ())):
+            if watcher is None or watcher == lamp.watcher.address:
+                lamp.watch_presence()
+
+    def unseen(self, resource: Address, lamp: _Lamp) -> None:
+        """This lamp shows calls alone, until the rules of presence change."""
+        self._unseen.setdefault(resource, {})[lamp] = None
+
+    def seen(self, resource: Address, lamp: _Lamp) -> None:
+        """This lamp shows presence too, or nothing any more."""
+        lamps = self._unseen.get(resource)
+        if lamps is not None:
+            lamps.pop(lamp, None)
+            if not lamps:
+                del self._unseen[resource]

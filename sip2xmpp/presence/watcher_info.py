@@ -30,7 +30,7 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.documents.watcherinfo import Event, Status
 from sip2xmpp.presence.agent import PACKAGE, PresenceAgent
-from sip2xmpp.presence.policy import Handling, Policy
+from sip2xmpp.presence.policy import Ground, Handling, Policy
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Authorization, Kind, Side, Waiting
 
@@ -102,6 +102,7 @@ class WatcherInfo:
         self._store = store
         self._agent = agent
         self._decide = policy.decide
+        self._ground = policy.ground
         self._exists = exists
         self._clock = clock
         self._limits = limits
@@ -183,8 +184,8 @@ class WatcherInfo:
         return [note for note in self._store.waiting.select(str(presentity)) if note.package == PACKAGE]
 
     def _how_begun(self, presentity: Address, watcher: Address) -> Event:
-        decided = self._store.verdicts.get(f"{presentity} {watcher}")
-        return Event.SUBSCRIBE if decided is None else Event.APPROVED
+        is_decided = self._ground(presentity, watcher) in (Ground.DECISION, Ground.RULES)
+        return Event.APPROVED if is_decided else Event.SUBSCRIBE
 
     def _since(self, presentity: Address) -> Mapping[Address, float]:
         """Since when Jabber users are authorized, whose authorizations are permanent."""

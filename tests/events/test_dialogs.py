@@ -124,9 +124,12 @@ class Scene:
             lamps = Lamps(
                 watched,
                 self.jabber,
+                clock=clock,
                 is_own=lambda address: address.domain == "sip.example.org",
+                decide=gateway.policy.decide,
                 details=self.details,
             )
+            gateway.policy.listen(lamps.rules_changed)
             return [DialogPackage(lamps)]
 
         return Gateway(self.network, feeds=feeds, packages=packages, **options)

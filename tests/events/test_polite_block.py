@@ -50,7 +50,9 @@ def calls_of(gateway: Gateway) -> Sequence[EventPackage]:
     )
     agent = watched_calls(calls, clock=clock, decide=policy.decide, exists=lambda _: True)
     policy.listen(agent.rules_changed)
-    return [DialogPackage(Lamps(agent, gateway.presence, is_own=lambda _: True))]
+    lamps = Lamps(agent, gateway.presence, clock=clock, is_own=lambda _: True, decide=policy.decide)
+    gateway.policy.listen(lamps.rules_changed)
+    return [DialogPackage(lamps)]
 
 
 class Alice(Phone):
