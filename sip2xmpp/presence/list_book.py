@@ -14,6 +14,7 @@ Implements: RFC 4826 sections 3 and 4.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -43,6 +44,9 @@ INDEX: Final = "index"
 
 HELD_MEMBERS: Final = 500_000
 """Members of flattened lists that are kept; the list that was not asked for the longest is flattened again when it is."""
+
+NAMED_MEMBERS: Final = 20_000
+"""Members at least that a list has which a rule names, however few a subscription to it may have: who is the last of many is blocked too."""
 
 TOLD_AT_ONCE: Final = 10
 """Lists whose change is told of in one turn; each may be flattened then, in some milliseconds."""
@@ -83,6 +87,7 @@ class ListBook:
         self._domain = next(iter(self._domains), "")
         self._reserved = frozenset(reserved)
         self._limits = limits or FlatteningLimits()
+        self._named_limits = replace(self._limits, members=max(NAMED_MEMBERS, self._limits.members))
         self._claims: dict[Address, dict[str, ListService]] = {}
         self._claimed_by: dict[str, dict[Address, ListService]] = {}
         self._dependents: dict[str, dict[_Key, None]] = {}
@@ -183,7 +188,8 @@ class ListBook:
         if held is not None:
             self._held.move_to_end(key)
             return held
-        flattening = Flattening(self, self._addresses, self._limits, self._domain)
+        limits = self._limits if key.service is not None else self._named_limits
+        flattening = Flattening(self, self._addresses, limits, self._domain)
         if key.service is None:
             flattening.reference(key.reference, key.owner)
             label = key.reference
