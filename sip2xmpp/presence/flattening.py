@@ -9,23 +9,27 @@ a change of one of these can make it another one.
 Implements: RFC 4826 section 4.4.1 (flattening) and section 3.2 (references); RFC 4662 section 4.5 (loops).
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents import resource_lists, xcap_tree
 from sip2xmpp.documents.namespaces import RESOURCE_LISTS
 from sip2xmpp.documents.presence import frozen_value
 from sip2xmpp.documents.resource_lists import Entry, EntryRef, External, ResourceList
 from sip2xmpp.documents.rlmi import Name
+from sip2xmpp.documents.xcap_tree import Element, find
 from sip2xmpp.documents.xcap_uri import NodeKind, XcapUri, address_of_xui
-from sip2xmpp.errors import BadAddress, BadDocument, BadInput
+from sip2xmpp.errors import BadAddress, BadInput
 from sip2xmpp.store.documents import GLOBAL, document_key
 
 LISTS_AUID: Final = "resource-lists"
+WHOLE: Final = -1
+"""Stands for all lists of a document, where one list is known by its place."""
+
+Dependency = str | Address
 
 _log = Logger()
 
@@ -74,21 +78,27 @@ class FlatteningLimits:
 
 
 class Expansion:
-    """A list that was flattened; ``dependencies`` are keys of documents, and ``@address`` for what may be a service."""
+    """A list that was flattened; ``dependencies`` are keys of documents, and addresses at which a service may be."""
 
     __slots__ = ("addresses", "dependencies", "members")
 
-    def __init__(self, members: tuple[Member, ...], dependencies: frozenset[str]) -> None:
+    def __init__(self, members: tuple[Member, ...], dependencies: frozenset[Dependency]) -> None:
         self.members = members
         self.addresses = frozenset([member.address for member in members])
         self.dependencies = dependencies
 
 
 class Shelf(Protocol):
-    """Where the documents are."""
+    """Where the documents are.  What it reads it may remember, because the lists of many are made of the same few."""
 
-    def octets(self, key: str) -> bytes | None:
-        """A document by its key; None if there is none."""
+    def lists(self, key: str) -> Sequence[ResourceList] | None:
+        """All lists of the document with this key; None if there is none that can be read."""
+
+    def tree(self, key: str) -> Element | None:
+        """The same document as a tree."""
+
+    def list_at(self, key: str, element: Element) -> ResourceList | None:
+        """The list that is an element of that tree; None if it cannot be read."""
 
     def resources(self, service: ListService) -> ResourceList | None:
         """The list that stands in the document of a service; None if it cannot be read."""
@@ -175,10 +185,9 @@ class Flattening:
         self._limits = limits
         self._domain = domain
         self._members: dict[Address, Member] = {}
-        self._dependencies: set[str] = set()
+        self._dependencies: set[Dependency] = set()
         self._services: set[Address] = set()
         self._walked: set[tuple[str, int]] = set()
-        self._trees: dict[str, xcap_tree.Element | None] = {}
         self._references = 0
         self._skipped: dict[str, None] = {}
 
@@ -199,7 +208,7 @@ class Flattening:
             return
         self._services.add(service.address)
         self._members.pop(service.address, None)
-        self._dependencies.add(f"@{service.address}")
+        self._dependencies.add(service.address)
         self._dependencies.add(service.document)
         if service.reference:
             self.reference(service.reference, service.owner, depth)
@@ -221,10 +230,8 @@ class Flattening:
             return False
         if (key, element.start) not in self._walked:
             self._walked.add((key, element.start))
-            try:
-                resources = resource_lists.read_list(element.octets, element.namespaces)
-            except BadDocument as error:
-                self._skip(str(error))
+            resources = self._shelf.list_at(key, element)
+            if resources is None:
                 return False
             self._list(resources, owner, depth)
         return True
@@ -234,16 +241,11 @@ class Flattening:
         self._list(ResourceList(members=tuple(entries)), owner, 1)
 
     def _document(self, key: str, owner: str, depth: int) -> bool:
-        octets = self._shelf.octets(key)
-        if octets is None:
+        lists = self._shelf.lists(key)
+        if lists is None:
             return False
-        if (key, -1) not in self._walked:
-            self._walked.add((key, -1))
-            try:
-                lists = resource_lists.read(octets).lists
-            except BadDocument as error:
-                self._skip(str(error))
-                return False
+        if (key, WHOLE) not in self._walked:
+            self._walked.add((key, WHOLE))
             for each in lists:
                 self._list(each, owner, depth)
         return True
@@ -287,7 +289,7 @@ class Flattening:
         if address in self._members or address in self._services:
             return
         if self._shelf.is_own(address):
-            self._dependencies.add(f"@{address}")
+            self._dependencies.add(address)
             service = self._shelf.service(address)
             if service is not None and (service.is_global or service.owner == owner):
                 if depth < self._limits.depth:
@@ -306,19 +308,12 @@ class Flattening:
             self._dependencies.add(located[0])
         return located
 
-    def _element(self, key: str, uri: XcapUri) -> xcap_tree.Element | None:
+    def _element(self, key: str, uri: XcapUri) -> Element | None:
         """The element that is meant; None if there is not exactly one."""
-        if key not in self._trees:
-            octets = self._shelf.octets(key)
-            try:
-                self._trees[key] = None if octets is None else xcap_tree.read(octets)
-            except BadDocument as error:
-                self._skip(str(error))
-                self._trees[key] = None
-        tree = self._trees[key]
+        tree = self._shelf.tree(key)
         if tree is None or uri.node is None:
             return None
-        return xcap_tree.find(tree, uri.node, RESOURCE_LISTS)
+        return find(tree, uri.node, RESOURCE_LISTS)
 
     def _skip(self, why: str) -> None:
         self._skipped[why] = None

@@ -13,7 +13,7 @@ Implements: RFC 4826 sections 3 and 4.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -23,18 +23,21 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address, address_from_sip
 from sip2xmpp.documents import resource_lists, rls_services
 from sip2xmpp.documents.resource_lists import Entry, ResourceList
+from sip2xmpp.documents.xcap_tree import Element
 from sip2xmpp.documents.xcap_uri import AttributeTest, NodeSelector, QName, Step, XcapUri
 from sip2xmpp.errors import BadAddress, BadDocument
 from sip2xmpp.presence.flattening import (
     LISTS_AUID,
     Addresses,
+    Dependency,
     Expansion,
     Flattening,
     FlatteningLimits,
     ListService,
     Member,
 )
-from sip2xmpp.store.documents import GLOBAL, Document, document_key
+from sip2xmpp.presence.list_library import ReadDocuments
+from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 
 __all__ = ["ListBook", "ListService", "Member", "reference_of"]
@@ -48,8 +51,10 @@ HELD_MEMBERS: Final = 500_000
 NAMED_MEMBERS: Final = 20_000
 """Members at least that a list has which a rule names, however few a subscription to it may have: who is the last of many is blocked too."""
 
-TOLD_AT_ONCE: Final = 10
-"""Lists whose change is told of in one turn; each may be flattened then, in some milliseconds."""
+LONGEST_TURN: Final = 0.02
+"""Seconds for which changes are told of in one turn; whoever hears of one may want the list flattened."""
+
+_log = Logger()
 
 
 class _Key(NamedTuple):
@@ -65,8 +70,6 @@ class ListBook:
 
     ``domains`` are ours; ``reserved`` are addresses that are no services although they have no account, those of lines.
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -90,11 +93,11 @@ class ListBook:
         self._named_limits = replace(self._limits, members=max(NAMED_MEMBERS, self._limits.members))
         self._claims: dict[Address, dict[str, ListService]] = {}
         self._claimed_by: dict[str, dict[Address, ListService]] = {}
-        self._dependents: dict[str, dict[_Key, None]] = {}
-        self._made_of: dict[_Key, frozenset[str]] = {}
+        self._dependents: dict[Dependency, dict[_Key, None]] = {}
+        self._made_of: dict[_Key, frozenset[Dependency]] = {}
         self._held: OrderedDict[_Key, Expansion] = OrderedDict()
         self._held_members = 0
-        self._read: tuple[str, bytes, dict[str, ResourceList]] | None = None
+        self._library = ReadDocuments(store.documents)
         self._dirty: dict[_Key, None] = {}
         self._call: IDelayedCall | None = None
         self._listeners: list[Callable[[Address], None]] = []
@@ -155,23 +158,17 @@ class ListBook:
 
     # for flattening
 
-    def octets(self, key: str) -> bytes | None:
-        document = self._documents.get(key)
-        return None if document is None else document.octets
+    def lists(self, key: str) -> Sequence[ResourceList] | None:
+        return self._library.lists(key)
+
+    def tree(self, key: str) -> Element | None:
+        return self._library.tree(key)
+
+    def list_at(self, key: str, element: Element) -> ResourceList | None:
+        return self._library.list_at(key, element)
 
     def resources(self, service: ListService) -> ResourceList | None:
-        octets = self.octets(service.document)
-        if octets is None:
-            return None
-        if self._read is None or self._read[0] != service.document or self._read[1] is not octets:
-            try:
-                services = rls_services.read(octets).services
-            except BadDocument as error:
-                self._unreadable(service.document, error)
-                services = ()
-            lists = {each.uri: each.resources for each in services if each.resources is not None}
-            self._read = service.document, octets, lists
-        return self._read[2].get(service.uri)
+        return self._library.service_lists(service.document).get(service.uri)
 
     def is_own(self, address: Address) -> bool:
         return address.domain in self._domains
@@ -205,7 +202,7 @@ class ListBook:
     def _hold(self, key: _Key, expansion: Expansion) -> None:
         dependencies = expansion.dependencies
         if key.service is not None:
-            dependencies |= {f"@{key.service}"}
+            dependencies |= {key.service}
         self._forget(key)
         self._made_of[key] = dependencies
         for each in dependencies:
@@ -264,7 +261,7 @@ class ListBook:
                 if service.address.local and service.address.domain in self._domains:
                     found.setdefault(service.address, service)
         except BadDocument as error:
-            self._unreadable(document.key, error)
+            _log.error("the document {key} cannot be read: {error}", key=document.key, error=str(error))
         return found
 
     def _services_of(self, document: Document) -> Iterator[ListService]:
@@ -306,9 +303,9 @@ class ListBook:
     def _service_changed(self, address: Address) -> None:
         """Another service is at this address now, or none."""
         self._mark(_Key(address))
-        self._touch(f"@{address}")
+        self._touch(address)
 
-    def _touch(self, dependency: str) -> None:
+    def _touch(self, dependency: Dependency) -> None:
         for key in tuple(self._dependents.get(dependency, ())):
             self._forget(key)
             self._mark(key)
@@ -322,7 +319,8 @@ class ListBook:
         """Tell of some changes, and of the others on later turns: one list of the operator may be in those of all users."""
         self._call = None
         try:
-            for _ in range(min(TOLD_AT_ONCE, len(self._dirty))):
+            began = self._clock.seconds()
+            while self._dirty and self._clock.seconds() - began < LONGEST_TURN:
                 key = next(iter(self._dirty))
                 del self._dirty[key]
                 if key.service is not None:
@@ -336,9 +334,6 @@ class ListBook:
             if self._dirty and self._call is None:
                 self._call = self._clock.callLater(0, self._tell)
 
-    def _unreadable(self, key: str, error: BadDocument) -> None:
-        self.log.error("the document {key} cannot be read: {error}", key=key, error=error)
-
 
 def reference_of(owner: str, name: str) -> str:
     """The URI, relative to the XCAP root, of the list that has this name in the document ``index`` of ``owner``."""
@@ -351,8 +346,3 @@ def reference_of(owner: str, name: str) -> str:
             node=NodeSelector(steps=(Step(name=QName("", "resource-lists")), step)),
         )
     )
-
-
-def index_key(owner: str) -> str:
-    """The key of the document in which ``owner`` has his lists."""
-    return document_key(LISTS_AUID, owner, INDEX)
