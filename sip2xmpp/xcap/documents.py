@@ -190,7 +190,7 @@ class Documents:
         folder, _, last = name.rpartition("/")
         if _NAME.fullmatch(last) is None or last in (".", ".."):
             raise Conflict(ConflictKind.CONSTRAINT_FAILURE, "this is no name of a document")
-        if folder and folder not in usage.folders:
+        if name != last and folder not in usage.folders:
             raise Conflict(ConflictKind.NO_PARENT, "there is no such folder")
         return usage
 

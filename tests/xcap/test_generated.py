@@ -61,8 +61,8 @@ def test_the_directory_lists_what_its_owner_has_now(scene: Scene) -> None:
     scene.put(path=INDEX.replace("index", "a%20%22b"))
     put(scene, f"sip:friends@{DOMAIN}")
     full = scene.ask("GET", DIRECTORY)
-    assert scene.etag != empty.etag
-    folders = {folder.get("auid"): list(folder) for folder in ET.fromstring(scene.body)}
+    assert full.etag != empty.etag
+    folders = {folder.get("auid"): list(folder) for folder in ET.fromstring(full.body)}
     assert set(folders) == {"resource-lists", "rls-services"}
     first, second = folders["resource-lists"]
     assert first.get("uri") == f"{ROOT}/{INDEX}" and first.get("size") == str(len(DOCUMENT))
@@ -70,7 +70,7 @@ def test_the_directory_lists_what_its_owner_has_now(scene: Scene) -> None:
     assert (second.get("uri") or "").endswith("/a%20%22b")
     part = scene.ask("GET", f"{DIRECTORY}/~~/xcap-directory/folder%5B@auid=%22rls-services%22%5D")
     assert part.status == 200 and b"resource-lists" not in part.body
-    assert scene.ask("GET", DIRECTORY.replace("directory.xml", "index")).body == scene.body
+    assert scene.ask("GET", DIRECTORY.replace("directory.xml", "index")).body == full.body
     assert scene.ask("GET", DIRECTORY.replace("directory.xml", "other")).status == 404
 
 
