@@ -29,6 +29,9 @@ PUBLISH -> NOTIFY at n/s       milliseconds from a PUBLISH to each of its ten NO
                                its last PUBLISH answered counts from when it was due
 memory                         proportional set size of all processes of the server, in MiB, six seconds after everybody has
                                arrived at 1,500 a second; includes what the server keeps of transactions or has not given back
+SUBSCRIBE to a list            subscriptions a second to a list of so many members who have all published, 4 at a time; one is
+                               over when its watcher has been told of all members.  Kamailio has lists only with a database
+PUBLISH -> NOTIFY of a list    milliseconds from the PUBLISH of one member to the NOTIFY of the list that shows it
 PUBLISH -> stanza              20 SIP users whom ten Jabber users each watch through a real Prosody: stanzas that arrive a
                                second, 16 changes at a time; then milliseconds with one change at a time
 stanza -> NOTIFY               the other way: changes a second of ten Jabber users at once until their watcher has the NOTIFY;

@@ -10,6 +10,7 @@ import json
 from typing import Final
 
 from tests.bench.fanning import closed_loop, fan_out, open_loop
+from tests.bench.listing import listing
 from tests.bench.load import Load
 from tests.bench.publishing import publishing
 from tests.bench.remembering import remembering
@@ -24,6 +25,7 @@ LOADS: Final[dict[str, Loading]] = {
     "closed": closed_loop,
     "open": open_loop,
     "memory": remembering,
+    "lists": listing,
 }
 
 

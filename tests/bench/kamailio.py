@@ -66,6 +66,39 @@ modparam("presence", "subs_db_mode", 2)
 modparam("presence", "publ_cache", 1)
 """
 
+WITH_LISTS: Final = """\
+loadmodule "pua.so"
+loadmodule "rls.so"
+modparam("pua|rls", "db_url", "{url}")
+modparam("pua|rls", "db_mode", 2)
+modparam("pua|rls", "hash_size", 12)
+modparam("pua", "check_remote_contact", 0)
+modparam("pua|rls", "outbound_proxy", "sip:{host}:{port}")
+modparam("rls", "max_notify_body_length", 30000)
+modparam("rls", "waitn_time", 1)
+modparam("rls", "notifier_poll_rate", 20)
+modparam("rls", "integrated_xcap_server", 1)
+modparam("rls", "xcap_root", "http://{host}/xcap-root:8080")
+modparam("rls", "to_presence_code", 10)
+modparam("rls", "server_address", "sip:rls@{host}:{port}")
+"""
+"""As fast as it notifies of lists; bodies are split because it cannot send larger ones by UDP."""
+
+SUBSCRIBE_TO_ONE: Final = 'if (is_method("SUBSCRIBE")) { handle_subscribe(); t_release(); exit; }'
+SUBSCRIBE_TO_LISTS: Final = """if (is_method("SUBSCRIBE")) {
+    $var(is_one) = rls_handle_subscribe();
+    if ($var(is_one) == 10) handle_subscribe();
+    t_release(); exit;
+  }
+  if (is_method("NOTIFY")) { rls_handle_notify(); t_release(); exit; }"""
+
+LIST_DOCUMENT: Final = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<rls-services xmlns="urn:ietf:params:xml:ns:rls-services" xmlns:rl="urn:ietf:params:xml:ns:resource-lists">
+<service uri="{uri}"><list name="members">{entries}</list><packages><package>presence</package></packages></service>
+</rls-services>
+"""
+
 PROBE: Final = (
     b"OPTIONS sip:%(host)b SIP/2.0\r\nVia: SIP/2.0/UDP %(host)b:%(port)d;rport;branch=z9hG4bK-up\r\n"
     b"From: <sip:probe@%(host)b>;tag=1\r\nTo: <sip:%(host)b>\r\nCall-ID: up\r\nCSeq: 1 OPTIONS\r\n"
@@ -101,16 +134,30 @@ def _has_module(name: str) -> bool:
     return any(Path("/usr/lib").glob(f"*/kamailio/modules/{name}.so"))
 
 
+def lists(watchers: int, members: int, domain: str) -> str:
+    """The statements that give each watcher of the generator its list."""
+    entries = "".join(f'<rl:entry uri="sip:member-{each:06d}@{domain}"/>' for each in range(members))
+    document = LIST_DOCUMENT.format(uri=f"sip:list@{domain}", entries=entries)
+    rows = ",\n".join(
+        f"('watcher-{each:06d}', '{domain}', '{document}', 8, 'e{each}', 0, '{each}', 0)"
+        for each in range(watchers)
+    )
+    return (
+        f"INSERT INTO xcap (username, domain, doc, doc_type, etag, source, doc_uri, port) VALUES\n{rows};\n"
+    )
+
+
 class Kamailio(Peer):
-    """One Kamailio, all its files in ``directory``; with a database if there is a ``url``."""
+    """One Kamailio, all its files in ``directory``; with a database if there is a ``url``, and then ``with_lists`` if they are."""
 
     name = "kamailio"
     starts_within = 60.0  # a machine may need long to give it all its memory
 
-    def __init__(self, directory: Path, variant: Variant, url: str = "") -> None:
+    def __init__(self, directory: Path, variant: Variant, url: str = "", *, with_lists: bool = False) -> None:
         super().__init__(directory)
         self._variant = variant
         self._url = url
+        self._with_lists = with_lists
         self.sip = (LOOPBACK, free_port())
 
     def prepare(self) -> None:
@@ -122,6 +169,10 @@ class Kamailio(Peer):
             force="shm_force_alloc=yes\n" if self._variant.touched else "",
             database=IN_DATABASE.format(url=self._url) if self._url else IN_MEMORY,
         )
+        if self._with_lists:
+            more = WITH_LISTS.format(host=host, port=port, url=self._url)
+            text = text.replace("request_route {", f"{more}request_route {{")
+            text = text.replace(SUBSCRIBE_TO_ONE, SUBSCRIBE_TO_LISTS)
         (self.directory / "kamailio.cfg").write_text(text, "utf-8")
 
     def command(self) -> list[str]:

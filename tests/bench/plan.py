@@ -32,6 +32,9 @@ INSIDE: Final[Mapping[str, Callable[[Path, str, int], dict[str, Any]]]] = {
 }
 
 
+LISTS: Final = "lists"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A line of the table; ``value`` is the key of its figure in the result of its ``phase``.
@@ -87,6 +90,8 @@ class Sizes:
     held: Sequence[int]
     stored: int
     flooded: int
+    members: int
+    changed_members: int
     many: int = 5000
 
 
@@ -107,6 +112,7 @@ def rows(sizes: Sizes) -> list[Row]:
             lower_is_better=True,
             operation="SUBSCRIBE, at a moderate pace",
         ),
+        *_lists(sizes),
         *_crossings(sizes),
         *_neighbours(sizes),
         *_growth(sizes),
@@ -162,6 +168,28 @@ def _crowds(sizes: Sizes) -> Iterator[Row]:
                 lower_is_better=True,
                 operation=f"NOTIFY, {offered:,}/s offered",
             )
+
+
+def _lists(sizes: Sizes) -> Iterator[Row]:
+    row = Row(
+        title=f"SUBSCRIBE to a list of {sizes.members}, all told",
+        load=LISTS,
+        size=sizes.members,
+        changes=sizes.changed_members,
+        phase="subscribe",
+        operation=f"SUBSCRIBE to a list of {sizes.members}",
+    )
+    yield row
+    for figure in ("p50", "p99"):
+        yield replace(
+            row,
+            title=f"PUBLISH -> NOTIFY of a list of {sizes.members}, {figure}",
+            phase="change",
+            value=figure,
+            unit="ms",
+            lower_is_better=True,
+            operation=f"PUBLISH -> NOTIFY of a list of {sizes.members}",
+        )
 
 
 def _crossings(sizes: Sizes) -> Iterator[Row]:
@@ -280,6 +308,8 @@ FULL: Final = rows(
         held=[1000, 10_000, 100_000],
         stored=100_000,
         flooded=1000,
+        members=100,
+        changed_members=30,
     )
 )
 QUICK: Final = rows(
@@ -300,6 +330,8 @@ QUICK: Final = rows(
         held=[1000, 10_000],
         stored=10_000,
         flooded=500,
+        members=100,
+        changed_members=10,
     )
 )
 SMALLEST: Final = rows(
@@ -320,6 +352,8 @@ SMALLEST: Final = rows(
         held=[30],
         stored=30,
         flooded=50,
+        members=10,
+        changed_members=2,
         many=200,
     )
 )

@@ -19,7 +19,7 @@ from tests.peers.process import Peer, is_listening
 
 PROGRAMS: Final = Path("/usr/lib/postgresql")
 TABLES: Final = Path("/usr/share/kamailio/postgres")
-SCRIPTS: Final = ("standard-create.sql", "presence-create.sql")
+SCRIPTS: Final = ("standard-create.sql", "presence-create.sql", "rls-create.sql")
 USER: Final = "postgres"
 DATABASE: Final = "kamailio"
 IN_MEMORY: Final = Path("/dev/shm")
@@ -81,6 +81,14 @@ class Postgres(Peer):
         self._run("createdb", *connection, DATABASE)
         self._run("psql", *connection, "--quiet", "--set", "ON_ERROR_STOP=1", *scripts, DATABASE)
         return self
+
+    def execute(self, statements: str) -> None:
+        """Change what is in the tables."""
+        script = self._files / "statements.sql"
+        script.write_text(statements, "utf-8")
+        script.chmod(0o644)
+        connection = ["--host", LOOPBACK, "--port", str(self._port), "--username", USER]
+        self._run("psql", *connection, "--quiet", "--set", "ON_ERROR_STOP=1", "--file", str(script), DATABASE)
 
     def ask_to_stop(self) -> None:
         # its "fast" shutdown, which does not wait for anybody

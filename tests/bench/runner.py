@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from tests.bench import kamailio
 from tests.bench.kamailio import DURABLE, STOCK, TUNED, Kamailio, Variant
-from tests.bench.plan import INSIDE, Row
+from tests.bench.listing import WATCHERS
+from tests.bench.plan import INSIDE, LISTS, Row
 from tests.bench.postgres import Postgres
 from tests.peers.gateway import ROOT, Gateway
 from tests.peers.process import Peer
@@ -54,6 +55,8 @@ class Column:
         """The phases of one run; None where this server has no such thing."""
         if row.load in INSIDE:
             return {"": INSIDE[row.load](directory, self.state, row.size)} if self.variant is None else None
+        if row.load == LISTS and self.variant is not None and not self.on_postgres:
+            return None  # its list server needs the database
         with self._serving(row, directory) as target:
             return generate(row, target)
 
@@ -69,7 +72,11 @@ class Column:
             variant = replace(self.variant, touched=self.variant.touched and row.load != "memory")
             databases = [stack.enter_context(Postgres(directory / "postgres"))] if self.on_postgres else []
             url = databases[0].url if databases else ""
-            server = stack.enter_context(Kamailio(directory / "kamailio", variant, url))
+            with_lists = row.load == LISTS
+            if with_lists:
+                databases[0].execute(kamailio.lists(WATCHERS + 1, row.size, "sip.example.org"))
+            place = directory / "kamailio"
+            server = stack.enter_context(Kamailio(place, variant, url, with_lists=with_lists))
             yield Target(sip=server.sip, programs=[server, *databases])
 
 

@@ -36,6 +36,8 @@ class Wire:
     def __init__(self, server: tuple[str, int]) -> None:
         self.count: Counter[str] = Counter()
         self.notified: Callable[[int, bytes, float], None] = lambda *_: None
+        self.largest = LARGEST
+        """Octets of the largest datagram that is expected."""
         self.wake = NEVER
         """When the condition of ``run`` has to be asked again, to the fraction of a millisecond."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -121,10 +123,10 @@ class Wire:
             self.count["refused"] += 1
 
     def _drain(self) -> None:
-        receive = self._socket.recv
+        receive, largest = self._socket.recv, self.largest
         for _ in range(256):
             try:
-                octets = receive(LARGEST)
+                octets = receive(largest)
             except BlockingIOError:
                 return
             except ConnectionRefusedError:
