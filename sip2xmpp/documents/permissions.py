@@ -100,6 +100,20 @@ class Permissions:
             all_attributes=self.all_attributes or other.all_attributes,
         )
 
+    def reduced(self) -> "Permissions":
+        """The same without what the rest includes, so that those who may see the same have equal permissions."""
+        # Sub-states are shown by their names where no person is, and then only so.
+        is_named = not (self.all_attributes and self.persons & EVERY)
+        return Permissions(
+            services=EVERY if self.services & EVERY else self.services,
+            devices=EVERY if self.devices & EVERY else self.devices,
+            persons=EVERY if self.persons & EVERY else self.persons,
+            attributes=frozenset() if self.all_attributes else self.attributes,
+            user_input=UserInputDetail.NONE if self.all_attributes else self.user_input,
+            unknown=self.unknown if is_named else frozenset(),
+            all_attributes=self.all_attributes,
+        )
+
 
 NOTHING: Final = Permissions()
 EVERYTHING: Final = Permissions(services=EVERY, devices=EVERY, persons=EVERY, all_attributes=True)

@@ -106,6 +106,15 @@ class RuleBook:
             if each.auid in self._usages
         ]
 
+    def has_rules(self, presentity: Address) -> bool:
+        """Whether there is a document that is heard about ``presentity``."""
+        return self._index(presentity) is not None
+
+    def singles_out(self, presentity: Address, watcher: Address) -> bool:
+        """Whether a rule of ``presentity`` is about this very watcher, by its address or as a member of a list."""
+        index = self._index(presentity)
+        return index is not None and index.singles_out(self._facts(str(presentity), watcher))
+
     def facts(self, presentity: Address, watcher: Address) -> Facts:
         """What conditions of the rules of ``presentity`` are compared with for ``watcher`` now."""
         self._index(presentity)

@@ -55,6 +55,10 @@ class RuleIndex:
         said = combine(applying(self._candidates(facts.identities), facts))
         return PLAIN[Handling.CONFIRM] if said is None and self.is_damaged else said
 
+    def singles_out(self, facts: Facts) -> bool:
+        """Whether a rule is about this very watcher, in force or not."""
+        return any(each.singles_out(facts) for each in self._candidates(facts.identities))
+
     def changes_at(self, now: float) -> float | None:
         """The next moment after ``now`` at which the validity of a rule begins or ends."""
         place = bisect_right(self._moments, now)

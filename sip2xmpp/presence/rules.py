@@ -256,6 +256,11 @@ class ReadyRule:
                 return False
         return not self._lists or all(holds(each, facts) for each in self._lists)
 
+    def singles_out(self, facts: Facts) -> bool:
+        """Whether it is about this watcher by its address or as a member of a list, and not as one of a crowd."""
+        by_address = any(each in who.addresses for who in self.who for each in facts.identities)
+        return (by_address or bool(self._lists)) and self.names(facts)
+
     def is_in_force(self, facts: Facts) -> bool:
         """Whether its other conditions hold."""
         return not self._conditions or all(holds(each, facts) for each in self._conditions)
@@ -294,8 +299,11 @@ def combine(rules: Sequence[ReadyRule]) -> Judgement | None:
 
 
 def _judgement(handling: SubHandling, permissions: Permissions) -> Judgement:
-    if handling is not SubHandling.ALLOW or permissions == EVERYTHING:
+    if handling is not SubHandling.ALLOW:
         return PLAIN[_HANDLING[handling]]
+    permissions = permissions.reduced()
+    if permissions == EVERYTHING:
+        return PLAIN[Handling.ALLOW]
     return Judgement(handling=Handling.ALLOW, permissions=permissions)
 
 

@@ -534,3 +534,10 @@ def test_more_permissions_select_no_less(document: Presence, one: Permissions, o
     some, more = reveal(document, one), reveal(document, one | other)
     for kind in ("tuples", "persons", "devices"):
         assert {each.id for each in getattr(some, kind)} <= {each.id for each in getattr(more, kind)}
+
+
+@given(strategies.documents, permissions)
+def test_what_permissions_include_already_makes_no_difference(
+    document: Presence, granted: Permissions
+) -> None:
+    assert reveal(document, granted.reduced()) == reveal(document, granted)
