@@ -70,8 +70,7 @@ def xmpp_side(
         addressing=addressing,
         is_own=directory.own_domains.__contains__,
         exists=own.addresses.exists,
-        decide=own.policy.decide,
-        composed=own.presence.composed,
+        shown=own.presence.shown,
         clock=reactor,
         admit=realm.admit,
         seen=lambda watcher, contact: watchers.seen(watcher, contact),  # noqa: PLW0108 - made below

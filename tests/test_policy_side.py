@@ -19,7 +19,7 @@ from sip2xmpp.store.documents import GLOBAL
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Publication, Verdict
 from tests.events.test_dialogs import call, told
-from tests.presence.privacy import ACTIVITIES, ALICE, BOB, ROMEO, discard, keep, rule, ruleset
+from tests.presence.privacy import ACTIVITIES, ALICE, BOB, EVERYTHING, ROMEO, discard, keep, rule, ruleset
 from tests.presence.test_agent import document
 
 CONFIG = {
@@ -346,3 +346,20 @@ def test_rules_are_in_force_before_anybody_watches_after_a_restart(home: Home, c
     assert again.watch().sees == "offline"
     assert again.watch(ROMEO).sees == "away"
     assert again.own.policy.ground(BOB, ALICE) is Ground.RULES
+
+
+def test_a_card_is_filled_up_with_what_the_asker_may_see(home: Home) -> None:
+    icon = b"</r:activities><r:status-icon>https://b.example/away.png</r:status-icon>"
+    home.publish(document("away").replace(b"</r:activities>", icon))
+    shown = home.own.presence.shown
+    for handling, provide, icons in (
+        ("allow", EVERYTHING, ["https://b.example/away.png"]),
+        ("allow", ACTIVITIES, [None]),
+    ):
+        home.rules(rule(handling, ROMEO, provide=provide))
+        document_shown = shown(BOB, ROMEO)
+        assert document_shown is not None
+        assert [person.status_icon for person in document_shown.persons] == icons
+    for handling in ("polite-block", "confirm", "block"):
+        home.rules(rule(handling, ROMEO))
+        assert shown(BOB, ROMEO) is None

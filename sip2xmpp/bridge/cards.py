@@ -23,7 +23,6 @@ from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.documents.pictures import picture_of
 from sip2xmpp.documents.presence import Cipid, Presence
 from sip2xmpp.errors import BadAddress, BadDocument
-from sip2xmpp.presence.policy import Handling
 from sip2xmpp.store.interface import Change, Table
 from sip2xmpp.store.records import Card
 from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar
@@ -37,8 +36,8 @@ MOST_PICTURES: Final = 600
 class Cards:
     """Cards of contacts, by the JIDs under which Jabber users know them.
 
-    ``is_own`` says of a domain whether it is ours; ``exists``, ``decide`` and ``composed`` tell of our users who there is, who
-    may see whom, and what is shown to those who may.  ``admit`` gives the address of an asker, or refuses one whom the
+    ``is_own`` says of a domain whether it is ours; ``exists`` tells who there is of our users, and ``shown(contact, watcher)`` what
+    of a contact's presence a watcher may see, None for one who may not see it.  ``admit`` gives the address of an asker, or refuses one whom the
     operator does not serve.  ``seen`` is what a Jabber user is shown of a contact of another domain, by their bare JIDs.
     """
 
@@ -49,8 +48,7 @@ class Cards:
         addressing: Addressing,
         is_own: Callable[[str], bool],
         exists: Callable[[Address], bool],
-        decide: Callable[[Address, Address], Handling],
-        composed: Callable[[Address], Presence],
+        shown: Callable[[Address, Address], Presence | None],
         clock: IReactorTime,
         admit: Callable[[str], Address],
         seen: Callable[[str, str], Presence | None],
@@ -59,8 +57,7 @@ class Cards:
         self._addressing = addressing
         self._is_own = is_own
         self._exists = exists
-        self._decide = decide
-        self._composed = composed
+        self._shown = shown
         self._admit = admit
         self._seen = seen
         self._pictures = Attempts(clock, most=MOST_PICTURES, seconds=60.0, keys=1_000)
@@ -105,12 +102,13 @@ class Cards:
             return None, None
         if not self._is_own(contact.domain):
             return _vcard(None, self._seen(asker.partition("/")[0], contact_jid)), None
-        if not self._exists(contact) or self._decide(contact, watcher) is not Handling.ALLOW:
+        shown = self._shown(contact, watcher) if self._exists(contact) else None
+        if shown is None:
             return None, None
         card, avatar = self._cards.get(str(contact)), self._avatar(contact)
         if avatar is not None and not self._pictures.take(watcher):
             raise StanzaRefused("resource-constraint", "Too many pictures in a minute")
-        return _vcard(card, self._composed(contact)), avatar
+        return _vcard(card, shown), avatar
 
     def _contact(self, contact_jid: str) -> Address | None:
         try:

@@ -34,6 +34,7 @@ from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.composition import Rank, Source, compose, settle
 from sip2xmpp.presence.feeds import Feed
 from sip2xmpp.presence.policy import Handling, Judgement
+from sip2xmpp.presence.revealing import reveal
 from sip2xmpp.presence.watched import OneWatch, Watched
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watch, Watcher
 from sip2xmpp.store.expiry import Deadlines
@@ -119,8 +120,16 @@ class PresenceAgent:
         return self._sources_of(Watched(presentity), *self._heard(presentity))
 
     def composed(self, presentity: Address) -> Presence:
-        """What those who may see ``presentity`` are shown now."""
+        """What those who may see all of ``presentity`` are shown now."""
         return compose(presentity.sip_uri(), self.sources(presentity), self._clock.seconds())
+
+    def shown(self, presentity: Address, watcher: Address) -> Presence | None:
+        """What of ``presentity`` a watcher may see now; None for one who may not, or must not know that."""
+        judgement = self._judge(presentity, watcher)
+        if judgement.handling is not Handling.ALLOW:
+            return None
+        document = self.composed(presentity)
+        return document if judgement.permissions is None else reveal(document, judgement.permissions)
 
     def watches(self, presentity: Address) -> list[tuple[Address, Handling]]:
         """Who watches ``presentity`` now, in order of arrival, and how each is handled; one who watches twice is there twice."""

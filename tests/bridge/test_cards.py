@@ -44,9 +44,9 @@ class Own:
     def exists(self, address: Address) -> bool:
         return str(address) in (BOB, ALICE)
 
-    def decide(self, presentity: Address, watcher: Address) -> Handling:
+    def shown(self, presentity: Address, watcher: Address) -> Presence | None:
         assert str(watcher) == ROMEO
-        return self.handling
+        return self.document if self.handling is Handling.ALLOW else None
 
 
 class Scene:
@@ -60,8 +60,7 @@ class Scene:
             self.store.cards,
             addressing=addressing,
             exists=self.own.exists,
-            decide=self.own.decide,
-            composed=lambda _: self.own.document,
+            shown=self.own.shown,
             clock=self.clock,  # type: ignore[arg-type]
             is_own=lambda domain: domain == "sip.example.org",
             admit=self.admit,
