@@ -55,7 +55,7 @@ NOTHING: Final = View({})
 
 
 class Views:
-    """The newest view of every contact that somebody is shown, by the contact's bare JID.
+    """The newest view of every contact that somebody is shown, by the contact's bare JID, and others that are in use beside it.
 
     ``phone_show`` is what Jabber users are shown of somebody on the phone.
     """
@@ -63,17 +63,29 @@ class Views:
     def __init__(self, phone_show: Show = Show.DND) -> None:
         self._phone_show = phone_show
         self._newest: WeakValueDictionary[str, View] = WeakValueDictionary()
+        self._others: WeakValueDictionary[tuple[str, int], View] = WeakValueDictionary()
 
     def view(self, contact_jid: str, document: Presence, now: float) -> View:
         """The view of a document at ``now`` (Unix time)."""
         view = self._newest.get(contact_jid)
         if view is None or view.document is not document or now >= view.good_until:
-            view = self._newest[contact_jid] = _made(contact_jid, document, now, self._phone_show)
+            view = self._newest[contact_jid] = self._other(contact_jid, document, now, view)
+        return view
+
+    def _other(self, contact_jid: str, document: Presence, now: float, newest: View | None) -> View:
+        """The view of another document than the newest: watchers who may see different parts of a contact take turns."""
+        if newest is not None:
+            self._others[contact_jid, id(newest.document)] = newest
+        view = self._others.get((contact_jid, id(document)))
+        if view is None or view.document is not document or now >= view.good_until:
+            view = _made(contact_jid, document, now, self._phone_show)
         return view
 
     def forget(self, contact_jid: str) -> None:
         """What was written of this contact is out of date, although the document is not."""
         self._newest.pop(contact_jid, None)
+        for key in [key for key in self._others if key[0] == contact_jid]:
+            self._others.pop(key, None)
 
 
 def _made(contact_jid: str, document: Presence, now: float, phone_show: Show) -> View:

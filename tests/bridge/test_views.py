@@ -84,3 +84,13 @@ def test_who_is_on_the_phone_is_shown_as_the_operator_wants_it() -> None:
     away = Views(Show.AWAY)
     assert away.view(BOB, talking, START).said["desk"].show is Show.AWAY
     assert away.view(BOB, document(Show.DND), START).said["desk"].show is Show.DND
+
+
+def test_watchers_who_may_see_different_parts_take_turns_with_one_view_each() -> None:
+    views, whole, part = Views(), document(Show.AWAY), document(Show.DND)
+    seen = [views.view(BOB, each, START) for each in (whole, part) * 3]
+    assert len({id(view) for view in seen}) == 2
+    assert [view.document for view in seen[:2]] == [whole, part]
+    views.forget(BOB)
+    assert views.view(BOB, whole, START) not in seen
+    assert views.view(BOB, part, START) not in seen
