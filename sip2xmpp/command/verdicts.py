@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from twisted.internet.task import Clock
+
 from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, any_address, configuration, own_address
-from sip2xmpp.presence.policy import Handling
+from sip2xmpp.own_side import own_side
+from sip2xmpp.presence.policy import Ground, Handling, Policy
 from sip2xmpp.presence.watcher_info import PACKAGE, Status, waiting_key
-from sip2xmpp.store.offline import OfflineStore, offline
+from sip2xmpp.store.offline import OfflineStore, extract, offline
 from sip2xmpp.store.records import Side, Verdict
 
 _HELP = {
@@ -77,9 +80,11 @@ def show(arguments: argparse.Namespace) -> int:
     """List the watchers of one presentity."""
     config = configuration(arguments)
     presentity = own_address(arguments.presentity, config)
-    default = config.presence.domains.get(presentity.domain, config.presence.default)
+    clock = Clock()
+    clock.rightNow = time.time()
+    policy = own_side(config, extract(config.gateway.state, presentity, clock), clock).policy
     with offline(config.gateway.state) as store:
-        known = _known(store, presentity, default, time.time())
+        known = _known(store, presentity, policy, time.time())
     if arguments.json:
         print(json.dumps([one.as_json() for one in known], indent=2))
     elif known:
@@ -97,6 +102,7 @@ class _Known:
 
     watcher: Address
     handling: str
+    by_rules: bool
     decided_at: float | None = None
     asked_at: float | None = None
     status: str = ""
@@ -104,7 +110,9 @@ class _Known:
     @property
     def told(self) -> str:
         """The row after status and address."""
-        decided = "by default" if self.decided_at is None else f"decided {_moment(self.decided_at)}"
+        decided = "by rules" if self.by_rules else "by default"
+        if self.decided_at is not None:
+            decided = f"decided {_moment(self.decided_at)}"
         asked = "" if self.asked_at is None else f", asked {_moment(self.asked_at)}"
         return f"{self.handling} ({decided}{asked})"
 
@@ -119,16 +127,21 @@ class _Known:
         }
 
 
-def _known(store: OfflineStore, presentity: Address, default: Handling, now: float) -> list[_Known]:
+def _known(store: OfflineStore, presentity: Address, policy: Policy, now: float) -> list[_Known]:
     """Everybody of whom the file knows, the undecided first."""
     known: dict[Address, _Known] = {}
 
     def of(watcher: Address) -> _Known:
-        return known.setdefault(watcher, _Known(watcher=watcher, handling=default.value))
+        if watcher not in known:
+            known[watcher] = _Known(
+                watcher=watcher,
+                handling=policy.decide(presentity, watcher).value,
+                by_rules=policy.ground(presentity, watcher) is Ground.RULES,
+            )
+        return known[watcher]
 
     for verdict in store.verdicts.select(str(presentity)):
         if verdict.expires_at is None or verdict.expires_at > now:
-            of(verdict.watcher).handling = verdict.handling
             of(verdict.watcher).decided_at = verdict.decided_at
     for note in store.waiting.select(str(presentity)):
         if note.package == PACKAGE and (note.expires_at is None or note.expires_at > now):

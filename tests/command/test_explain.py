@@ -3,6 +3,7 @@ import time
 
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.offline import offline
+from sip2xmpp.store.records import Waiting
 from tests.command.conftest import Operator
 from tests.presence.privacy import ACTIVITIES, ALICE, BOB, ROMEO, rule, ruleset
 
@@ -89,3 +90,19 @@ def test_what_is_left_out_of_the_present_document_is_named(operator: Operator) -
     told = json.loads(operator("explain", str(ROMEO), str(BOB), "--json")[1])
     assert "secret" not in told["shown"] and "happy" not in told["shown"]
     assert "away" in told["shown"]
+
+
+def test_the_list_of_watchers_says_what_rules_say(operator: Operator) -> None:
+    known(operator, rule("polite-block", ROMEO))
+    with offline(operator.url) as store:
+        for watcher in (ROMEO, ALICE):
+            store.waiting.put(
+                Waiting(presentity=BOB, watcher=watcher, package="presence", asked_at=1.8e9, expires_at=2e10)
+            )
+    told = {
+        one["watcher"]: one["handling"] for one in json.loads(operator("watchers", str(BOB), "--json")[1])
+    }
+    assert told == {str(ROMEO): "polite-block", str(ALICE): "confirm"}
+    lines = operator("watchers", str(BOB))[1].splitlines()
+    assert any("polite-block (by rules" in line for line in lines)
+    assert any("confirm (by default" in line for line in lines)
