@@ -29,6 +29,7 @@ from sip2xmpp.presence.line_presence import LinePresence
 from sip2xmpp.presence.lines import Lines
 from sip2xmpp.presence.observed import ObservedSources
 from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.reconciliation import Reconciliation
 from sip2xmpp.presence.registrations import Registrations
 from sip2xmpp.presence.spheres import sphere_of
 from sip2xmpp.presence.statements import StatementLimits, Statements
@@ -139,6 +140,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         gruu=config.registrar.gruu,
     )
     policy.listen(presence.rules_changed)
+    Reconciliation(store.verdicts, policies.rules)
     store.publications.listen(lambda change: policies.sources_changed(change.record.presentity))
     for feed in feeds:
         feed.listen(policies.sources_changed)

@@ -16,7 +16,7 @@ from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.flattening import Addresses, FlatteningLimits
 from sip2xmpp.presence.list_book import ListBook
 from sip2xmpp.presence.policy import Policy
-from sip2xmpp.presence.rule_book import DIALOGS, PRESENCE, RuleBook
+from sip2xmpp.presence.rule_book import DIALOGS, PRES_RULES, PRESENCE, RuleBook
 from sip2xmpp.presence.rules import address_of
 from sip2xmpp.presence.spheres import SphereNow
 from sip2xmpp.store.interface import Store
@@ -72,7 +72,8 @@ def policy_side(
         lists.listen_references(made.lists_changed)
         return made
 
-    rules, call_rules = book(PRESENCE), book(DIALOGS)
+    rules = book({**PRESENCE, PRES_RULES: config.presence.bare_allow})
+    call_rules = book(DIALOGS)
     policy = _policy(config, store, rules)
     return PolicySide(
         addressing=addressing,

@@ -234,6 +234,7 @@ class PresenceConfig:
     on_the_phone_show: Show = key(one_of({"dnd": Show.DND, "away": Show.AWAY}), Show.DND)
     lamp: tuple[State, ...] = key(many(choice(State)), (State.ON_THE_PHONE, State.BUSY, State.DND))
     dialog_details: bool = key(switch, False)
+    bare_allow: bool = key(switch, False)
     domains: Mapping[str, Handling] = key(mapping(domain, one_of(_HANDLINGS)), NOTHING)
 
 
