@@ -9,7 +9,7 @@ Implements: RFC 4825 sections 5.5 and 11.2 (uniqueness-failure); RFC 4826 sectio
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sip2xmpp.documents.xcap_tree import Element, Name
 from sip2xmpp.documents.xcap_uri import NodeSelector, QName, Step
@@ -32,12 +32,12 @@ class Unique:
     proposes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """An element, and which one of its name it is below each parent from the root."""
+class _Placed(NamedTuple):
+    """An element, which one of its name it is below its parent, and the parent."""
 
     element: Element
-    path: tuple[tuple[Name, int], ...]
+    position: int
+    parent: "_Placed | None" = None
 
 
 def check_unique(root: Element, constraints: Sequence[Unique], namespace: str) -> None:
@@ -53,35 +53,37 @@ def check_unique(root: Element, constraints: Sequence[Unique], namespace: str) -
             by_name.setdefault(name, []).append((number, constraint))
     seen: set[tuple[int, int, str]] = set()
     taken: list[tuple[_Placed, Unique]] = []
-    for parent, placed in _placed(root):
+    for placed in _placed(root):
         for number, constraint in by_name.get(placed.element.name, ()):
             value = placed.element.attributes.get((None, constraint.attribute))
             if value is None:
                 continue
-            key = (number, parent, value)
             if constraint.everywhere:
                 key = (number, 0, value.strip())
+            else:
+                assert placed.parent is not None
+                key = (number, placed.parent.element.start, value)
             if key in seen:
                 taken.append((placed, constraint))
             seen.add(key)
-        if len(taken) == _MOST:
+        if len(taken) >= _MOST:
             break
     if taken:
-        raise _conflict(taken, {key[-1] for key in seen}, namespace)
+        raise _conflict(taken, {value for _, _, value in seen}, namespace)
 
 
-def _placed(root: Element) -> Iterator[tuple[int, _Placed]]:
-    """Every element but the root, with a number for its parent; depth is bounded by reading."""
-    waiting = [_Placed(root, ((root.name, 1),))]
+def _placed(root: Element) -> Iterator[_Placed]:
+    """Every element but the root."""
+    waiting = [_Placed(root, 1)]
     while waiting:
         parent = waiting.pop()
         counts: dict[Name, int] = {}
         for child in parent.element.children:
             count = counts[child.name] = counts.get(child.name, 0) + 1
-            placed = _Placed(child, (*parent.path, (child.name, count)))
+            placed = _Placed(child, count, parent)
             if child.children:
                 waiting.append(placed)
-            yield parent.element.start, placed
+            yield placed
 
 
 def _conflict(taken: Sequence[tuple[_Placed, Unique]], values: set[str], namespace: str) -> Conflict:
@@ -103,11 +105,17 @@ def _conflict(taken: Sequence[tuple[_Placed, Unique]], values: set[str], namespa
 
 
 def _selector(placed: _Placed, namespace: str) -> NodeSelector:
+    path: list[_Placed] = []
+    each: _Placed | None = placed
+    while each is not None:
+        path.insert(0, each)
+        each = each.parent
     prefixes: dict[str | None, str] = {}
     steps = []
-    for number, ((uri, local), count) in enumerate(placed.path):
+    for element, position, parent in path:
+        uri, local = element.name
         prefix = "" if uri == namespace else prefixes.setdefault(uri, f"n{len(prefixes) + 1}")
-        steps.append(Step(name=QName(prefix, local), position=count if number else None))
+        steps.append(Step(name=QName(prefix, local), position=None if parent is None else position))
     bound = sorted((prefix, uri) for uri, prefix in prefixes.items() if uri is not None)
     return NodeSelector(steps=tuple(steps), prefixes=tuple(bound))
 
