@@ -18,6 +18,7 @@ Implements: RFC 5261 section 4 (add, replace, remove).
 
 from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, Final
 
 from lxml import etree
@@ -98,18 +99,23 @@ class _Comparison:
         before, after = list(old), list(new)
         steps, texts, wanted = _steps(before), _texts(old, before), _texts(new, after)
         pairs = [(-1, -1), *self._matched(before, after)]
+        counts = list(accumulate(map(bool, texts)))
         end = (len(before), len(after))
         for i, j in reversed(pairs):
-            gap = _Gap(
-                nodes=before[i + 1 : end[0]],
-                steps=[f"{place}/{step}" for step in steps[i + 1 : end[0]]],
-                texts=texts[i + 1 : end[0] + 1],
-                text_step=f"{place}/text()[{1 + sum(map(bool, texts[: i + 1]))}]",
-                added=after[j + 1 : end[1]],
-                wanted=wanted[j + 1 : end[1] + 1],
-                anchor=f'sel="{place}/{steps[i]}" pos="after"' if i >= 0 else f'sel="{place}" pos="prepend"',
-            )
-            said += self._filled(gap)
+            held, made = texts[i + 1 : end[0] + 1], wanted[j + 1 : end[1] + 1]
+            if len(held) > 1 or held != made:
+                gap = _Gap(
+                    nodes=before[i + 1 : end[0]],
+                    steps=[f"{place}/{step}" for step in steps[i + 1 : end[0]]],
+                    texts=held,
+                    text_step=f"{place}/text()[{1 + (counts[i] if i >= 0 else 0)}]",
+                    added=after[j + 1 : end[1]],
+                    wanted=made,
+                    anchor=f'sel="{place}/{steps[i]}" pos="after"'
+                    if i >= 0
+                    else f'sel="{place}" pos="prepend"',
+                )
+                said += self._filled(gap)
             if i >= 0:
                 said += self._changed(before[i], after[j], f"{place}/{steps[i]}")
             end = (i, j)

@@ -29,8 +29,8 @@ MOST_DOCUMENTS: Final = 300
 CONTENT_ROOM: Final = 65_536
 CONTENT_ROOM_BY_DATAGRAM: Final = 4_096
 """Octets of all patches and elements in one NOTIFY."""
-PATCHED: Final = 65_536
-"""Octets of the largest version that is compared with another one."""
+PATCHED: Final = 131_072
+"""Octets of the largest version that is compared with another one, or looked into for elements."""
 REMEMBERED: Final = 8
 """Versions of one document that are kept for watchers who want each change by itself."""
 
@@ -158,19 +158,21 @@ class XcapDiffForm(Comparing):
 
 def _states(seen: Seen) -> dict[str, ElementState | AttributeState]:
     """What the selected elements and attributes are now, by what the watcher calls them."""
-    trees: dict[str, xcap_tree.Element | None] = {}
     states: dict[str, ElementState | AttributeState] = {}
     for choice, document in seen.nodes:
-        if document.key not in trees:
-            try:
-                trees[document.key] = xcap_tree.read(document.octets)
-            except BadDocument:
-                trees[document.key] = None
-        tree = trees[document.key]
+        tree = _tree(document.octets) if len(document.octets) <= PATCHED else None
         state = None if tree is None else _state(choice, tree)
         if state is not None:
             states[choice.sel] = state
     return states
+
+
+@lru_cache(maxsize=4)
+def _tree(octets: bytes) -> xcap_tree.Element | None:
+    try:
+        return xcap_tree.read(octets)
+    except BadDocument:
+        return None
 
 
 def _state(choice: Choice, tree: xcap_tree.Element) -> ElementState | AttributeState | None:

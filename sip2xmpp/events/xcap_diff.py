@@ -18,7 +18,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents import resource_lists, xcap_diff
 from sip2xmpp.documents.mime import inflated
 from sip2xmpp.documents.presence import frozen_value
-from sip2xmpp.errors import BadDocument, BadMessage
+from sip2xmpp.errors import BadDocument, BadMessage, TooMany
 from sip2xmpp.events.accepting import accepts
 from sip2xmpp.events.sending import Sender
 from sip2xmpp.events.terms import BadTerms, Listing
@@ -31,12 +31,14 @@ from sip2xmpp.events.xcap_changes import (
 )
 from sip2xmpp.events.xcap_selection import (
     MOST,
+    MOST_NODES,
     ROOM,
     Choice,
     Places,
     Processing,
     Selection,
     kept,
+    names_a_node,
     selection,
     uri_of,
     uris_in,
@@ -52,6 +54,8 @@ from sip2xmpp.store.interface import Change, ChangeKind, Store
 PACKAGE: Final = "xcap-diff"
 INTERVAL: Final = 5.0
 """Seconds between two NOTIFYs about changes (RFC 5875, section 4.10)."""
+MOST_DEVICES: Final = 20
+"""Watches of the documents of one user: what each is told is found for it alone."""
 BODY_LIMIT: Final = 65_536
 """Octets in the body of a SUBSCRIBE."""
 
@@ -140,7 +144,9 @@ class XcapDiffPackage(Listing):
         store.documents.listen(self._document_changed)
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
-        """Begin to watch; raises ``NotAuthorized`` for everybody but the owner, and ``NoSuchPresentity``."""
+        """Begin to watch; raises ``NotAuthorized`` for everybody but the owner, ``NoSuchPresentity`` and ``TooMany``."""
+        if self._agent.watches_of(resource) >= MOST_DEVICES and resource == watcher.address:
+            raise TooMany(f"{MOST_DEVICES} devices hear of the documents of {resource} already")
         listed = ""
         if isinstance(watcher, Sender) and watcher.economy is not None:
             listed = watcher.economy.terms.listed
@@ -216,4 +222,6 @@ def _uris_in(request: Request) -> list[str]:
         raise BadTerms(400, str(bad)) from None
     if len(octets) > BODY_LIMIT or len(uris) > MOST or sum(map(len, uris)) > ROOM:
         raise BadTerms(413, f"a list may have {MOST} URIs with {ROOM} characters in all")
+    if sum(map(names_a_node, uris)) > MOST_NODES:
+        raise BadTerms(413, f"a list may have {MOST_NODES} elements and attributes")
     return uris

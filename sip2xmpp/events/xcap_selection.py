@@ -22,6 +22,8 @@ from sip2xmpp.store.documents import GLOBAL, Document
 
 MOST: Final = 100
 """Choices of one watcher."""
+MOST_NODES: Final = 10
+"""Elements and attributes among them: they are looked for whenever their document changes."""
 ROOM: Final = 16_384
 """Characters of all of them."""
 
@@ -145,8 +147,13 @@ def _choice(text: str, places: Places) -> Choice | None:
         return None
 
 
+def names_a_node(text: str) -> bool:
+    """Whether a URI is that of an element or attribute."""
+    return "/~~/" in text or "/%7E%7E/" in text.upper()
+
+
 def _is_collection(text: str) -> bool:
-    return (text == "" or text.endswith("/")) and "/~~/" not in text and "/%7E%7E/" not in text.upper()
+    return (text == "" or text.endswith("/")) and not names_a_node(text)
 
 
 def _collection(text: str, places: Places) -> Choice | None:

@@ -98,6 +98,10 @@ class StateAgent(Generic[S]):
         """Whether anybody would hear of a change."""
         return resource in self._watches
 
+    def watches_of(self, resource: Address) -> int:
+        """How many watches of it there are."""
+        return len(self._watches.get(resource, ()))
+
     def changed(self, resource: Address) -> None:
         """The state of ``resource`` may be another one now."""
         if resource in self._watches:

@@ -12,7 +12,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents import resource_lists, xcap_diff
 from sip2xmpp.documents.xcap_diff import AttributeState, DocumentChange, ElementState, XcapDiff
 from sip2xmpp.events.xcap_changes import MOST_DOCUMENTS, PATCHED, REMEMBERED
-from sip2xmpp.events.xcap_diff import XcapDiffPackage
+from sip2xmpp.events.xcap_diff import MOST_DEVICES, XcapDiffPackage
 from sip2xmpp.events.xcap_selection import MOST, Places, Processing, kept, selection
 from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from tests.documents.patching import patch
@@ -230,6 +230,11 @@ def test_what_can_be_no_address_here_is_left_out(scene: Scene, uri: str) -> None
         ("Content-Type: text/plain\r\n", b"x", 415),
         (LIST_BODY, b"<resource-lists", 400),
         (LIST_BODY, b"<other/>", 400),
+        (
+            LIST_BODY,
+            resource_lists.write_flat([f"{MINE}/~~/a/b%5B{number}%5D" for number in range(1, 12)]),
+            413,
+        ),
         (f"{LIST_BODY}Content-Encoding: br\r\n", resource_lists.write_flat([MINE]), 400),
         (LIST_BODY, resource_lists.write_flat([f"{MINE}{number}" for number in range(MOST + 1)]), 413),
         (LIST_BODY, resource_lists.write_flat([f"{MINE}{'x' * 3000}{number}" for number in range(9)]), 413),
@@ -525,6 +530,14 @@ def test_nothing_is_remembered_of_whom_nobody_watches(scene: Scene) -> None:
     line.unsubscribe()
     scene.network.drive(1)
     assert not package._versions._versions and not package._watched
+
+
+def test_no_more_devices_hear_of_documents_than_anybody_has(scene: Scene) -> None:
+    lines = [scene.subscribed(expires=120) for _ in range(MOST_DEVICES + 1)]
+    assert [line.status for line in lines] == [200] * MOST_DEVICES + [480]
+    lines[0].unsubscribe()
+    scene.network.drive(1)
+    assert scene.subscribed().status == 200
 
 
 def test_a_user_who_goes_is_no_longer_watched(clock: Clock) -> None:
