@@ -21,7 +21,6 @@ from sip2xmpp.documents.policy import (
     Many,
     One,
     OtherIdentity,
-    Rule,
     Sphere,
     UnknownCondition,
     Validity,
@@ -33,7 +32,7 @@ from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.policy import Ground, Handling, Judgement, Policy
 from sip2xmpp.presence.revealing import reveal
 from sip2xmpp.presence.rule_book import RuleBook
-from sip2xmpp.presence.rules import Facts, holds, matching
+from sip2xmpp.presence.rules import Facts, ReadyRule, applying, holds
 
 
 @frozen_value
@@ -137,24 +136,29 @@ def view_of(document: Presence, judgement: Judgement) -> Presence | None:
 def _decision(policy: Policy, rules: RuleBook, presentity: Address, watcher: Address) -> Decision:
     facts = rules.facts(presentity, watcher)
     consulted = rules.consulted(presentity)
-    applying = matching([rule for _, known in consulted for rule in known or ()], facts)
+    ready = [
+        (
+            f"{document.auid}/{document.name}",
+            ReadyRule(rule, facts.names, bare_allow=rules.bare_allow(document.auid)),
+        )
+        for document, known in consulted
+        for rule in known or ()
+    ]
+    unreadable = tuple([f"{each.auid}/{each.name}" for each, known in consulted if known is None])
+    # What cannot be read may have named anybody.
+    applies = set(applying([each for _, each in ready if not (unreadable and each.is_for_others)], facts))
     verdict = policy.verdict(presentity, watcher)
     return Decision(
         handling=policy.decide(presentity, watcher),
         ground=policy.ground(presentity, watcher),
         decided_at=None if verdict is None else verdict.decided_at,
-        rules=tuple(
-            [
-                _told(f"{document.auid}/{document.name}", rule, facts, any(rule is each for each in applying))
-                for document, known in consulted
-                for rule in known or ()
-            ]
-        ),
-        unreadable=tuple([f"{each.auid}/{each.name}" for each, known in consulted if known is None]),
+        rules=tuple([_told(document, each, facts, each in applies) for document, each in ready]),
+        unreadable=unreadable,
     )
 
 
-def _told(document: str, rule: Rule, facts: Facts, applies: bool) -> ToldRule:
+def _told(document: str, ready: ReadyRule, facts: Facts, applies: bool) -> ToldRule:
+    rule = ready.rule
     return ToldRule(
         document=document,
         id=rule.id,
@@ -170,7 +174,7 @@ def _told(document: str, rule: Rule, facts: Facts, applies: bool) -> ToldRule:
                 for each in rule.conditions
             ]
         ),
-        provides=() if rule.transformations is None else tuple(provisions(rule.transformations)),
+        provides=tuple(provisions(ready.provided)),
     )
 
 
