@@ -64,6 +64,7 @@ class Sender(Writer):
         "_failures",
         "_newest",
         "_owed",
+        "_part",
         "_paused_until",
         "_ready",
         "_told",
@@ -96,6 +97,7 @@ class Sender(Writer):
         self._newest: Told[Any] | None = None
         self._told: Told[Any] | None = None
         self._ending: Told[Any] | None = None
+        self._part: tuple[Told[Any], Told[Any]] | None = None
         self._owed = False
         self._ready = False
         self._busy = False
@@ -163,8 +165,12 @@ class Sender(Writer):
         self._cseq = number
         self._busy = True
         self._owed = False
-        portion, self._portion = self._portion, None
-        self._told = notification if portion is None or notification is self._ending else portion
+        self._told = notification
+        if self._portion is not None:
+            if notification is not self._ending:
+                self._part = self._portion, notification
+                self._told = self._portion
+            self._portion = None
         if self.economy is not None:
             self.economy.sent(self.owner.clock.seconds())
             self._look_again()
@@ -191,6 +197,9 @@ class Sender(Writer):
         outcome = outcome_of(answer)
         if outcome is not Outcome.TAKEN:
             self._numbered = -1
+            if self._part is not None and self._told is self._part[0]:
+                # who does not take a part does not get the next one at once
+                self._told = self._part[1]
             self._not_taken(outcome, answer, by_route=by_route)
         elif by_route:
             self._adopt(answer)
