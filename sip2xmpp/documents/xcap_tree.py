@@ -223,7 +223,7 @@ class _Reading:
         try:
             self._parser.Parse(self._octets, True)
         except expat.ExpatError as error:
-            raise NotWellFormed(f"not well-formed XML: {error}") from None
+            raise NotWellFormed(f"line {error.lineno}: {expat.ErrorString(error.code)}") from None
         assert self._root is not None
         return self._root
 

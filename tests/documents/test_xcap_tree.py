@@ -210,6 +210,13 @@ def test_what_is_just_small_enough_is_accepted() -> None:
         read(b"<a/>", limit=3)
 
 
+def test_what_is_wrong_is_told_with_its_line() -> None:
+    with pytest.raises(NotWellFormed, match=r"^line 3: mismatched tag$"):
+        read(b"<a>\n<b>\n</a>")
+    with pytest.raises(NotWellFormed, match=r"^line 2: the prefix p is not bound"):
+        read(b"<a>\n<p:b/></a>")
+
+
 # Selecting
 
 

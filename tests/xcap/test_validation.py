@@ -200,6 +200,31 @@ def test_what_a_document_says_about_schemas_is_not_followed(tmp_path: Path) -> N
     check(octets, "resource-lists")
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:romeo@[2001:db8::1]",
+        "sip:romeo@example.net;x=[1]",
+        "sip:a%zz@b",
+        "sip:é@example.net",
+        "tel:+1-555",
+    ],
+)
+def test_a_uri_may_be_whatever_people_are_reached_by(uri: str) -> None:
+    check(lists(f"<list><entry uri='{uri}'/></list>"), "resource-lists")
+    check(
+        rules(f"<rule id='a'><conditions><identity><one id='{uri}'/></identity></conditions></rule>"),
+        "pres-rules",
+    )
+    check(presence(f"<tuple id='a'><status/><contact>{uri}</contact></tuple>"), "pidf-manipulation")
+
+
+def test_a_language_may_be_left_open() -> None:
+    check(lists("<list><display-name xml:lang=''>a</display-name></list>"), "resource-lists")
+    bad = lists("<list><display-name xml:lang='not a language'>a</display-name></list>")
+    assert refused(bad, "resource-lists").kind is ConflictKind.SCHEMA_VALIDATION_ERROR
+
+
 # Uniqueness
 
 
