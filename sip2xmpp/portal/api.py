@@ -29,7 +29,7 @@ from sip2xmpp.errors import (
     TooMany,
 )
 from sip2xmpp.portal.openapi import description
-from sip2xmpp.portal.operations import JSON, PLACES, Answer, Call, Operation
+from sip2xmpp.portal.operations import JSON, NAME_LIMIT, PLACES, Answer, Call, Operation
 from sip2xmpp.portal.problems import PROBLEM, Problem, wrong
 from sip2xmpp.portal.shapes import Wrong, from_query
 from sip2xmpp.portal.tokens import Tokens
@@ -211,16 +211,19 @@ def _address(written: str) -> Address:
 
 def _name(written: str) -> str:
     try:
-        return unquote(written, errors="strict")
+        name = unquote(written, errors="strict")
     except UnicodeDecodeError:
         raise Problem(404, f"{written[:100]} is not UTF-8 in percent-encoding") from None
+    if len(name) > NAME_LIMIT:
+        raise Problem(404, f"a name has {NAME_LIMIT} characters at most")
+    return name
 
 
 def _conditions(request: Request) -> Conditions:
     try:
         return Conditions.of(_list(request, "if-match"), _list(request, "if-none-match"))
     except BadInput as error:
-        raise Problem(400, str(error)) from None
+        raise Problem(412, str(error)) from None
 
 
 def _list(request: Request, name: str) -> str | None:

@@ -4,16 +4,19 @@ What is told may come back as it is, so that a client can read the list, change 
 """
 
 from collections.abc import Callable
-from typing import Final
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from sip2xmpp.documents.xml import clean
 from sip2xmpp.errors import BadInput
+from sip2xmpp.portal.operations import NAME_LIMIT
 from sip2xmpp.portal.problems import Fault
 from sip2xmpp.portal.shapes import Member, Schema, Shape, Wrong, array, members, words
 
-MOST_GROUPS: Final = 1_000
-MOST_OF_GROUP: Final = 10_000
-"""Groups of a list and contacts of a group that are taken; the size of the document is the tighter bound."""
+T = TypeVar("T")
+
+MOST: Final = 100_000
+"""Groups of a list and contacts of a group that are taken; the size of the body is the tighter bound, so it is not described."""
 
 
 def _line(value: str) -> str:
@@ -31,10 +34,17 @@ def _name(value: str) -> str:
     return made
 
 
+def _word(value: str) -> str:
+    if clean(value) != value or value.split() != [value]:
+        raise BadInput("there is something in it that no URI has")
+    return value
+
+
 _TEXT: Final = words(_line, least=0, most=2000)
 _GROUP_NAME: Final = words(_name, most=200)
-GROUP_ID: Final = words(str, most=2000)
-_CONTACT: Final = words(str, most=1000, pattern="^[^ ]+$")
+_GROUP_ID: Final = words(str, most=4000)
+GROUP_NAMED: Final = words(str, most=NAME_LIMIT)
+_CONTACT: Final = words(_word, most=NAME_LIMIT)
 _BACK: Final = "As it was told; not to be changed."
 
 
@@ -46,6 +56,11 @@ def _told(schema: Schema, check: Callable[[object], bool]) -> Shape[None]:
             raise Wrong(Fault("", "it is not as it was told"))
 
     return Shape(schema=schema, read=read)
+
+
+def _many(shape: Shape[T]) -> Shape[tuple[T, ...]]:
+    made = array(shape, MOST)
+    return replace(made, schema={name: said for name, said in made.schema.items() if name != "maxItems"})
 
 
 def _are_texts(value: object) -> bool:
@@ -72,7 +87,7 @@ _TOLD_OF_CONTACT: Final = {
 _PATH_NAME: Final = words(_line, least=0, most=200)
 _GROUP: Final = members(
     {
-        "id": Member(shape=GROUP_ID, about="What the group is called here; absent for a new one."),
+        "id": Member(shape=_GROUP_ID, about="What the group is called here; absent for a new one."),
         "path": Member(
             shape=array(_PATH_NAME, 16),
             about="The names of the groups around it, from the outermost, and its own; empty for one without name.",
@@ -80,7 +95,7 @@ _GROUP: Final = members(
         ),
         "display_name": Member(shape=_TEXT, about="What people are shown."),
         "contacts": Member(
-            shape=array(members({**_ABOUT_CONTACT, **_TOLD_OF_CONTACT}), MOST_OF_GROUP), about="Its contacts."
+            shape=_many(members({**_ABOUT_CONTACT, **_TOLD_OF_CONTACT})), about="Its contacts."
         ),
         "references": Member(
             shape=_told({"type": "array", "items": {"type": "string"}}, _are_texts),
@@ -96,14 +111,14 @@ LIST: Final = members(
     {
         "address": Member(shape=_told({"type": "string"}, lambda value: isinstance(value, str)), about=_BACK),
         "groups": Member(
-            shape=array(_GROUP, MOST_GROUPS),
+            shape=_many(_GROUP),
             about="In the order of the document: one that is inside another one follows it.",
             required=True,
         ),
     }
 )
 _GROUPS: Final = Member(
-    shape=array(GROUP_ID, 100),
+    shape=array(_GROUP_ID, 100),
     about="The ids of the groups it is in, or names of new ones; absent: as it is, or the usual group for a new contact.",
 )
 NEW_CONTACT: Final = members(
@@ -121,7 +136,7 @@ NEW_GROUP: Final = members(
     {
         "name": Member(shape=_GROUP_NAME, about="What it is called, unlike its neighbours.", required=True),
         "display_name": _DISPLAY,
-        "parent": Member(shape=GROUP_ID, about="The id of the group around it; absent: none."),
+        "parent": Member(shape=_GROUP_ID, about="The id of the group around it; absent: none."),
     }
 )
 CHANGED_GROUP: Final = members(
@@ -129,7 +144,7 @@ CHANGED_GROUP: Final = members(
         "name": Member(shape=_GROUP_NAME, about="What it is called from now on."),
         "display_name": _DISPLAY,
         "parent": Member(
-            shape=words(str, least=0, most=2000),
+            shape=words(str, least=0, most=4000),
             about="The id of the group that it is to be in; empty for none; absent: where it is.",
         ),
     }

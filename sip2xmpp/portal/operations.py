@@ -94,7 +94,10 @@ NAMES: Final[Mapping[str, str]] = {
 }
 """What else may stand there."""
 
-NAME_SCHEMA: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": 2000}
+NAME_LIMIT: Final = 600
+"""Characters of a name in a path: so many of any kind are percent-encoded on one line that Twisted reads."""
+
+NAME_SCHEMA: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": NAME_LIMIT}
 
 PLACE_SCHEMA: Final[Schema] = {
     "type": "string",

@@ -16,16 +16,28 @@ SETTINGS = """
 "path.address" = "weather@sip.example.org"
 
 [checks]
-positive_data_acceptance.expected-statuses = ["2xx", "404", "409", "422"]
+positive_data_acceptance.expected-statuses = ["2xx", "304", "404", "409", "412", "422"]
+
+[[operations]]
+include-path-regex = "/users/.*/contact"
+[operations.parameters]
+"path.address" = "alice@sip.example.org"
+[operations.checks]
+negative_data_rejection.enabled = false
 """
+RIGHTS = ["publish", "read", "decide", "documents"]
 UNCHECKED = "use_after_free"
 """DELETE takes one source away, and the address stays."""
 
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
-    rights = {"token": TOKEN, "addresses": ["*@sip.example.org"], "may": ["publish", "read", "decide"]}
-    gateway = Gateway(tmp_path, settings={"http": {"requests": 1_000_000, "tokens": {"all": rights}}})
+    rights = {"token": TOKEN, "addresses": ["*@sip.example.org"], "may": RIGHTS}
+    gateway = Gateway(
+        tmp_path,
+        users={"alice": "rabbit"},
+        settings={"http": {"requests": 1_000_000, "tokens": {"all": rights}}},
+    )
     gateway.start()
     yield gateway
     gateway.stop()
@@ -56,4 +68,4 @@ def test_the_api_is_as_it_is_described_whatever_is_sent(gateway: Gateway, tmp_pa
         timeout=90,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "9 selected / 9 total" in done.stdout
+    assert "19 selected / 19 total" in done.stdout

@@ -15,6 +15,7 @@ from sip2xmpp.documents import pidf
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.contacts import Contacts
 from sip2xmpp.portal.deciding import Deciding
+from sip2xmpp.portal.explanations import Explanations
 from sip2xmpp.portal.health import Health
 from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.portal.site import BODY, site
@@ -22,8 +23,11 @@ from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal.stating import Stating
 from sip2xmpp.portal.tokens import Right, Token, Tokens, digest_of
 from sip2xmpp.presence.agent import PresenceAgent
+from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.directory import Directory, Evidence
+from sip2xmpp.presence.explaining import Explaining
 from sip2xmpp.presence.policy import Handling, Policy
+from sip2xmpp.presence.rule_book import RuleBook
 from sip2xmpp.presence.statements import StatementLimits, Statements
 from sip2xmpp.presence.watcher_info import WatcherInfo
 from sip2xmpp.store.interface import Store, Told
@@ -89,7 +93,8 @@ class Scene:
             domains=["sip.example.org"],
             limits=StatementLimits(per_presentity=5, document=BODY),
         )
-        self.policy = Policy(self.store.verdicts, default=Handling.CONFIRM)
+        rules = RuleBook(self.store, clock)
+        self.policy = Policy(self.store.verdicts, default=Handling.CONFIRM, rules=rules)
         self.agent = PresenceAgent(
             store=self.store,
             clock=clock,
@@ -110,6 +115,14 @@ class Scene:
                 ("admin", ADMIN, ("*@sip.example.org",), list(Right)),
             )
         ]
+        explaining = Explaining(
+            policy=self.policy,
+            rules=rules,
+            calls=CallPolicy(self.store, calls=self.policy, presence=self.policy),
+            call_rules=rules,
+            exists=self.exists,
+            composed=self.agent.composed,
+        )
         store: Store = self.store
         self.documents = Documents(store, clock=clock, exists=self.exists)
         meanings = Meanings(
@@ -127,6 +140,7 @@ class Scene:
                     self.statements, Sources(self.agent, self.statements, store, clock), clock
                 ).operations(),
                 *Deciding(store, watchers, self.exists, clock).operations(),
+                *Explanations(explaining, self.exists).operations(),
                 *Contacts(self.documents, meanings, exists=self.exists).operations(),
             ],
             Tokens(tokens, clock, a_minute=requests),
