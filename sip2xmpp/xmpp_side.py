@@ -22,6 +22,7 @@ from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.gateway_side import GatewaySide, gateway_side
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
+from sip2xmpp.presence.kept_pictures import may_see_picture
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import XmppConfig
 from sip2xmpp.sip.agent import UserAgent
@@ -71,6 +72,7 @@ def xmpp_side(
         is_own=directory.own_domains.__contains__,
         exists=own.addresses.exists,
         shown=own.presence.shown,
+        may_see_picture=lambda contact, watcher: may_see_picture(own.policy, contact, watcher),
         clock=reactor,
         admit=realm.admit,
         seen=lambda watcher, contact: watchers.seen(watcher, contact),  # noqa: PLW0108 - made below

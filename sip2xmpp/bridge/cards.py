@@ -12,6 +12,7 @@ Implements: XEP-0054, XEP-0292, XEP-0153, XEP-0084 and XEP-0172 for SIP contacts
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from twisted.internet.defer import Deferred, succeed
@@ -39,6 +40,7 @@ class Cards:
     ``is_own`` says of a domain whether it is ours; ``exists`` tells who there is of our users, and ``shown(contact, watcher)`` what
     of a contact's presence a watcher may see, None for one who may not see it.  ``admit`` gives the address of an asker, or refuses one whom the
     operator does not serve.  ``seen`` is what a Jabber user is shown of a contact of another domain, by their bare JIDs.
+    ``may_see_picture(contact, watcher)`` says whether the contact's rules leave the picture to one who may see the presence.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Cards:
         clock: IReactorTime,
         admit: Callable[[str], Address],
         seen: Callable[[str, str], Presence | None],
+        may_see_picture: Callable[[Address, Address], bool] = lambda contact, watcher: True,  # noqa: ARG005
     ) -> None:
         self._cards = cards
         self._addressing = addressing
@@ -60,6 +63,7 @@ class Cards:
         self._shown = shown
         self._admit = admit
         self._seen = seen
+        self._may_see_picture = may_see_picture
         self._pictures = Attempts(clock, most=MOST_PICTURES, seconds=60.0, keys=1_000)
         self._avatars: dict[Address, Avatar | None] = {}
         self._listeners: list[Callable[[Address], None]] = []
@@ -106,6 +110,8 @@ class Cards:
         if shown is None:
             return None, None
         card, avatar = self._cards.get(str(contact)), self._avatar(contact)
+        if card is not None and not self._may_see_picture(contact, watcher):
+            card, avatar = replace(card, picture=b"", picture_type="", icon=""), None
         if avatar is not None and not self._pictures.take(watcher):
             raise StanzaRefused("resource-constraint", "Too many pictures in a minute")
         return _vcard(card, shown), avatar

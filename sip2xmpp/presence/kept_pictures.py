@@ -18,14 +18,29 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.documents.pres_content import read
 from sip2xmpp.errors import BadAddress, BadDocument
+from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.store.interface import Change, ChangeKind, Table
 from sip2xmpp.store.records import Card
 
 USAGE: Final = "org.openmobilealliance.pres-content"
 
+PERMISSION: Final = "status-icon"
+"""The attribute of presence that a picture goes with."""
+
 _NONE: Final = (b"", "")
 _log = Logger()
+
+
+def may_see_picture(policy: Policy, owner: Address, who: Address | None) -> bool:
+    """Whether somebody is shown the picture of a user: who may see the user, and whom no rule keeps it from."""
+    if who is None:
+        return False
+    judgement = policy.judge(owner, who)
+    if judgement.handling is not Handling.ALLOW:
+        return False
+    shown = judgement.permissions
+    return shown is None or shown.all_attributes or PERMISSION in shown.attributes
 
 
 class KeptPictures:

@@ -39,6 +39,7 @@ class Own:
 
     def __init__(self) -> None:
         self.handling = Handling.ALLOW
+        self.shows_picture = True
         self.document = offline_document(f"sip:{BOB}")
 
     def exists(self, address: Address) -> bool:
@@ -63,6 +64,7 @@ class Scene:
             shown=self.own.shown,
             clock=self.clock,  # type: ignore[arg-type]
             is_own=lambda domain: domain == "sip.example.org",
+            may_see_picture=lambda contact, watcher: self.own.shows_picture,
             admit=self.admit,
             seen=lambda watcher, contact: self.watchers.seen(watcher, contact),  # noqa: PLW0108 - made below
         )
@@ -175,6 +177,16 @@ def test_who_may_not_see_gets_the_same_as_about_nobody(scene: Scene, handling: H
             with pytest.raises(StanzaRefused) as refused:
                 scene.items(node, to=contact)
             assert refused.value.error.condition == "item-not-found"
+
+
+def test_whom_a_rule_keeps_the_picture_from_gets_the_rest_of_the_card(scene: Scene) -> None:
+    scene.keep(full_name="Bob", picture=PNG, picture_type="image/png", icon="https://b.example/i.png")
+    scene.own.shows_picture = False
+    card = scene.card()
+    assert card is not None and (card.full_name, card.photo, card.photo_url) == ("Bob", b"", "")
+    assert scene.cards.face(BOB, FULL)[1] is None
+    scene.keep(picture=PNG, picture_type="image/png")
+    assert scene.card() is None
 
 
 def test_a_card_of_a_user_who_is_gone_is_not_shown(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Pictures that users keep on the XCAP server, in their cards."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +9,10 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from sip2xmpp.address import Address
+from sip2xmpp.documents.permissions import EVERY, Permissions
 from sip2xmpp.documents.pres_content import Content, write
-from sip2xmpp.presence.kept_pictures import USAGE, KeptPictures
+from sip2xmpp.presence.kept_pictures import USAGE, KeptPictures, may_see_picture
+from sip2xmpp.presence.policy import Handling, Judgement, Policy
 from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Card
@@ -104,6 +107,48 @@ def test_what_cannot_be_shown_shows_nothing_and_is_logged_once(scene: Scene, oct
         globalLogPublisher.removeObserver(logged.append)
     assert scene.picture == (b"", "")
     assert len([event for event in logged if "is not shown" in event["log_format"]]) == 1
+
+
+class Ruled:
+    """Rules that say the same of everybody."""
+
+    def __init__(self, judgement: Judgement | None) -> None:
+        self.judgement = judgement
+
+    def judge(self, presentity: Address, watcher: Address) -> Judgement | None:
+        return self.judgement
+
+    def listen(self, listener: Callable[[Address], None]) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("judgement", "sees"),
+    [
+        (Judgement(handling=Handling.ALLOW), True),
+        (Judgement(handling=Handling.ALLOW, permissions=EVERY), True),
+        (
+            Judgement(
+                handling=Handling.ALLOW, permissions=Permissions(attributes=frozenset(("status-icon",)))
+            ),
+            True,
+        ),
+        (
+            Judgement(
+                handling=Handling.ALLOW, permissions=Permissions(attributes=frozenset(("activities",)))
+            ),
+            False,
+        ),
+        (Judgement(handling=Handling.POLITE_BLOCK), False),
+        (Judgement(handling=Handling.CONFIRM), False),
+    ],
+)
+def test_a_picture_is_for_those_whom_rules_leave_it_to(
+    clock: Clock, judgement: Judgement, *, sees: bool
+) -> None:
+    policy = Policy(MemoryStore(clock).verdicts, rules=Ruled(judgement))
+    assert may_see_picture(policy, ALICE, Address("bob", "sip.example.org")) is sees
+    assert not may_see_picture(policy, ALICE, None) and may_see_picture(policy, ALICE, ALICE)
 
 
 def test_other_documents_are_no_pictures(scene: Scene) -> None:
