@@ -256,6 +256,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     agent.announce(
         accept=[
             *dict.fromkeys(media for package in packages for media in package.accepts),
+            *lists.accepts,
             *(ACCEPTED.split(", ") if side is not None else ()),
         ],
         supported=["path", "outbound", "gruu", *lists.option_tags],

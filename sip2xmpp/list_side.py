@@ -44,7 +44,7 @@ def list_subscriptions(
     return Lists(
         book,
         [
-            ListPackage(package, book, agent(package), room=rules.notify)
+            ListPackage(package, book, agent(package), room=rules.notify, entries=rules.members)
             for package in packages
             if package.name in LISTED
         ],

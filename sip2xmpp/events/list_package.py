@@ -40,8 +40,8 @@ SERVICE: Final = "service"
 """The list that a subscription is about is that of the service at its address."""
 BODY_LIMIT: Final = 262_144
 """Octets of a list in a body, after it was inflated."""
-ENTRY_LIMIT: Final = 1_000
-"""Members of a list in a body."""
+ENTRIES: Final = 1_000
+"""Members of a list in a body, unless the operator says otherwise."""
 
 _ACCEPT: Final = [("Accept", resource_lists.CONTENT_TYPE), ("Accept-Encoding", "deflate, gzip, identity")]
 
@@ -52,18 +52,27 @@ _NO_BODY: Final = (415, "what is in this list is not said by a body", (("Accept"
 class ListPackage(Listing):
     """Lists of resources whose state is that of ``package``.
 
-    ``agent`` watches the members.  ``room`` is the bound on a body in octets.
+    ``agent`` watches the members.  ``room`` is the bound on a body in octets, ``entries`` on the list in a SUBSCRIBE.
     """
 
     accepts = ()
 
-    def __init__(self, package: EventPackage, book: ListBook, agent: ListAgent, *, room: int = ROOM) -> None:
+    def __init__(
+        self,
+        package: EventPackage,
+        book: ListBook,
+        agent: ListAgent,
+        *,
+        room: int = ROOM,
+        entries: int = ENTRIES,
+    ) -> None:
         self.name = package.name
         self.default_expires = package.default_expires
         self._package = package
         self._book = book
         self._agent = agent
         self._room = room
+        self._entries = entries
         self._forms: dict[tuple[str, ContentIds, bool], ListForm] = {}
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
@@ -100,7 +109,7 @@ class ListPackage(Listing):
             return held or SERVICE
         if held == SERVICE:
             raise BadTerms(*_NO_BODY)
-        return _list_in(request)
+        return _list_in(request, self._entries)
 
     def check(self, body: bytes) -> None:  # noqa: ARG002
         """Nobody publishes the state of a list."""
@@ -136,6 +145,11 @@ class Lists:
     def option_tags(self) -> Sequence[str]:
         """What OPTIONS says is supported."""
         return OPTION_TAGS if self._takes_bodies else OPTION_TAGS[:1]
+
+    @property
+    def accepts(self) -> Sequence[str]:
+        """The media types of the bodies that are understood."""
+        return [resource_lists.CONTENT_TYPE] if self._takes_bodies else []
 
     def package_for(
         self, request: Request, watcher: Address, presentity: Address, package: EventPackage
@@ -183,7 +197,7 @@ def _check_support(request: Request) -> None:
         raise BadTerms(421, "Extension Required", [("Require", REQUIRED)])
 
 
-def _list_in(request: Request) -> str:
+def _list_in(request: Request, limit: int) -> str:
     """The list in the body of a SUBSCRIBE, in the words in which it is kept.  Raises ``BadTerms``."""
     kind = request.content_type
     if kind is None or kind.type != resource_lists.CONTENT_TYPE:
@@ -198,8 +212,8 @@ def _list_in(request: Request) -> str:
         entries = resource_lists.read_flat(octets)
     except BadDocument as bad:
         raise BadTerms(400, str(bad)) from None
-    if len(entries) > ENTRY_LIMIT:
-        raise BadTerms(413, f"a list may have {ENTRY_LIMIT} members")
+    if len(entries) > limit:
+        raise BadTerms(413, f"a list may have {limit} members")
     said: list[Any] = [
         [entry.uri, entry.display_name, entry.language] if entry.display_name else [entry.uri]
         for entry in entries
