@@ -21,9 +21,9 @@ from sip2xmpp.documents.xcap_tree import (
     find,
     read,
 )
-from sip2xmpp.documents.xcap_uri import XML_NAMESPACE, NodeSelector
+from sip2xmpp.documents.xcap_uri import ANY, XML_NAMESPACE, NodeSelector, Step
 from sip2xmpp.errors import BadDocument
-from tests.documents.xcap_strategies import NAMESPACE, STEPS, documents, everything, selector_of
+from tests.documents.xcap_strategies import NAMESPACE, OTHER, STEPS, documents, everything, selector_of
 
 START = b"""<root xmlns="test-app">
 <el1 att="first"/>
@@ -280,6 +280,8 @@ def test_values_are_compared_as_xml_readers_see_them() -> None:
 
 # Properties
 
+READER = etree.XMLParser(remove_comments=True, remove_pis=True, strip_cdata=True)
+
 
 def _compare(ours: Element, theirs: etree._Element) -> None:
     assert theirs.tag == (f"{{{ours.namespace}}}{ours.local}" if ours.namespace else ours.local)
@@ -295,8 +297,7 @@ def _compare(ours: Element, theirs: etree._Element) -> None:
 
 @given(documents())
 def test_a_document_is_read_as_other_readers_do(octets: bytes) -> None:
-    parser = etree.XMLParser(remove_comments=True, remove_pis=True, strip_cdata=True)
-    _compare(read(octets), etree.fromstring(octets, parser))
+    _compare(read(octets), etree.fromstring(octets, READER))
 
 
 @given(documents())
@@ -317,12 +318,39 @@ def test_places_are_those_of_tags_and_values(octets: bytes) -> None:
         assert find(root, selector_of(each), NAMESPACE) is element
 
 
-@given(documents(), st.lists(STEPS, min_size=1, max_size=3))
-def test_a_selector_selects_what_all_its_steps_say(octets: bytes, steps: list) -> None:
+def _by_xpath(octets: bytes, steps: list[Step]) -> etree._Element | None:
+    """What another implementation of XPath selects, asked step by step so that each selects exactly one."""
+    namespaces = {"d": NAMESPACE, "o": OTHER}
+    found: etree._Element | etree._ElementTree = etree.ElementTree(etree.fromstring(octets, READER))
+    for step in steps:
+        path = "*" if step.name == ANY else f"{step.name.prefix or 'd'}:{step.name.local}"
+        if step.position is not None:
+            path += f"[{step.position}]"
+        if step.test is not None:
+            path += f"[@{step.test.name}=$value]"
+        root = found.getroot() if isinstance(found, etree._ElementTree) else None
+        if root is None:
+            chosen = found.xpath(path, namespaces=namespaces, value=step.test.value if step.test else "")
+        else:
+            chosen = root.xpath(f"/{path}", namespaces=namespaces, value=step.test.value if step.test else "")
+        if len(chosen) != 1:
+            return None
+        (found,) = chosen
+    return found
+
+
+@given(documents(), st.data())
+def test_a_selector_selects_what_xpath_does_step_by_step(octets: bytes, data: st.DataObject) -> None:
     root = read(octets)
-    selector = NodeSelector(steps=tuple(steps), prefixes=(("o", "urn:example:b"),))
-    element = find(root, selector, NAMESPACE)
-    assert element is None or element.octets in octets
+    parent = data.draw(st.sampled_from(everything(root)))
+    steps = [*selector_of(parent).steps, *data.draw(st.lists(STEPS, min_size=1, max_size=2))]
+    if data.draw(st.booleans()):
+        steps = data.draw(st.lists(STEPS, min_size=1, max_size=3))
+    ours = find(root, NodeSelector(steps=tuple(steps), prefixes=(("o", OTHER),)), NAMESPACE)
+    theirs = _by_xpath(octets, steps)
+    assert (ours is None) == (theirs is None)
+    if ours is not None and theirs is not None:
+        _compare(ours, theirs)
 
 
 @given(st.one_of(st.binary(max_size=60), documents()), st.integers(0, 200), st.binary(max_size=4))
