@@ -4,6 +4,7 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote
 
@@ -34,6 +35,14 @@ class XcapAnswer:
     octets: bytes
 
 
+class Digest(urllib.request.HTTPDigestAuthHandler):
+    """Digest that closes the answer with the challenge, which the standard library leaves to the garbage collector."""
+
+    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        fp.close()
+        return super().http_error_401(req, fp, code, msg, headers)
+
+
 class XcapClient:
     """A user (``user@domain``) with a password, at the XCAP root of a gateway that listens to ``port``."""
 
@@ -42,7 +51,7 @@ class XcapClient:
         self.user = user
         passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
         passwords.add_password(None, self.root, user.partition("@")[0], password)
-        self._opener = urllib.request.build_opener(urllib.request.HTTPDigestAuthHandler(passwords))
+        self._opener = urllib.request.build_opener(Digest(passwords))
 
     def path(self, auid: str, name: str = "index") -> str:
         """Where a document of this user is, below the root."""
