@@ -198,12 +198,15 @@ _FOR_EVER: Final = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
 def _periods(element: xml.Element) -> list[tuple[datetime, datetime]]:
-    """Pairs of ``from`` and ``until`` as they follow each other; a pair that cannot be read never holds."""
+    """Pairs of ``from`` and ``until`` as they follow each other; a pair that cannot be read never holds.
+
+    Fractions of seconds make a period shorter.
+    """
     periods: list[tuple[datetime, datetime]] = []
     begin: datetime | None = None
     for child in element:
         if child.tag == _CP + "from":
-            begin = _moment(xml.content(child))
+            begin = _moment(xml.content(child), rounded_up=True)
         elif child.tag == _CP + "until":
             end = _moment(xml.content(child))
             if begin is not None and end is not None:
@@ -212,7 +215,7 @@ def _periods(element: xml.Element) -> list[tuple[datetime, datetime]]:
     return periods
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(text: str, *, rounded_up: bool = False) -> datetime | None:
     """An ``xs:dateTime`` as a UTC time to the second, or None; one without a zone is taken as UTC."""
     match = _DATE_TIME.fullmatch(text)
     if match is None:
@@ -223,7 +226,8 @@ def _moment(text: str) -> datetime | None:
         if is_midnight:
             moment += timedelta(days=1)
         zoned = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        return zoned.replace(microsecond=0)
+        is_between = rounded_up and zoned.microsecond > 0
+        return zoned.replace(microsecond=0) + timedelta(seconds=1 if is_between else 0)
     except (ValueError, OverflowError):
         return None
 

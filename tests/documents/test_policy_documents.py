@@ -187,11 +187,11 @@ def test_a_sphere_is_any_of_its_words() -> None:
 def test_times_are_compared_whatever_their_zone() -> None:
     assert condition(
         "<cr:validity><cr:from>2026-01-01T01:30:00+01:30</cr:from><cr:until>2025-12-31T24:00:00Z</cr:until>"
-        "<cr:from>2026-06-01T00:00:00.999-12:00</cr:from><cr:until>2026-06-02T12:00:00</cr:until></cr:validity>"
+        "<cr:from>2026-06-01T00:00:00.999-12:00</cr:from><cr:until>2026-06-02T12:00:00.5</cr:until></cr:validity>"
     ) == Validity(
         periods=(
             (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
-            (datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 6, 2, 12, tzinfo=UTC)),
+            (datetime(2026, 6, 1, 12, 0, 1, tzinfo=UTC), datetime(2026, 6, 2, 12, tzinfo=UTC)),
         )
     )
 
