@@ -1,10 +1,11 @@
 """Package ``xcap-diff``: what changes in a user's documents on the XCAP server, for the user's other devices.
 
-Only users themselves may watch, under their own address, and they hear of what they may read: their own tree and the
-global one.  The state of an address is therefore all documents in both as they are in the store (``Kept``); what of it a watcher
-has selected (``events.xcap_selection``) goes with its watch, so that each is told a view of its own (``Seen``).  The first NOTIFY
-and the one after each SUBSCRIBE say what there is; others say what has changed since the one before (``events.xcap_changes``).
-Changes within five seconds are told together.
+Only users themselves may watch, under their own address or that of the whole domain, and they hear of what they may read:
+their own tree and the global one.  The state of an address is therefore all documents in both as they are in the store
+(``Kept``); what of it a watcher has selected (``events.xcap_selection``) goes with its watch, so that each is told a view of its
+own (``Seen``).  The first NOTIFY and the one after each SUBSCRIBE say what there is; others say what has changed since the one
+before (``events.xcap_changes``).  Changes within five seconds are told together.  Documents that the server writes itself
+(capabilities, directories) have no changes and are waited for in vain.
 
 Implements: RFC 5875 sections 4.1 to 4.10 (the package).
 """
@@ -145,6 +146,8 @@ class XcapDiffPackage(Listing):
 
     def watch(self, resource: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
         """Begin to watch; raises ``NotAuthorized`` for everybody but the owner, ``NoSuchPresentity`` and ``TooMany``."""
+        if not resource.local and resource.domain == watcher.address.domain:
+            resource = watcher.address
         if self._agent.watches_of(resource) >= MOST_DEVICES and resource == watcher.address:
             raise TooMany(f"{MOST_DEVICES} devices hear of the documents of {resource} already")
         listed = ""

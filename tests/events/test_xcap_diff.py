@@ -152,6 +152,15 @@ def test_only_the_owner_may_watch(scene: Scene) -> None:
     assert scene.subscribed(target="sip:nobody@elsewhere.example").status == 404
 
 
+def test_the_address_of_the_domain_is_good_for_everybody_in_it(scene: Scene) -> None:
+    etag = scene.put(friends())
+    domain = ALICE.replace("alice@", "")
+    line = scene.subscribed(MINE, target=domain)
+    assert told(line) == [DocumentChange(sel=MINE, new_etag=etag)]
+    stranger = Phone(scene.network, "192.0.2.20", "sip:romeo@jabber.example")
+    assert scene.subscribed(MINE, phone=stranger, target=domain).status == 403
+
+
 def test_what_belongs_to_others_is_left_out(scene: Scene) -> None:
     scene.put(friends(), owner="bob@sip.example.org")
     staff = scene.put(friends("eve"), owner=GLOBAL, name="staff")
