@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from sip2xmpp.errors import StorageFailed
 from sip2xmpp.store.documents import Document
+from sip2xmpp.store.followings import Following
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -117,6 +118,7 @@ class Store(Protocol):
     registrants: Table[Registrant]
     observations: Table[Observation]
     documents: Table[Document]
+    followings: Table[Following]
 
     def after_commit(self, call: Told) -> None:
         """``call(None)`` once every change made so far survives the death of the process.

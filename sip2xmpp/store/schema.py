@@ -28,6 +28,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.store.connection import transaction
 from sip2xmpp.store.documents import Document
+from sip2xmpp.store.followings import Following
 from sip2xmpp.store.interface import R
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
@@ -244,6 +245,7 @@ LAYOUTS: dict[str, Layout[Any]] = {
         Layout("registrants", Registrant),
         Layout("observations", Observation),
         Layout("documents", Document),
+        Layout("followings", Following),
     )
 }
 

@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.store.documents import Document
+from sip2xmpp.store.followings import Following
 from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.interface import Change, ChangeKind, R, Table, Told
 from sip2xmpp.store.observations import Observation
@@ -220,6 +221,7 @@ class Tables:
         self.registrants: Table[Registrant] = table("registrants")
         self.observations: Table[Observation] = table("observations")
         self.documents: Table[Document] = table("documents")
+        self.followings: Table[Following] = table("followings")
 
     def after_commit(self, call: Told) -> None:
         """As in ``Store``; each engine has its own."""
