@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
 from sip2xmpp.events.dialogs import DialogPackage
+from sip2xmpp.events.list_package import Lists
 from sip2xmpp.events.package import EventPackage
 from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.calls import Calls, OnThePhone
@@ -22,6 +23,7 @@ from sip2xmpp.presence.rule_book import DIALOGS, RuleBook
 from sip2xmpp.sip.flow import HostPort
 from tests.conftest import START
 from tests.events.gateway import Gateway
+from tests.events.listing import lists_of, service
 from tests.events.phone import Line, Phone, parameter
 from tests.events.test_dialogs import CONFIRMED, call, told
 from tests.fakes import Network
@@ -33,9 +35,10 @@ BOB = Address("bob", "sip.example.org")
 CAROL = Address("carol", "sip.example.org")
 ROBBER = Address("robber", "sip.example.org")
 SERVICES = "<provide-services><all-services/></provide-services>"
+FRIENDS = "sip:friends@sip.example.org"
 BOBS = "sip:bob@sip.example.org"
 
-_ONES_OWN = re.compile(rb"(tag=|branch=)[^;\r\n>]+")
+_ONES_OWN = re.compile(rb"(tag=|branch=|[<\"]\d+\.|boundary=|--)[0-9a-zA-Z-]{10,}")
 """What is made up for each dialog and transaction."""
 
 
@@ -67,6 +70,10 @@ class Alice(Phone):
         super()._received(octets, source)
 
 
+def lists(gateway: Gateway, packages: Sequence[EventPackage]) -> Lists:
+    return lists_of(gateway, packages, is_user=lambda address: address.sip_uri() != FRIENDS)
+
+
 @dataclass
 class World:
     """One of the two; ``heard`` is all that reached alice, with when."""
@@ -79,7 +86,8 @@ class World:
     def __post_init__(self) -> None:
         self.clock.rightNow = START
         self.network = Network(self.clock)
-        self.gateway = Gateway(self.network, packages=calls_of)
+        self.gateway = Gateway(self.network, packages=calls_of, lists=lists)
+        self.gateway.store.documents.put(service(FRIENDS, str(ALICE), BOBS, CAROL.sip_uri()))
         self.obey()
         self.alice = Alice(self.network, self.heard)
         self.bob = Phone(self.network, "192.0.2.20", BOBS)
@@ -191,6 +199,30 @@ def test_hidden_is_like_offline_for_one_who_sees_only_a_part(provide: str, agent
     told_alike(watching("application/pidf+xml", "presence", agent), provide)
 
 
+@pytest.mark.parametrize("event", ["presence", "dialog"])
+@pytest.mark.parametrize("target", [FRIENDS, BOBS])
+def test_hidden_is_like_offline_in_a_list(event: str, target: str) -> None:
+    headers = (
+        "Accept: application/pidf+xml, application/dialog-info+xml, application/rlmi+xml, multipart/related\r\n"
+        "Supported: eventlist\r\n"
+    )
+
+    def script(world: World) -> None:
+        world.until(5)
+        line = world.alice.subscribe(target, 600, event=event, headers=headers)
+        for moment in (100, 200, 300):
+            world.until(moment)
+            line.send(600, headers=headers)
+        world.until(400)
+        world.alice.subscribe(target, 0, event=event, headers=headers)
+        world.until(500)
+        line.unsubscribe()
+        world.until(550)
+
+    heard = told_alike(script)
+    assert any(b"rlmi" in octets for _, octets in heard) is (target == FRIENDS)
+
+
 def test_whoever_is_told_nothing_is_told_so_alike() -> None:
     """A format that nobody writes is refused before anybody is asked about."""
 
@@ -217,7 +249,9 @@ def test_a_hidden_person_is_hidden_over_a_restart() -> None:
         world.until(5)
         line = world.alice.subscribe(BOBS, 900)
         world.until(100)
-        world.gateway = Gateway(world.network, seed=2, kept=world.gateway.killed(), packages=calls_of)
+        world.gateway = Gateway(
+            world.network, seed=2, kept=world.gateway.killed(), packages=calls_of, lists=lists
+        )
         world.until(300)
         line.send(900)
         world.until(900)
