@@ -60,7 +60,7 @@ MOST_DEVICES: Final = 20
 BODY_LIMIT: Final = 65_536
 """Octets in the body of a SUBSCRIBE."""
 
-_ACCEPT: Final = [("Accept", resource_lists.CONTENT_TYPE)]
+_ACCEPT: Final = [("Accept", resource_lists.CONTENT_TYPE), ("Accept-Encoding", "deflate, gzip, identity")]
 
 
 @frozen_value
@@ -218,12 +218,17 @@ def _uris_in(request: Request) -> list[str]:
     kind = request.content_type
     if kind is None or kind.type != resource_lists.CONTENT_TYPE:
         raise BadTerms(415, "only a list of URIs is understood in the body", _ACCEPT)
+    if len(request.body) > BODY_LIMIT:
+        raise BadTerms(413, f"a list may have {BODY_LIMIT} octets")
+    encoding = request.headers.get("Content-Encoding") or ""
+    if encoding.strip().lower() not in ("", "identity", "deflate", "gzip"):
+        raise BadTerms(415, "this encoding is not known", _ACCEPT)
     try:
-        octets = inflated(request.body, request.headers.get("Content-Encoding") or "", limit=BODY_LIMIT)
+        octets = inflated(request.body, encoding, limit=BODY_LIMIT)
         uris = [entry.uri for entry in resource_lists.read_flat(octets)]
     except BadDocument as bad:
         raise BadTerms(400, str(bad)) from None
-    if len(octets) > BODY_LIMIT or len(uris) > MOST or sum(map(len, uris)) > ROOM:
+    if len(uris) > MOST or sum(map(len, uris)) > ROOM:
         raise BadTerms(413, f"a list may have {MOST} URIs with {ROOM} characters in all")
     if sum(map(names_a_node, uris)) > MOST_NODES:
         raise BadTerms(413, f"a list may have {MOST_NODES} elements and attributes")

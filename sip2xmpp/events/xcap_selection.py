@@ -41,11 +41,17 @@ class Places:
     """What this server calls things.
 
     ``root`` is the URI that others are relative to, ending with a slash.  ``usage`` gives the proper name of an application usage
-    and the namespace of its unprefixed names, None for one that there is not.
+    and the namespace of its unprefixed names, None for one that there is not.  COMPAT: eyeBeam names users without their domain,
+    which is then ``default_domain``, if there is one.
     """
 
     root: str
     usage: Callable[[str], tuple[str, str] | None]
+    default_domain: str = ""
+
+    def owner(self, xui: str) -> str:
+        """Whose tree an XUI names, as the owner of documents.  Raises ``BadAddress``."""
+        return str(address_of_xui(xui, default_domain=self.default_domain))
 
     def below(self, uri: str) -> str | None:
         """What follows the root in a URI that is absolute, or relative to the root; None if it is elsewhere."""
@@ -167,7 +173,7 @@ def _collection(text: str, places: Places) -> Choice | None:
     if len(parts) > 1 and parts[1] not in ("users", "global"):
         return None
     if len(parts) > 2 and parts[1] == "users":
-        parts[2] = str(address_of_xui(parts[2]))
+        parts[2] = places.owner(parts[2])
     return Choice(sel=text, parts=tuple(parts), is_collection=True, namespace=namespace)
 
 
@@ -177,5 +183,5 @@ def _node_or_document(text: str, places: Places) -> Choice | None:
     if usage is None or (uri.node is not None and uri.node.kind is NodeKind.NAMESPACES):
         return None
     auid, namespace = usage
-    tree = ("global",) if uri.is_global else ("users", str(address_of_xui(uri.owner)))
+    tree = ("global",) if uri.is_global else ("users", places.owner(uri.owner))
     return Choice(sel=text, parts=(auid, *tree, *uri.name.split("/")), node=uri.node, namespace=namespace)

@@ -1,5 +1,7 @@
 """What a user's other devices learn of documents on the XCAP server, as one of them sees it."""
 
+import gzip
+import zlib
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents import resource_lists, xcap_diff
 from sip2xmpp.documents.xcap_diff import AttributeState, DocumentChange, ElementState, XcapDiff
 from sip2xmpp.events.xcap_changes import MOST_DOCUMENTS, PATCHED, REMEMBERED
-from sip2xmpp.events.xcap_diff import MOST_DEVICES, XcapDiffPackage
+from sip2xmpp.events.xcap_diff import BODY_LIMIT, MOST_DEVICES, XcapDiffPackage
 from sip2xmpp.events.xcap_selection import MOST, Places, Processing, kept, selection
 from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from tests.documents.patching import patch
@@ -32,7 +34,7 @@ def usage(auid: str) -> tuple[str, str] | None:
     return (auid, NAMESPACES[auid]) if auid in NAMESPACES else None
 
 
-PLACES = Places(root=ROOT, usage=usage)
+PLACES = Places(root=ROOT, usage=usage, default_domain="sip.example.org")
 
 
 def friends(*names: str, title: str = "friends") -> bytes:
@@ -185,6 +187,7 @@ def test_what_belongs_to_others_is_left_out(scene: Scene) -> None:
         f"/xcap/{MINE}",
         f"{LISTS}/users/sip%3Aalice%40sip.example.org/index",
         f"{LISTS}/users/alice@sip.example.org/index",
+        f"{LISTS}/users/alice/index",
         f"{LISTS}/users/sip:alice@SIP.example.org/index",
     ],
 )
@@ -244,7 +247,11 @@ def test_what_can_be_no_address_here_is_left_out(scene: Scene, uri: str) -> None
             resource_lists.write_flat([f"{MINE}/~~/a/b%5B{number}%5D" for number in range(1, 12)]),
             413,
         ),
-        (f"{LIST_BODY}Content-Encoding: br\r\n", resource_lists.write_flat([MINE]), 400),
+        (f"{LIST_BODY}Content-Encoding: br\r\n", resource_lists.write_flat([MINE]), 415),
+        (f"{LIST_BODY}Content-Encoding: gzip\r\n", gzip.compress(bytes(BODY_LIMIT * 3)), 400),
+        (f"{LIST_BODY}Content-Encoding: deflate\r\n", zlib.compress(resource_lists.write_flat([MINE])), 200),
+        (LIST_BODY, resource_lists.write_flat([MINE]) + b" " * BODY_LIMIT, 413),
+        (LIST_BODY, b"<a>" * 10_000, 400),
         (LIST_BODY, resource_lists.write_flat([f"{MINE}{number}" for number in range(MOST + 1)]), 413),
         (LIST_BODY, resource_lists.write_flat([f"{MINE}{'x' * 3000}{number}" for number in range(9)]), 413),
         ("Accept: text/plain\r\n", b"", 406),
