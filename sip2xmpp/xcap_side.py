@@ -53,7 +53,7 @@ def xcap_side(
             ServiceConstraints(
                 store.documents,
                 serves=lambda domain: domain in addresses.domains,
-                is_taken=addresses.is_taken,
+                is_taken=lambda address: addresses.is_taken(address) or own.policies.lists.is_global(address),
                 root=root,
             )
         ],
@@ -84,6 +84,7 @@ def xcap_side(
                 config.xcap.pictures is Pictures.ANYBODY or may_see_picture(own.policy, owner, who)
             ),
         ),
+        clock=reactor,
     )
     return XcapSide(documents=documents, resource=resource)
 

@@ -22,6 +22,7 @@ class Program:
 
     token: Token
     address: Address | None = None
+    is_metered: bool = False
 
     @property
     def name(self) -> str:

@@ -82,6 +82,10 @@ class Caller(Protocol):
     def address(self) -> Address | None:
         """The user; None: a program."""
 
+    @property
+    def is_metered(self) -> bool:
+        """Whether the work for it is counted."""
+
     def may_write(self, owner: Address | None) -> bool:
         """Whether documents of this user, or with None of the global tree, are in its hands."""
 
@@ -91,6 +95,7 @@ class User:
     """Somebody who knows the password of an account."""
 
     address: Address
+    is_metered: bool = True
 
     @property
     def name(self) -> str:
@@ -107,6 +112,7 @@ class Anybody:
 
     name: str = "anybody"
     address: Address | None = None
+    is_metered: bool = True
 
     def may_write(self, owner: Address | None) -> bool:
         """What belongs to users."""

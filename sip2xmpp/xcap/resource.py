@@ -8,7 +8,7 @@ Each change is one line of the log: who, from where, what.
 
 =======  ==========================================================================================================
 400      the URI, a condition or the credentials cannot be read
-401      nobody says who asks; 403: it is not theirs; 429: too many wrong passwords
+401      nobody says who asks; 403: it is not theirs; 429: too many wrong passwords, or too much work at a time
 404      there is no such application usage, user, document or part
 405      not done here; 411, 413, 415: not with such a body
 409      what there would be then is not a document that may be kept
@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -45,6 +46,7 @@ from sip2xmpp.xcap.asking import (
     target_of,
 )
 from sip2xmpp.xcap.authentication import Asking, Authentication, Caller, Unproved
+from sip2xmpp.xcap.budget import Budget
 from sip2xmpp.xcap.conditions import PreconditionFailed
 from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 from sip2xmpp.xcap.documents import Documents, NoSuchDocument, TooLarge
@@ -106,12 +108,15 @@ class Xcap(Resource):
         generated: Generated,
         authentication: Authentication,
         rules: Rules,
+        *,
+        clock: IReactorTime,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._documents = documents
         self._generated = generated
         self._authentication = authentication
         self._rules = rules
+        self._budget = Budget(clock)
 
     def render(self, request: Request) -> Any:
         """Twisted's name for answering any method."""
@@ -171,6 +176,7 @@ class Xcap(Resource):
         self._authorize(method, asked, caller)
         if asked.owner is not None and not self._rules.exists(asked.owner):
             raise Refusal(404, f"there is no user {asked.owner}")
+        self._check_budget(request, asked, asked.usage, caller)
         if method in READ:
             return self._read(request, asked)
         return await self._changed(request, method, asked, caller)
@@ -251,6 +257,17 @@ class Xcap(Resource):
             raise Refusal(
                 405, f"only {', '.join(allowed)} can be done here", headers={"Allow": ", ".join(allowed)}
             )
+
+    def _check_budget(self, request: Request, asked: Asked, usage: Usage, caller: Caller) -> None:
+        """Raises ``Refusal`` for who lets the server read too much; programs are metered by their tokens."""
+        uri, octets = asked.uri, int(field_of(request, "content-length") or 0)
+        if uri.node is not None:
+            held = self._documents.get(usage.auid, asked.tree, uri.name)
+            octets += 0 if held is None else len(held.octets)
+        key = _peer(request) if caller.address is None else caller.name
+        wait = self._budget.take(key, octets) if caller.is_metered else 0
+        if wait:
+            raise Refusal(429, "too much at a time", headers={"Retry-After": str(wait)})
 
     # What is done
 

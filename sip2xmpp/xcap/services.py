@@ -7,6 +7,7 @@ Implements: RFC 4826 section 4.4.5 (data constraints) and 4.4.6.
 
 from collections.abc import Callable, Iterator
 from typing import Final
+from urllib.parse import urlsplit
 
 from twisted.logger import Logger
 
@@ -51,6 +52,7 @@ class ServiceConstraints:
         self._serves = serves
         self._is_taken = is_taken
         self._root = f"{root}/"
+        self._place, self._path = _split(self._root)
         self._served: dict[Address, str] = {}
         self._addresses: dict[str, list[Address]] = {}
         for document in documents.all():
@@ -107,10 +109,11 @@ class ServiceConstraints:
 
     def _check_reference(self, url: str, owner: str) -> None:
         """A list on this server: the owner's own, or one of the global tree."""
-        if not url.startswith(self._root):
+        place, target = _split(url)
+        if place != self._place or not target.startswith(self._path):
             raise Conflict(ConflictKind.CONSTRAINT_FAILURE, f"a list is named by a URL below {self._root}")
         try:
-            named = XcapUri.parse(url.removeprefix(self._root))
+            named = XcapUri.parse(target.removeprefix(self._path))
             whose = "" if named.is_global else str(address_of_xui(named.owner))
         except BadInput as error:
             raise Conflict(ConflictKind.CONSTRAINT_FAILURE, f"the URL of a list: {error}") from None
@@ -145,6 +148,20 @@ class ServiceConstraints:
         for address in self._addresses.pop(document.key, ()):
             if self._served.get(address) == document.key:
                 del self._served[address]
+
+
+def _split(url: str) -> tuple[tuple[str, str, int] | None, str]:
+    """Where a URL leads, None if that cannot be read; and to what there, as it is written."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None, ""
+    scheme = parts.scheme.lower()
+    if scheme not in ("http", "https") or parts.hostname is None:
+        return None, ""
+    place = scheme, parts.hostname.lower(), port or (443 if scheme == "https" else 80)
+    return place, f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _services(root: Element) -> list[Element]:

@@ -142,6 +142,7 @@ class Scene:
             Generated(self.store.documents, root=ROOT, watchers=lambda address: self.watchers),
             authentication,
             Rules(domains=tuple(domains), exists=self.exists, may_see_picture=may_see_picture),
+            clock=self.clock,
         )
         health = Health(self.clock, dict, dict)
         health.phase = "serving"

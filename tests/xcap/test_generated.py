@@ -169,6 +169,9 @@ def test_a_service_is_in_a_domain_of_ours(scene: Scene, uri: str) -> None:
         f"{ROOT}/pres-rules/users/sip:bob@{DOMAIN}/index/~~/ruleset/list",
         f"{ROOT}/{INDEX}/~~/a[",
         "not a URL",
+        "http://[/xcap/x",
+        LIST.replace("http:", "https:"),
+        LIST.replace("org/", "org:8080/"),
         "",
     ],
 )
@@ -177,6 +180,14 @@ def test_a_service_is_for_a_list_that_its_owner_may_give_away(scene: Scene, refe
         "constraint-failure",
         "schema-validation-error",
     }
+
+
+@pytest.mark.parametrize(
+    "root",
+    [ROOT, ROOT.replace("http:", "HTTP:"), ROOT.replace("org/", "org:80/"), ROOT.replace("xcap.", "XCAP.")],
+)
+def test_the_root_is_known_however_it_is_written(scene: Scene, root: str) -> None:
+    assert put(scene, f"sip:x@{DOMAIN}", reference=LIST.replace(ROOT, root)).status == 201
 
 
 def test_a_service_may_be_for_a_list_of_the_global_tree(scene: Scene) -> None:

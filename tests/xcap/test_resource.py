@@ -295,6 +295,21 @@ def test_names_of_documents_are_names_and_folders_are_few(scene: Scene) -> None:
     assert scene.put(path=f"{base}%2e%2e").status == 400
 
 
+def test_the_work_for_one_client_is_bounded(scene: Scene) -> None:
+    large = DOCUMENT + b" " * (250_000 - len(DOCUMENT))
+    statuses = [scene.put(large[: len(large) - number]).status for number in range(20)]
+    assert statuses[0] == 201 and statuses[1:16] == [200] * 15 and 429 in statuses
+    refused = scene.put(large)
+    assert refused.status == 429 and 0 < int(refused.headers["retry-after"]) <= 60
+    assert scene.ask("GET", INDEX).status == 429
+    assert scene.ask("GET", INDEX, user="alice").status == 403
+    assert scene.admin("GET", INDEX).status == 200
+    scene.clock.advance(60)
+    assert scene.ask("GET", INDEX).status == 200
+    # To look for a part costs as much as the whole is large.
+    assert 429 in {scene.ask("GET", ENTRY).status for _ in range(20)}
+
+
 # conditions
 
 
