@@ -21,6 +21,7 @@ from sip2xmpp.bridge.rosters import RosterHelp
 from sip2xmpp.bridge.suggest_command import Suggest
 from sip2xmpp.bridge.watcher_commands import MyWatchers
 from sip2xmpp.bridge.watchers import JabberWatchers
+from sip2xmpp.bridge.worlds import Worlds
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, Leg
 from sip2xmpp.settings import XmppConfig
@@ -115,6 +116,7 @@ def gateway_side(
     requesters = Requesters(
         registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
     )
+    worlds = Worlds(addressing, directory)
     desk = Desk(requesters=requesters, statements=own.statements, agent=own.presence, clock=reactor)
     commands: list[Command] = [
         MyPresence(desk),
@@ -126,7 +128,7 @@ def gateway_side(
             rosters=rosters,
             store=store,
             addressing=addressing,
-            directory=directory,
+            worlds=worlds,
             clock=reactor,
         ),
         LookUp(requesters=requesters, directory=directory, clock=reactor),

@@ -15,18 +15,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.bridge.buddies import Buddy, buddies
-from sip2xmpp.bridge.outbox import domain_of
 from sip2xmpp.bridge.registrants import Registrants
 from sip2xmpp.bridge.requesters import Requesters
-from sip2xmpp.bridge.rosters import GROUP, Helped, RosterHelp, Way, Wish
-from sip2xmpp.errors import BadAddress, BadDocument, BadInput
-from sip2xmpp.presence.directory import Directory, Leg
+from sip2xmpp.bridge.rosters import Helped, RosterHelp, Way, Wish
+from sip2xmpp.bridge.worlds import Worlds
+from sip2xmpp.errors import BadDocument, BadInput
 from sip2xmpp.store.documents import document_key
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.commands import Outcome, Stage
@@ -38,10 +36,9 @@ MOST_IMPORTED: Final = 200
 MOST_SHOWN: Final = 100
 """Groups, or contacts, in one form."""
 
-LOOKUPS: Final = 10
 IMPORTS: Final = 10
 IMPORT_SECONDS: Final = 600.0
-"""Domains that are looked up for one list, and how often one JID may begin within so many seconds."""
+"""How often one JID may begin within so many seconds."""
 
 
 class ImportContacts:
@@ -57,7 +54,7 @@ class ImportContacts:
         rosters: RosterHelp,
         store: Store,
         addressing: Addressing,
-        directory: Directory,
+        worlds: Worlds,
         clock: IReactorTime,
     ) -> None:
         self._requesters = requesters
@@ -65,7 +62,7 @@ class ImportContacts:
         self._rosters = rosters
         self._store = store
         self._addressing = addressing
-        self._directory = directory
+        self._worlds = worlds
         self._begun = Attempts(clock, most=IMPORTS, seconds=IMPORT_SECONDS)
 
     def permits(self, requester: str) -> bool:
@@ -77,7 +74,7 @@ class ImportContacts:
         found = self._buddies(requester)
         if not self._begun.take(requester):
             return Outcome(note="Too many attempts: try again in a few minutes", failed=True)
-        await self._learn(requester, found)
+        await self._worlds.learn(requester, (each.address.domain for each in found if not each.is_jabber))
         wishes = self._wishes(requester)
         if not wishes:
             known = "You have all of them already" if found else "Your SIP account keeps no contacts here"
@@ -162,44 +159,16 @@ class ImportContacts:
         """The contacts that the requester does not have, as they would stand in the roster."""
         made = []
         for buddy in self._buddies(requester):
-            try:
-                is_jabber = buddy.is_jabber or self._is_jabber(requester, buddy.address.domain) is True
-                jid = buddy.address.jid() if is_jabber else self._addressing.jid_of(buddy.address)
-            except BadAddress:
-                continue
-            if jid != requester and self._store.authorizations.get(f"{requester} {jid}") is None:
-                groups = buddy.groups or (GROUP,)
-                made.append(
-                    Wish(
-                        jid=jid,
-                        address=buddy.address,
-                        name=buddy.name,
-                        groups=groups,
-                        is_behind=not is_jabber,
-                    )
-                )
+            wish = self._worlds.wish(
+                requester, buddy.address, name=buddy.name, groups=buddy.groups, is_jabber=buddy.is_jabber
+            )
+            if wish is not None and self._store.authorizations.get(f"{requester} {wish.jid}") is None:
+                made.append(wish)
         return made
 
     def _in_groups(self, requester: str, answer: Answer) -> list[Wish]:
         chosen = set(answer.all("groups"))
         return [wish for wish in self._wishes(requester) if chosen.intersection(wish.groups)]
-
-    # Who is a Jabber user
-
-    def _is_jabber(self, requester: str, domain: str) -> bool | None:
-        """Whether Jabber users live there; None: it is not known."""
-        if domain == domain_of(requester):
-            return True
-        finding = self._directory.find(domain, Leg.SIP)
-        return None if finding is None else finding.leg is Leg.XMPP
-
-    async def _learn(self, requester: str, found: Sequence[Buddy]) -> None:
-        """Look up a few domains of which nothing is known."""
-        domains = dict.fromkeys(each.address.domain for each in found if not each.is_jabber)
-        unknown = [domain for domain in domains if self._is_jabber(requester, domain) is None]
-        await DeferredList(
-            [Deferred.fromCoroutine(self._directory.settled(domain, Leg.SIP)) for domain in unknown[:LOOKUPS]]
-        )
 
 
 def _label(wish: Wish) -> str:

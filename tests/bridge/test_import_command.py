@@ -6,7 +6,8 @@ import pytest
 from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
-from sip2xmpp.bridge.import_command import IMPORTS, LOOKUPS, MOST_IMPORTED, MOST_SHOWN
+from sip2xmpp.bridge.import_command import IMPORTS, MOST_IMPORTED, MOST_SHOWN
+from sip2xmpp.bridge.worlds import LOOKUPS
 from sip2xmpp.documents import resource_lists
 from sip2xmpp.documents.resource_lists import Entry, ResourceList, ResourceLists
 from sip2xmpp.store.documents import Document
