@@ -11,7 +11,7 @@ or where not even that fits the first resources; then the rest, as changes, each
 Implements: RFC 4662 sections 4.5 and 5.2 to 5.5.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from secrets import token_hex
 from typing import ClassVar, Final
@@ -37,9 +37,6 @@ ONLY: Final = "1"
 
 _TOLD: Final = {Standing.PENDING: InstanceState.PENDING, Standing.TERMINATED: InstanceState.TERMINATED}
 """The states that are told without a document; one who is active and of whom nothing is known has no instance."""
-
-Known = Mapping[str, Row]
-"""What a watcher knows of a list, by URI."""
 
 
 class ListForm(Portioned):
@@ -82,16 +79,11 @@ class ListForm(Portioned):
         state = told.document
         if state is None:
             return None
-        known = _known(state, before)
+        is_full, changes = self._changes(state, before)
         token = self._token()
-        resources: list[Resource] = []
         attached: list[Attached] = []
-        for row in self._changed(state.rows, known):
-            seen = None if known is None else known.get(row.uri)
-            resources.append(self._resource(row, seen, number, token, attached))
-        information = ListInformation(
-            uri=entity, version=number, full=known is None, resources=tuple(resources)
-        )
+        resources = [self._resource(row, seen, number, token, attached) for row, seen in changes]
+        information = ListInformation(uri=entity, version=number, full=is_full, resources=tuple(resources))
         root = f"0.{token}@list"
         return Body(
             content_type=rlmi.related_type(boundary=token, root=root),
@@ -104,11 +96,11 @@ class ListForm(Portioned):
         state = newest.document
         if state is None:
             return newest
-        known = _known(state, before)
-        changed = self._changed(state.rows, known)
+        is_full, changes = self._changes(state, before)
+        changed = [row for row, _ in changes]
         bare = [len(rlmi.written_resource(_nameable(row)).encode()) for row in changed]
         # with the full state come all names, if they leave room for anything else
-        lists_all = known is None and FRAME + len(entity) + sum(bare) <= self._room // 2
+        lists_all = is_full and FRAME + len(entity) + sum(bare) <= self._room // 2
         used = FRAME + len(entity) + (sum(bare) if lists_all else 0)
         taken: dict[str, Row] = {}
         left_out = False
@@ -126,7 +118,7 @@ class ListForm(Portioned):
                     break
         if not left_out:
             return newest
-        held = {} if known is None else known
+        held = {} if is_full or before is None else _by_uri(before)
         rows = [taken.get(each.uri) or held.get(each.uri) for each in state.rows]
         part = ListState(members=state.members, rows=tuple([each for each in rows if each is not None]))
         return Told(standing=newest.standing, document=part)
@@ -135,8 +127,8 @@ class ListForm(Portioned):
         before, state = told.document, newest.document
         if state is None or before is None:
             return state is not before
-        known = _known(state, told)
-        return known is None or bool(self._changed(state.rows, known))
+        is_full, changes = self._changes(state, told)
+        return is_full or bool(changes)
 
     def tag(self, told: Told[ListState], entity: str) -> str:
         """Empty where the documents count: no two of them are alike."""
@@ -144,18 +136,29 @@ class ListForm(Portioned):
         if state is None or self._form.numbered:
             return ""
         digest = blake2b(f"{self.name} {self._ids.value} {entity}".encode(), digest_size=10)
-        for row in state.rows:
-            digest.update(f"\n{row.uri} {row.names} ".encode("utf-8", "surrogateescape"))
-            digest.update(self._mark(row))
+        said = [f"{row.uri} {''.join(map(repr, row.names))}" for row in state.rows]
+        digest.update("\n".join(said).encode("utf-8", "surrogateescape"))
+        digest.update(b"\n".join(map(self._mark, state.rows)))
         return digest.hexdigest()
 
     # One member
 
-    def _changed(self, members: Sequence[Row], known: Known | None) -> list[Row]:
-        """Those of which something else is to be told than is known."""
-        if known is None:
-            return list(members)
-        return [each for each in members if self._differs(known.get(each.uri), each)]
+    def _changes(
+        self, state: ListState, before: Told[ListState] | None
+    ) -> tuple[bool, list[tuple[Row, Row | None]]]:
+        """Whether all is to be told, and what: each row with what is known of the member."""
+        held = None if before is None else before.document
+        if before is None or held is None:
+            return True, [(row, None) for row in state.rows]
+        if held.members is state.members and len(held.rows) == len(state.rows):
+            pairs = zip(state.rows, held.rows, strict=True)
+            return False, [(now, old) for now, old in pairs if now is not old and self._differs(old, now)]
+        known = _by_uri(before)
+        if held.members is not state.members and known.keys() - {row.uri for row in state.rows}:
+            # that a member has left can only be told by telling everything
+            return True, [(row, None) for row in state.rows]
+        found = [(now, known.get(now.uri)) for now in state.rows]
+        return False, [(now, old) for now, old in found if self._differs(old, now)]
 
     def _differs(self, before: Row | None, now: Row) -> bool:
         if before is now:
@@ -206,14 +209,9 @@ class ListForm(Portioned):
         return Resource(uri=row.uri, names=row.names, instances=instances)
 
 
-def _known(state: ListState, before: Told[ListState] | None) -> Known | None:
-    """What the watcher knows; None if it has to learn everything: at first, and when a member has left."""
-    if before is None or before.document is None:
-        return None
-    known = {row.uri: row for row in before.document.rows}
-    if before.document.members is state.members or known.keys() <= {row.uri for row in state.rows}:
-        return known
-    return None
+def _by_uri(told: Told[ListState]) -> Mapping[str, Row]:
+    """What a watcher knows of a list."""
+    return {} if told.document is None else {row.uri: row for row in told.document.rows}
 
 
 def _nameable(row: Row) -> Resource:
