@@ -138,6 +138,13 @@ class PresenceAgent:
             [] if watched is None else [(watch.watcher.address, watch.handling) for watch in watched.watches]
         )
 
+    def approved(self, presentity: Address) -> frozenset[Address]:
+        """Who watches ``presentity`` now and had to wait until it was decided."""
+        watched = self._presentities.get(presentity)
+        return frozenset(
+            () if watched is None else [each.watcher.address for each in watched.watches if each.approved]
+        )
+
     def is_watched(self, presentity: Address) -> bool:
         """Whether anybody watches ``presentity`` now."""
         watched = self._presentities.get(presentity)
@@ -200,6 +207,7 @@ class PresenceAgent:
         if handling is Handling.BLOCK:
             self._end(watch, REJECTED)
         elif handling is not before or judgement.permissions != watch.permissions:
+            watch.approved |= before is Handling.CONFIRM
             watch.handling = handling
             watch.permissions = judgement.permissions
             self.queue(watch)

@@ -9,7 +9,8 @@ Implements: RFC 6665 section 4.2.2 (state agents), for packages whose states are
 """
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from itertools import islice
+from typing import Final, Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -21,11 +22,17 @@ from sip2xmpp.presence.watching import Reason, Standing, StateWatcher, Told, Wat
 
 S = TypeVar("S")
 
+JUDGEMENTS: Final = 50
+"""How many watchers are decided about anew before other traffic is served."""
+
 
 class _Watch(Generic[S]):
-    """One watcher of one resource; ``told`` is the view it has, ``end`` the last one once that is decided."""
+    """One watcher of one resource; ``told`` is the view it has, ``end`` the last one once that is decided.
 
-    __slots__ = ("_agent", "end", "handling", "resource", "stopped", "told", "watcher")
+    ``undecided``: the rules have changed since it was decided about.
+    """
+
+    __slots__ = ("_agent", "end", "handling", "resource", "stopped", "told", "undecided", "watcher")
 
     def __init__(
         self, agent: "StateAgent[S]", resource: Address, watcher: StateWatcher, handling: Handling
@@ -37,6 +44,7 @@ class _Watch(Generic[S]):
         self.told: Told[S] | None = None
         self.end: Told[S] | None = None
         self.stopped = False
+        self.undecided = False
 
     def stop(self) -> None:
         if not self.stopped:
@@ -79,6 +87,7 @@ class StateAgent(Generic[S]):
         self._hidden: dict[Address, Told[S]] = {}
         self._pending: Told[S] = Told(standing=Standing.PENDING)
         self._queue: dict[_Watch[S], None] = {}
+        self._undecided: dict[_Watch[S], None] = {}
         self._changed: set[Address] = set()
         self._call: IDelayedCall | None = None
 
@@ -108,15 +117,18 @@ class StateAgent(Generic[S]):
             self._pass_on(resource)
 
     def rules_changed(self, resource: Address, watcher: Address | None = None) -> None:
-        """Decide again about one watcher of ``resource``, or all."""
-        for watch in tuple(self._watches.get(resource, ())):
-            if watcher is None or watch.watcher.address == watcher:
-                handling = self._decide(resource, watch.watcher.address)
-                if handling is Handling.BLOCK:
-                    self._end(watch, Reason.REJECTED)
-                elif handling is not watch.handling:
-                    watch.handling = handling
-                    self.queue(watch)
+        """Decide again about one watcher of ``resource``, or all: a few at once, the others in the next turns and before they hear anything."""
+        concerned = [
+            watch
+            for watch in self._watches.get(resource, ())
+            if watcher is None or watch.watcher.address == watcher
+        ]
+        for watch in concerned[:JUDGEMENTS]:
+            self._decide_again(watch)
+        for watch in concerned[JUDGEMENTS:]:
+            watch.undecided = True
+            self._undecided[watch] = None
+            self._wake()
 
     def existence_changed(self, resource: Address) -> None:
         """End the watches of ``resource`` if it is no longer one of ours."""
@@ -140,6 +152,17 @@ class StateAgent(Generic[S]):
             self._hidden.pop(watch.resource, None)
             self._unwatched(watch.resource)
 
+    def _decide_again(self, watch: _Watch[S]) -> None:
+        watch.undecided = False
+        if watch.stopped or watch.end is not None:
+            return
+        handling = self._decide(watch.resource, watch.watcher.address)
+        if handling is Handling.BLOCK:
+            self._end(watch, Reason.REJECTED)
+        elif handling is not watch.handling:
+            watch.handling = handling
+            self.queue(watch)
+
     def _end(self, watch: _Watch[S], reason: Reason) -> None:
         watch.end = Told(standing=Standing.TERMINATED, reason=reason)
         self.forget(watch)
@@ -155,6 +178,12 @@ class StateAgent(Generic[S]):
 
     def _turn(self) -> None:
         self._call = None
+        for watch in list(islice(self._undecided, JUDGEMENTS)):
+            del self._undecided[watch]
+            if watch.undecided:
+                self._decide_again(watch)
+        if self._undecided:
+            self._wake()
         changed, self._changed = self._changed, set()
         for resource in changed:
             watches = self._watches.get(resource)
@@ -177,6 +206,8 @@ class StateAgent(Generic[S]):
                 self._wake()
 
     def _tell(self, watch: _Watch[S]) -> None:
+        if watch.undecided:
+            self._decide_again(watch)
         if watch.stopped:
             return
         if watch.end is not None:

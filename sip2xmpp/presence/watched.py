@@ -87,11 +87,12 @@ class Watched:
 class OneWatch:
     """One watcher of one presentity; ``told`` is the view it has, ``end`` the last one once that is decided.
 
-    ``undecided``: the rules have changed since it was decided about.
+    ``undecided``: the rules have changed since it was decided about; ``approved``: it had to wait for the decision.
     """
 
     __slots__ = (
         "agent",
+        "approved",
         "end",
         "handling",
         "permissions",
@@ -114,6 +115,7 @@ class OneWatch:
         self.queued = False
         self.stopped = False
         self.undecided = False
+        self.approved = False
 
     def stop(self) -> None:
         if not self.stopped:

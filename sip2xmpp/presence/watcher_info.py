@@ -20,7 +20,7 @@ terminated  none of these any more                             ``why_ended``
 Implements: RFC 3857 section 4.7.1 (the state machine of a watcher).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
@@ -30,7 +30,7 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.documents.watcherinfo import Event, Status
 from sip2xmpp.presence.agent import PACKAGE, PresenceAgent
-from sip2xmpp.presence.policy import Ground, Handling, Policy
+from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Authorization, Kind, Side, Waiting
 
@@ -102,7 +102,6 @@ class WatcherInfo:
         self._store = store
         self._agent = agent
         self._decide = policy.decide
-        self._ground = policy.ground
         self._exists = exists
         self._clock = clock
         self._limits = limits
@@ -132,6 +131,7 @@ class WatcherInfo:
         since = self._since(presentity)
         live: dict[Address, Handling] = dict(self._agent.watches(presentity))
         live.pop(presentity, None)
+        approved = self._agent.approved(presentity)
         rows = []
         for watcher, handling in live.items():
             note = noted.pop(watcher, None)
@@ -141,7 +141,7 @@ class WatcherInfo:
                     id=row_id(presentity, watcher),
                     watcher=watcher,
                     status=Status.PENDING if undecided else Status.ACTIVE,
-                    event=Event.SUBSCRIBE if undecided else self._how_begun(presentity, watcher),
+                    event=Event.SUBSCRIBE if undecided else self._how_begun(presentity, watcher, approved),
                     handling=handling,
                     since=note.asked_at if note is not None else since.get(watcher),
                 )
@@ -183,9 +183,9 @@ class WatcherInfo:
     def _notes(self, presentity: Address) -> list[Waiting]:
         return [note for note in self._store.waiting.select(str(presentity)) if note.package == PACKAGE]
 
-    def _how_begun(self, presentity: Address, watcher: Address) -> Event:
-        is_decided = self._ground(presentity, watcher) in (Ground.DECISION, Ground.RULES)
-        return Event.APPROVED if is_decided else Event.SUBSCRIBE
+    def _how_begun(self, presentity: Address, watcher: Address, approved: Collection[Address]) -> Event:
+        is_decided = self._store.verdicts.get(f"{presentity} {watcher}") is not None
+        return Event.APPROVED if is_decided or watcher in approved else Event.SUBSCRIBE
 
     def _since(self, presentity: Address) -> Mapping[Address, float]:
         """Since when Jabber users are authorized, whose authorizations are permanent."""

@@ -8,10 +8,12 @@ from sip2xmpp.documents import pidf
 from sip2xmpp.presence.agent import JUDGEMENTS, PresenceAgent
 from sip2xmpp.presence.policy import Handling, Judgement, Policy
 from sip2xmpp.presence.rule_book import RuleBook
+from sip2xmpp.presence.state_agent import StateAgent
+from sip2xmpp.presence.watcher_info import Event, Status, WatcherInfo
 from sip2xmpp.presence.watching import Notification, Reason, Standing
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Publication, Verdict
-from tests.presence.privacy import ALICE, BOB, discard, keep, rule, ruleset
+from tests.presence.privacy import ACTIVITIES, ALICE, BOB, ROMEO, discard, keep, rule, ruleset
 from tests.presence.test_agent import document
 
 MANY = 2_000
@@ -188,3 +190,59 @@ def test_the_rules_of_many_owners_that_change_at_once_share_a_turn(house: House)
     house.clock.advance(0)
     assert house.judged == 400
     assert all(handling is Handling.CONFIRM for owner in owners for _, handling in house.agent.watches(owner))
+
+
+def test_watchers_of_other_state_are_judged_in_bounded_turns_too(clock: Clock) -> None:
+    handling, judged = Handling.ALLOW, 0
+
+    def decide(_: Address, watcher: Address) -> Handling:
+        nonlocal judged
+        judged += 1
+        return handling
+
+    state = "one"
+    agent = StateAgent[str](
+        clock=clock,
+        compute=lambda _: state,
+        neutral=lambda _: "nothing",
+        decide=decide,
+        exists=lambda _: True,
+    )
+    ears = [Ear(Address(f"w{number}", "jabber.example")) for number in range(300)]
+    for ear in ears:
+        agent.watch(BOB, ear)
+    clock.advance(0)
+    assert {ear.heard[-1].document for ear in ears} == {"one"}
+    handling, judged, state = Handling.POLITE_BLOCK, 0, "two"
+    agent.rules_changed(BOB)
+    assert judged == JUDGEMENTS
+    agent.changed(BOB)
+    clock.advance(0)
+    assert judged == len(ears)
+    assert {tuple(told.document for told in ear.heard) for ear in ears} == {("one", "nothing")}
+    handling = Handling.BLOCK
+    agent.rules_changed(BOB)
+    clock.advance(0)
+    assert {ear.heard[-1].reason for ear in ears} == {Reason.REJECTED}
+    assert not agent.is_watched(BOB)
+
+
+def test_who_was_let_in_by_a_rule_is_remembered_as_such(house: House) -> None:
+    house.rules(rule("confirm", ALICE), rule("allow", ROMEO))
+    info = WatcherInfo(
+        store=house.store,
+        agent=house.agent,
+        policy=house.policy,
+        exists=lambda _: True,
+        clock=house.clock,
+    )
+    house.watch(ALICE)
+    house.watch(ROMEO)
+    house.rules(rule("allow", ALICE), rule("allow", ROMEO))
+    assert {row.watcher: row.event for row in info.rows(BOB)} == {
+        ALICE: Event.APPROVED,
+        ROMEO: Event.SUBSCRIBE,
+    }
+    assert {row.status for row in info.rows(BOB)} == {Status.ACTIVE}
+    house.rules(rule("allow", ALICE, provide=ACTIVITIES), rule("allow", ROMEO))
+    assert {row.watcher: row.event for row in info.rows(BOB)}[ALICE] is Event.APPROVED
