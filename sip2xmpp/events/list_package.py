@@ -109,7 +109,7 @@ class ListPackage(Listing):
             return held or SERVICE
         if held == SERVICE:
             raise BadTerms(*_NO_BODY)
-        return _list_in(request, self._entries)
+        return list_in(request, self._entries)
 
     def check(self, body: bytes) -> None:  # noqa: ARG002
         """Nobody publishes the state of a list."""
@@ -197,7 +197,7 @@ def _check_support(request: Request) -> None:
         raise BadTerms(421, "Extension Required", [("Require", REQUIRED)])
 
 
-def _list_in(request: Request, limit: int) -> str:
+def list_in(request: Request, limit: int) -> str:
     """The list in the body of a SUBSCRIBE, in the words in which it is kept.  Raises ``BadTerms``."""
     kind = request.content_type
     if kind is None or kind.type != resource_lists.CONTENT_TYPE:
