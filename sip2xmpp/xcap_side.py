@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from sip2xmpp.address import Address
 from sip2xmpp.config import Config
@@ -85,6 +86,7 @@ def xcap_side(
             ),
         ),
         clock=reactor,
+        path=urlsplit(root).path,
     )
     return XcapSide(documents=documents, resource=resource)
 

@@ -117,6 +117,11 @@ class ListBook:
             return None
         return next((each for each in claims.values() if each.is_global), next(iter(claims.values())))
 
+    def is_global(self, address: Address) -> bool:
+        """Whether an address is that of a list of the operator, so that no user may have it for another."""
+        service = self.service(address)
+        return service is not None and service.is_global
+
     def services(self, owner: str) -> tuple[ListService, ...]:
         """The services that a user, or the operator (``GLOBAL``), has."""
         return tuple(

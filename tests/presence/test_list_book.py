@@ -88,6 +88,7 @@ def test_each_list_of_the_operator_is_at_the_address_of_its_name() -> None:
     library.lists(GLOBAL, sales=entries("sip:bob@sip.example.org"), empty=())
     found = library.book.service(SALES)
     assert found is not None and found.is_global and found.serves("presence")
+    assert library.book.is_global(SALES) and not library.book.is_global(FRIENDS)
     assert library.members(SALES) == [str(BOB)]
     assert library.members(address("empty@sip.example.org")) == []
     assert [each.address.local for each in library.book.services(GLOBAL)] == ["sales", "empty"]
