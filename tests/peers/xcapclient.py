@@ -43,20 +43,6 @@ class Digest(urllib.request.HTTPDigestAuthHandler):
         return super().http_error_401(req, fp, code, msg, headers)
 
 
-class _Digest(urllib.request.HTTPDigestAuthHandler):
-    """Closes the answer that asked for a password: the library leaves that to chance when what follows is an error."""
-
-    def http_error_401(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        try:
-            answer = super().http_error_401(req, fp, code, msg, headers)
-        except HTTPError:
-            fp.close()
-            raise
-        if answer is not None:
-            fp.close()
-        return answer
-
-
 class XcapClient:
     """A user (``user@domain``) with a password, at the XCAP root of a gateway that listens to ``port``."""
 
