@@ -23,8 +23,8 @@ class Root(Resource):
         self._xcap = xcap
 
     def getChild(self, path: bytes, request: Request) -> Any:  # noqa: ARG002 - as Twisted has it
-        """Twisted's hook for what was not put here by name: the XCAP root with a domain in it (COMPAT: eyeBeam)."""
-        if self._xcap is not None and path.startswith(b"xcap@"):
+        """Twisted's hook for what was not put here by name: another XCAP root, or one with a domain behind it."""
+        if self._xcap is not None and self._xcap.is_for(request.uri):
             return self._xcap
         return notFound()
 
@@ -43,6 +43,7 @@ def site(
     for name, child in children.items():
         if child is not None:
             root.putChild(name, child)
-    bodies = {b"/xcap": LARGEST} if xcap is not None else {}
-    bodies[b"/api/v1/users/"] = LARGEST
+    bodies = {b"/api/v1/users/": LARGEST, b"/api/": BODY}
+    if xcap is not None:
+        bodies |= {b"/xcap": LARGEST, xcap.path.encode(): LARGEST}
     return BoundedSite(root, bodies=bodies, trusted_proxies=trusted_proxies, clock=clock)

@@ -23,7 +23,6 @@ NODE_MEDIA: Final = {
 }
 PLAIN: Final = "text/plain; charset=utf-8"
 
-_TARGET: Final = re.compile(r"/xcap(?:@([^/?]*)|/@([^/?]*))?/(.*)", re.DOTALL)
 _CHARSET: Final = re.compile(r'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
 _UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 # COMPAT: Jitsi writes the charset into Content-Encoding.
@@ -52,15 +51,23 @@ def target_of(request: Request) -> str:
     return request.uri.decode("latin-1")
 
 
-def selected_by(request: Request) -> tuple[XcapUri, str]:
+def targets_below(*roots: str) -> re.Pattern[str]:
+    """What targets look like that are below one of some paths.
+
+    COMPAT: eyeBeam writes the domain behind the root, and users without it.
+    """
+    paths = "|".join(re.escape(root.rstrip("/")) for root in roots)
+    return re.compile(rf"(?:{paths})(?:@([^/?]*)|/@([^/?]*))?/(.*)", re.DOTALL)
+
+
+def selected_by(request: Request, targets: re.Pattern[str]) -> tuple[XcapUri, str]:
     """The resource that a request is for, and the domain that it says users without one belong to; raises ``Refusal``."""
     target = quote(request.uri, safe=_ASCII)
-    match = _TARGET.fullmatch(target)
+    match = targets.fullmatch(target)
     if match is None:
         raise Refusal(
             404, "nothing is here; a document is named by its selector, as in resource-lists/global/index"
         )
-    # COMPAT: eyeBeam writes the domain behind the root, and users without it.
     domain = match[1] or match[2] or ""
     try:
         return XcapUri.parse(match[3]), domain.lower()

@@ -44,6 +44,7 @@ from sip2xmpp.xcap.asking import (
     media_for,
     selected_by,
     target_of,
+    targets_below,
 )
 from sip2xmpp.xcap.authentication import Asking, Authentication, Caller, Unproved
 from sip2xmpp.xcap.budget import Budget
@@ -97,7 +98,7 @@ class Rules:
 
 
 class Xcap(Resource):
-    """The resource at ``/xcap``."""
+    """The resource at ``/xcap``, and at ``path`` if clients know it by another."""
 
     isLeaf = True
     log = Logger()
@@ -110,6 +111,7 @@ class Xcap(Resource):
         rules: Rules,
         *,
         clock: IReactorTime,
+        path: str = "/xcap",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._documents = documents
@@ -117,6 +119,12 @@ class Xcap(Resource):
         self._authentication = authentication
         self._rules = rules
         self._budget = Budget(clock)
+        self.path = path
+        self._targets = targets_below("/xcap", path)
+
+    def is_for(self, target: bytes) -> bool:
+        """Whether the target of a request may be one of a document."""
+        return self._targets.match(target.decode("latin-1")) is not None
 
     def render(self, request: Request) -> Any:
         """Twisted's name for answering any method."""
@@ -156,7 +164,7 @@ class Xcap(Resource):
 
     async def _served(self, request: Request) -> Answer:
         method = request.method.decode("latin-1")
-        uri, domain = selected_by(request)
+        uri, domain = selected_by(request, self._targets)
         asked = self._asked(uri, domain)
         if self._is_public(request, method, asked):
             return self._read(request, asked)

@@ -90,6 +90,7 @@ class Scene:
         algorithms: Sequence[Algorithm] = (Algorithm.MD5, Algorithm.SHA256),
         may_see_picture: Callable[[Address, Address | None], bool] = lambda owner, who: False,
         proxies: Sequence[str] = (),
+        path: str = "/xcap",
     ) -> None:
         self.clock = Clock()
         self.clock.advance(1_000_000)
@@ -143,6 +144,7 @@ class Scene:
             authentication,
             Rules(domains=tuple(domains), exists=self.exists, may_see_picture=may_see_picture),
             clock=self.clock,
+            path=path,
         )
         health = Health(self.clock, dict, dict)
         health.phase = "serving"

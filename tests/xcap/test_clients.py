@@ -149,6 +149,19 @@ def test_selectors_come_raw_and_escaped_and_with_a_slash_behind(scene: Scene) ->
         assert scene.ask("GET", path).body.startswith(b'<list name="friends">'), path
 
 
+@pytest.mark.parametrize("root", ["/xcap-root", "/a/b", "", "/xcap"])
+def test_the_root_may_have_another_path(root: str) -> None:
+    scene = Scene(path=root)
+    assert scene.ask("PUT", f"{root}/{INDEX}", DOCUMENT).status == 201
+    for path in (f"{root}/{INDEX}", f"/xcap/{INDEX}", f"{root}@{DOMAIN}/resource-lists/users/bob/index"):
+        if path.startswith("/"):
+            assert scene.ask("GET", path).body == DOCUMENT
+    health = scene.request("GET", "/health")
+    assert health.status == 200 and health.headers["content-type"] == "application/json"
+    assert scene.site.bound_of(f"{root}/x".encode()) > scene.site.bound_of(b"/api/x")
+    assert scene.request("GET", "/nothing").status == (404 if root else 400)
+
+
 def test_http_1_0_is_spoken(scene: Scene) -> None:
     answer = scene.send(b"GET /xcap/xcap-caps/global/index HTTP/1.0\r\n\r\n")
     assert answer.status == 200 and b"<xcap-caps" in answer.body
