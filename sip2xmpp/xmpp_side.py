@@ -92,6 +92,7 @@ def xmpp_side(
         pace=pace,
         is_ours=directory.own_domains.__contains__,
         phone_show=own.phone_show,
+        conceals=cards.conceals,
     )
     cards.listen(lambda contact: watchers.show_again(contact, dict(own.presence.watches(contact))))
     gateway = gateway_side(

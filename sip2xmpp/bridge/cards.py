@@ -83,6 +83,11 @@ class Cards:
         avatar = self._avatar(contact)
         return NO_PICTURE if avatar is None else avatar.update
 
+    def conceals(self, contact: Address, watcher: Address) -> bool:
+        """Whether there is a picture that this watcher is not to know of."""
+        card = self._cards.get(str(contact)) if len(self._cards) else None
+        return card is not None and card.picture != b"" and not self._may_see_picture(contact, watcher)
+
     def nickname(self, contact_jid: str) -> str:
         """The name that a contact introduces itself with when it asks for something."""
         contact = self._contact(contact_jid) if len(self._cards) else None

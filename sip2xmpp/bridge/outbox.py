@@ -15,6 +15,7 @@ from twisted.python.failure import Failure
 
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.availability import Availability
+from sip2xmpp.xmpp.avatars import NO_PICTURE
 from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.prepared import Prepared, prepared_presence
 from sip2xmpp.xmpp.stanza_errors import stanza_error
@@ -67,12 +68,16 @@ class Outbox:
             presence_stanza(sender, recipient, type_=kind, id_=stanza_id, nickname=nickname), sender
         )
 
-    def available(self, sender: str, recipient: str, resource: str, said: Availability) -> bool:
-        """The state of one resource of ``sender`` (a bare JID); an unavailable one is said as such."""
+    def available(
+        self, sender: str, recipient: str, resource: str, said: Availability, *, is_faceless: bool = False
+    ) -> bool:
+        """The state of one resource of ``sender`` (a bare JID); an unavailable one is said as such.
+
+        With ``is_faceless`` it looks as if there were no picture.
+        """
         full = f"{sender}/{resource}" if resource else sender
-        return self._send(
-            presence_stanza(full, recipient, said, caps=self._caps + self._face.mark(sender)), sender
-        )
+        mark = NO_PICTURE if is_faceless else self._face.mark(sender)
+        return self._send(presence_stanza(full, recipient, said, caps=self._caps + mark), sender)
 
     def prepared(self, sender: str, resource: str, said: Availability) -> Prepared:
         """What ``available`` says, for many recipients."""

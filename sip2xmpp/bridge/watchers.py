@@ -13,13 +13,14 @@ stanzas (``bridge.views``), 5 for each watcher.
 Implements: RFC 8048 section 4 (XMPP watcher, SIP contact); RFC 6121 sections 3.1-3.3, 4.3.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass, field, replace
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
+from sip2xmpp.bridge.mapping import differences
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.views import NOTHING, View, Views
@@ -88,14 +89,19 @@ class JabberWatchers:
         pace: Pace,
         is_ours: Callable[[str], bool] = lambda _: True,
         phone_show: Show = Show.DND,
+        conceals: Callable[[Address, Address], bool] = lambda contact, watcher: False,  # noqa: ARG005
     ) -> None:
-        """``is_ours`` says of a domain whether we are the authority on who lives there; ``phone_show`` is as in ``Views``."""
+        """``is_ours`` says of a domain whether we are the authority on who lives there; ``phone_show`` is as in ``Views``.
+
+        ``conceals(contact, watcher)``: whether a contact has a picture that this watcher is not to know of.
+        """
         self._store = store
         self._outbox = outbox
         self._back_end = back_end
         self._clock = clock
         self._pace = pace
         self._is_ours = is_ours
+        self._conceals = conceals
         self._watchers: dict[str, _JabberWatcher] = {}
         self._views = Views(phone_show)
 
@@ -178,7 +184,7 @@ class JabberWatchers:
             name: said for name, said in held.view.said.items() if said.available and resource in ("", name)
         }
         for name, said in available.items():
-            self._outbox.available(contact_jid, to, name, said)
+            self._tell(held, name, said, to)
         if not available:
             gone = f"{contact_jid}/{resource}" if resource else contact_jid
             self._outbox.unavailable(gone, to, stanza_id)
@@ -222,6 +228,8 @@ class JabberWatchers:
     def show_again(self, contact: Address, watchers: Iterable[Address]) -> None:
         """What goes with the presence of ``contact`` is another thing now: those who see somebody there are shown it again."""
         for watcher in watchers:
+            if self._conceals(contact, watcher):
+                continue  # who knows of no picture must not notice that there is another one
             for record in self._store.authorizations.select(watcher.jid()):
                 if record.side is Side.JABBER_WATCHES and record.contact == contact:
                     self._views.forget(record.contact_jid)
@@ -245,7 +253,7 @@ class JabberWatchers:
         if held is not None and not held.approving and not held.unsaid:
             for name, said in held.view.said.items():
                 if said.available:
-                    self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+                    self._tell(held, name, said)
 
     def _revive(self, record: Authorization) -> None:
         if self._store.authorizations.get(record.key) is None:
@@ -255,7 +263,7 @@ class JabberWatchers:
             self._approved(held)
         elif record.state is Kind.AUTHORIZED and not held.approving:
             for name, said in held.view.said.items():
-                self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+                self._tell(held, name, said)
         if held.watch is None:
             self._begin(held)
 
@@ -281,7 +289,7 @@ class JabberWatchers:
         held.told_anything = True
         held.unsaid = not self._outbox.subscription("subscribed", held.contact_jid, held.watcher_jid)
         for name, said in held.view.said.items():
-            self._outbox.available(held.contact_jid, held.watcher_jid, name, said)
+            self._tell(held, name, said)
         if not held.view.said:
             self._outbox.unavailable(held.contact_jid, held.watcher_jid)
 
@@ -292,12 +300,28 @@ class JabberWatchers:
         held.view = self._views.view(held.contact_jid, notification.document, self._clock.seconds())
         if held.approving:
             return
-        news = held.view.news_since(before, self._outbox.prepared)
-        for stanza in news:
-            self._outbox.tell(stanza, held.recipient)
+        news: Sized
+        if self._conceals(held.contact, held.address):
+            news = differences(before.said, held.view.said)
+            for name, said in news.items():
+                self._tell(held, name, said)
+        else:
+            news = held.view.news_since(before, self._outbox.prepared)
+            for stanza in news:
+                self._outbox.tell(stanza, held.recipient)
         if not held.told_anything and not news:
             self._outbox.unavailable(held.contact_jid, held.watcher_jid)
         held.told_anything = True
+
+    def _tell(self, held: _JabberWatcher, name: str, said: Availability, to: str = "") -> None:
+        """Say what one resource of C is; ``to`` is which of U's devices asked."""
+        self._outbox.available(
+            held.contact_jid,
+            to or held.watcher_jid,
+            name,
+            said,
+            is_faceless=self._conceals(held.contact, held.address),
+        )
 
     def _stay(self, held: _JabberWatcher) -> None:
         """What is shown is true, or is gone already."""

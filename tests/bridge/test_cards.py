@@ -75,6 +75,7 @@ class Scene:
             back_end=self.source,
             clock=self.clock,
             pace=self.pace,
+            conceals=self.cards.conceals,
         )
         self.cards.listen(lambda contact: self.watchers.show_again(contact, [Address.parse(ROMEO)]))
 
@@ -259,6 +260,22 @@ def test_a_presence_carries_the_hash_and_a_new_picture_is_a_new_presence(scene: 
     scene.store.cards.remove(BOB)
     scene.settle()
     assert scene.marks() == [None]
+
+
+def test_whom_a_rule_keeps_the_picture_from_does_not_hear_of_one(scene: Scene) -> None:
+    scene.own.shows_picture = False
+    scene.keep(full_name="Bob")
+    scene.watch()
+    assert scene.marks() == [""]
+    scene.keep(full_name="Bob", picture=PNG, picture_type="image/png")
+    scene.settle()
+    assert scene.marks() == []
+    scene.source.last.active(Tuple(id="ID-desk", basic=Basic.OPEN, priority=0.5))
+    scene.watchers.probe_received(ROMEO, BOB, FULL)
+    assert scene.marks() == ["", ""]
+    scene.own.shows_picture = True
+    scene.source.last.active(Tuple(id="ID-desk", basic=Basic.OPEN, priority=0.7))
+    assert scene.marks() == [HASH]
 
 
 def test_who_sees_nobody_there_does_not_hear_of_a_new_picture(scene: Scene) -> None:
