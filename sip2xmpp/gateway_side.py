@@ -9,8 +9,11 @@ from typing import Any
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.bridge.cards import Cards
 from sip2xmpp.bridge.contacts import Realm
+from sip2xmpp.bridge.department_command import ChooseDepartments
+from sip2xmpp.bridge.departments import Departments
 from sip2xmpp.bridge.gateway_contact import GatewayContact
 from sip2xmpp.bridge.import_command import ImportContacts
+from sip2xmpp.bridge.kept_rosters import KeptRosters
 from sip2xmpp.bridge.lookup_command import LookUp
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
@@ -89,10 +92,11 @@ def gateway_side(
         store=store, registrants=registrants, outbox=Outbox(links, store, DOMAIN.element), pace=pace
     )
     asking = Asking(links.reply, reactor)
+    wire = Rosters(asking)
     rosters = RosterHelp(
         store=store,
         addressing=addressing,
-        rosters=Rosters(asking),
+        rosters=wire,
         outbox=outbox,
         send=links.reply,
         registrants=registrants,
@@ -101,6 +105,27 @@ def gateway_side(
         clock=reactor,
         is_ours=domains.__contains__,
     )
+    requesters = Requesters(
+        registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
+    )
+    worlds = Worlds(addressing, directory)
+
+    def may_know_lists(jid: str) -> bool:
+        if not registrants.is_known(jid):
+            return False
+        # whom the operator serves by name belongs to the house
+        return bool(xmpp.allowed_domains) or requesters.is_sip_user(jid) or requesters.is_operator(jid)
+
+    departments = Departments(
+        store=store,
+        lists=own.policies.lists,
+        kept=KeptRosters(helping=rosters, rosters=wire, contact=contact, send=links.reply),
+        worlds=worlds,
+        registrants=registrants,
+        permits=may_know_lists,
+        clock=reactor,
+        pace=pace,
+    )
 
     def joined(held: Registrant) -> None:
         contact.joined(held)
@@ -108,15 +133,19 @@ def gateway_side(
 
     def left(held: Registrant) -> None:
         contact.left(held)
-        rosters.left(held)
+        replaced(held)
 
-    registrants.joined, registrants.left, registrants.replaced = joined, left, rosters.left
-    contact.arrived = rosters.arrived
+    def replaced(held: Registrant) -> None:
+        rosters.left(held)
+        departments.left(held)
+
+    def arrived(held: Registrant) -> None:
+        rosters.arrived(held)
+        departments.arrived(held)
+
+    registrants.joined, registrants.left, registrants.replaced = joined, left, replaced
+    contact.arrived, rosters.opened = arrived, departments.opened
     registrants.settle()
-    requesters = Requesters(
-        registrants=registrants, operators=xmpp.operators, addressing=addressing, domains=domains
-    )
-    worlds = Worlds(addressing, directory)
     desk = Desk(requesters=requesters, statements=own.statements, agent=own.presence, clock=reactor)
     commands: list[Command] = [
         MyPresence(desk),
@@ -131,6 +160,7 @@ def gateway_side(
             worlds=worlds,
             clock=reactor,
         ),
+        ChooseDepartments(departments=departments, registrants=registrants),
         LookUp(requesters=requesters, directory=directory, clock=reactor),
         Inject(desk),
         Suggest(

@@ -91,7 +91,10 @@ class Helped:
 
 
 class RosterHelp:
-    """Adds and suggests contacts.  ``send`` sends a stanza of a component domain."""
+    """Adds and suggests contacts.  ``send`` sends a stanza of a component domain.
+
+    ``opened`` is told of each server that lets rosters of its users be changed.
+    """
 
     log = Logger()
 
@@ -122,6 +125,7 @@ class RosterHelp:
         self._is_ours = is_ours
         self._access: dict[tuple[str, str], str] = {}
         self._waiting: dict[tuple[str, str], None] = {}
+        self.opened: Callable[[str], object] = _nobody
 
     # From servers
 
@@ -139,6 +143,8 @@ class RosterHelp:
                 domain=domain,
                 access=access,
             )
+            if access == "both":
+                self.opened(server)
 
     def link_down(self, domain: str) -> None:
         """Every grant ends with the stream that brought it."""
@@ -151,9 +157,7 @@ class RosterHelp:
         """Somebody registered: help at once, or as soon as a client is there."""
         if not held.sip:
             return
-        if self._entrance(held.jid, held.domain) is not None or self._contact.resources(
-            held.jid, held.domain
-        ):
+        if self.entrance(held.jid, held.domain) is not None or self._contact.resources(held.jid, held.domain):
             self._run(self._help_registrant(held))
         elif len(self._waiting) < MOST_WAITING:
             self._waiting[held.jid, held.domain] = None
@@ -177,7 +181,7 @@ class RosterHelp:
                 verdict = self._store.verdicts.get(f"{mark.removeprefix(OWN)} {watcher}")
                 if verdict is not None and verdict.handling == Handling.ALLOW.value:
                     self._store.verdicts.remove(verdict.key)
-        ours = self._entrance(held.jid, held.domain)
+        ours = self.entrance(held.jid, held.domain)
         if ours is not None:
             self._run(self._take_out(ours, held))
 
@@ -257,7 +261,7 @@ class RosterHelp:
         }
         if not items:
             return Helped(way=Way.NOTHING)
-        entrance, added = self._entrance(jid, domain), list[str]()
+        entrance, added = self.entrance(jid, domain), list[str]()
         if entrance is not None:
             try:
                 await self._add(entrance, jid, items, added)
@@ -265,7 +269,7 @@ class RosterHelp:
                 self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
             else:
                 return Helped(way=Way.ROSTER, added=tuple(added))
-        if await self._suggest(jid, domain, [wish.item for wish in items.values()]):
+        if await self.suggest(jid, domain, [wish.item for wish in items.values()]):
             return Helped(way=Way.SUGGESTED, added=tuple(added))
         left = []
         for contact_jid, wish in items.items():
@@ -296,7 +300,7 @@ class RosterHelp:
                 # the server keeps subscriptions to itself: the contact is there, and its owner is asked
                 self._outbox.subscription("subscribe", contact, jid)
 
-    async def _suggest(
+    async def suggest(
         self, jid: str, domain: str, items: Sequence[RosterItem], *, action: str = "add"
     ) -> bool:
         """Suggest to the clients that can take it; whether there was one."""
@@ -309,7 +313,7 @@ class RosterHelp:
             self._send(suggestion(domain, client, items, _in_words(items, action), action=action))
         return bool(able)
 
-    def _entrance(self, jid: str, domain: str) -> str | None:
+    def entrance(self, jid: str, domain: str) -> str | None:
         """The component domain that may change the roster of ``jid``, ``domain`` if it may."""
         server = domain_of(jid)
         able = [
@@ -329,3 +333,7 @@ def _in_words(items: Sequence[RosterItem], action: str) -> str:
     """What clients show that do not know how to take a suggestion."""
     names = ", ".join(item.name or item.jid for item in items)
     return f"You may want to {'add' if action == 'add' else 'remove'}: {names}"
+
+
+def _nobody(_: str) -> None:
+    pass

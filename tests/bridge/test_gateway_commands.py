@@ -110,7 +110,14 @@ def test_everybody_sees_the_commands_that_are_theirs(desk: Desk) -> None:
         asked = f"<query xmlns='http://jabber.org/protocol/disco#items' node='{COMMANDS}'/>"
         return [each.get("node") for each in desk.iq("get", asked, f"{who}/x", SIP)[0]]
 
-    assert nodes(ROMEO) == ["presence", "permanent-presence", "watchers", "import-contacts", "lookup"]
+    assert nodes(ROMEO) == [
+        "presence",
+        "permanent-presence",
+        "watchers",
+        "import-contacts",
+        "departments",
+        "lookup",
+    ]
     assert nodes(ADMIN) == ["lookup", "inject", "suggest"]
     assert nodes("stranger@jabber.example") == []
     assert desk.register("", "", "mercutio@jabber.example/x") == "result"

@@ -86,6 +86,8 @@ class Server:
             jid = item.get("jid", "")
             if item.get("subscription") == "remove":
                 self.roster.pop(jid)
+                if jid.endswith((SIP, GATEWAY)):  # RFC 6121, section 2.5.2
+                    self.desk.take(f"<presence type='unsubscribe' from='{iq.get('to')}' to='{jid}'/>")
             else:
                 self.roster[jid] = item.get("subscription", "none") if self.keeps else "none"
                 self.names[jid] = item.get("name")

@@ -1,0 +1,267 @@
+"""Departments: lists of the operator that Jabber users follow, so that the members are contacts in a group of their roster.
+
+Who follows which list is stored, with the members that the user was told of.  What is to be done is the difference between these
+and the members that the list has now, whenever that may have changed: the list, the user's clients, what the user's server grants,
+or the process.  It is done for one user after the other, and for one user list after list.
+
+Who may follow is who may know the company's lists: SIP users, and those for whom the operator has said which servers are served.
+What ends a registration, or the proof behind it, ends that too.
+
+Implements: RFC 4826 section 3 (lists in the global tree) onto RFC 6121 section 2 by way of ``bridge.kept_rosters``.
+"""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from sip2xmpp.bridge.buddies import title
+from sip2xmpp.bridge.kept_rosters import Gone, KeptRosters
+from sip2xmpp.bridge.outbox import domain_of
+from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.registrants import Registrants
+from sip2xmpp.bridge.rosters import Helped, Way, Wish
+from sip2xmpp.bridge.worlds import Worlds
+from sip2xmpp.documents import resource_lists
+from sip2xmpp.errors import BadDocument, TooMany
+from sip2xmpp.presence.list_book import INDEX, ListBook, reference_of
+from sip2xmpp.store.documents import GLOBAL, document_key
+from sip2xmpp.store.followings import Following
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Registrant
+
+T = TypeVar("T")
+
+MOST_MEMBERS: Final = 200
+"""Members of a list that come into a roster, the first of the list."""
+
+MOST_OF_ONE: Final = 20
+MOST_FOLLOWINGS: Final = 50_000
+"""Lists that one user follows, and all together."""
+
+
+class Departments:
+    """Who follows what.  ``permits`` says whether a bare JID may know the lists."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        lists: ListBook,
+        kept: KeptRosters,
+        worlds: Worlds,
+        registrants: Registrants,
+        permits: Callable[[str], bool],
+        clock: IReactorTime,
+        pace: Pace,
+    ) -> None:
+        self._store = store
+        self._lists = lists
+        self._kept = kept
+        self._worlds = worlds
+        self._registrants = registrants
+        self.permits = permits
+        self._clock = clock
+        self._pace = pace
+        self._followers: dict[str, dict[str, None]] = {}
+        self._references: dict[str, str] = {}
+        self._busy: dict[str, bool] = {}
+        self._locks: dict[str, DeferredLock] = {}
+        for each in tuple(store.followings.all()):
+            self._index(each)
+        lists.listen_references(self._list_changed)
+
+    # What there is
+
+    def names(self) -> Mapping[str, str]:
+        """The lists that can be followed, by their names, as people see them."""
+        document = self._store.documents.get(document_key("resource-lists", GLOBAL, INDEX))
+        if document is None:
+            return {}
+        try:
+            lists = resource_lists.read(document.octets).lists
+        except BadDocument as error:
+            self.log.info("the lists of the operator cannot be read: {error}", error=error)
+            return {}
+        return {each.name: title(each) or each.name for each in lists if each.name}
+
+    def followed(self, jid: str) -> list[str]:
+        """The lists that somebody follows."""
+        return [each.name for each in self._store.followings.select(jid)]
+
+    def count(self, name: str) -> int:
+        """How many members a list has."""
+        return len(self._lists.named(GLOBAL, name))
+
+    # What users want
+
+    async def follow(self, held: Registrant, name: str) -> Way:
+        """Let a registered user follow a list; tells how the members came into the roster."""
+        followings = self._store.followings
+        if len(followings.select(held.jid)) >= MOST_OF_ONE or len(followings) >= MOST_FOLLOWINGS:
+            raise TooMany("There is no room for another department")
+        made = Following(jid=held.jid, domain=held.domain, name=name, since=self._clock.seconds())
+        if followings.get(made.key) is not None:
+            return Way.NOTHING
+        followings.put(made)
+        self._index(made)
+        await self._store.committed()
+        await self._worlds.learn(held.jid, (each.address.domain for each in self._lists.named(GLOBAL, name)))
+        return (await self._alone(held.jid, lambda: self._settle(made.key, insist=True))).way
+
+    async def unfollow(self, jid: str, name: str) -> Way:
+        """Let nobody follow it any more; tells how the members went."""
+        way = await self._alone(jid, lambda: self._end(f"{jid} {name}"))
+        await self._store.committed()
+        return way
+
+    # What happens
+
+    def left(self, held: Registrant) -> None:
+        """A registration has ended, or proves another SIP user or none now."""
+        if not self.permits(held.jid):
+            for each in self._store.followings.select(held.jid):
+                self._run(self._alone(held.jid, partial(self._end, each.key)))
+
+    def arrived(self, held: Registrant) -> None:
+        """A client of a registered user has come."""
+        if self._store.followings.select(held.jid):
+            self._soon(held.jid)
+
+    def opened(self, server: str) -> None:
+        """A server lets rosters of its users be changed."""
+        for jid in dict.fromkeys(jid for followers in self._followers.values() for jid in followers):
+            if domain_of(jid) == server:
+                self._soon(jid)
+
+    def _list_changed(self, owner: str, reference: str) -> None:
+        if owner == GLOBAL:
+            for jid in tuple(self._followers.get(self._references.get(reference, ""), ())):
+                self._soon(jid)
+
+    # What is done
+
+    def _soon(self, jid: str) -> None:
+        """See to a user when it is his turn; once more if it is under way."""
+        if jid in self._busy:
+            self._busy[jid] = True
+        else:
+            self._busy[jid] = False
+            self._pace.run(lambda: self._run(self._see_to(jid)))
+
+    async def _see_to(self, jid: str) -> None:
+        try:
+            while True:
+                self._busy[jid] = False
+                for each in self._store.followings.select(jid):
+                    await self._alone(jid, partial(self._settle, each.key))
+                if not self._busy[jid]:
+                    return
+        finally:
+            del self._busy[jid]
+
+    async def _alone(self, jid: str, doing: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do it while nothing else is done for this user."""
+        lock = self._locks.setdefault(jid, DeferredLock())
+        await lock.acquire()
+        try:
+            return await doing()
+        finally:
+            lock.release()
+            if not lock.locked:
+                self._locks.pop(jid, None)
+
+    async def _settle(self, key: str, *, insist: bool = False) -> Helped:
+        """Bring the roster to what the list says; with ``insist`` also if nobody is there to be told.
+
+        What was done is noted afterwards: after a crash it is done again, which does no harm.
+        """
+        held = self._store.followings.get(key)
+        wishes = {} if held is None else self._wishes(held)
+        gone = [] if held is None else [jid for jid in held.members if jid not in wishes]
+        new = [] if held is None else [wish for jid, wish in wishes.items() if jid not in held.members]
+        helped = Helped(way=Way.NOTHING)
+        if held is None or not (gone or new):
+            return helped
+        if not (insist or self._kept.reaches(held.jid, held.domain)):
+            return helped
+        if gone:
+            await self._take(held, gone)
+        if new:
+            helped = await self._kept.bring(held.jid, held.domain, new, self._elsewhere(held))
+        self._note(held, tuple(wishes), helped.added)
+        return helped
+
+    async def _end(self, key: str) -> Way:
+        """Nobody follows it any more, and the members go."""
+        held = self._store.followings.get(key)
+        if held is None:
+            return Way.NOTHING
+        self._forget(held)
+        return await self._take(held, list(dict.fromkeys((*held.members, *held.added))))
+
+    async def _take(self, held: Following, gone: Sequence[str]) -> Way:
+        """Members go: out of the roster, or out of the group where something else of ours has put them there."""
+        elsewhere = self._elsewhere(held)
+        group = self.names().get(held.name, held.name)
+        for other in self._store.followings.select(held.jid):
+            inherited = [jid for jid in gone if jid in held.added and jid in other.members]
+            if other.name != held.name and inherited:
+                self._note(other, other.members, inherited)
+        return await self._kept.take(
+            held.jid,
+            held.domain,
+            [
+                Gone(jid=jid, group=group, is_added=jid in held.added, is_shared=jid in elsewhere)
+                for jid in gone
+            ],
+        )
+
+    def _wishes(self, held: Following) -> dict[str, Wish]:
+        group = self.names().get(held.name, held.name)
+        found: dict[str, Wish] = {}
+        for member in self._lists.named(GLOBAL, held.name)[:MOST_MEMBERS]:
+            name = member.names[0].text if member.names else ""
+            wish = self._worlds.wish(held.jid, member.address, name=name, groups=(group,))
+            if wish is not None:
+                found.setdefault(wish.jid, wish)
+        return found
+
+    def _elsewhere(self, held: Following) -> set[str]:
+        """The contacts that are in the roster for another reason of ours."""
+        others = [each for each in self._store.followings.select(held.jid) if each.name != held.name]
+        reasons = {jid for other in others for jid in other.members}
+        registration = self._registrants.get(held.jid, held.domain)
+        return reasons.union(registration.added if registration is not None else ())
+
+    def _note(self, held: Following, members: tuple[str, ...], added: Sequence[str]) -> None:
+        """Write down what was done; only ``_end``, which waits for its turn, can have ended it meanwhile."""
+        kept = [jid for jid in held.added if jid in members]
+        made = replace(held, members=members, added=tuple(dict.fromkeys((*kept, *added))))
+        if made != held:
+            self._store.followings.put(made)
+
+    # Who follows what
+
+    def _index(self, held: Following) -> None:
+        self._followers.setdefault(held.name, {})[held.jid] = None
+        self._references[reference_of(GLOBAL, held.name)] = held.name
+
+    def _forget(self, held: Following) -> None:
+        self._store.followings.remove(held.key)
+        followers = self._followers.get(held.name, {})
+        followers.pop(held.jid, None)
+        if not followers:
+            self._followers.pop(held.name, None)
+            self._references.pop(reference_of(GLOBAL, held.name), None)
+
+    def _run(self, doing: Coroutine[Any, Any, object]) -> None:
+        Deferred.fromCoroutine(doing).addErrback(
+            lambda failure: self.log.failure("following a department failed", failure)
+        )

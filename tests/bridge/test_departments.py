@@ -1,0 +1,235 @@
+"""Departments in a roster: who may follow them, what comes and goes, and what a restart, a crash or a new password leaves."""
+
+import pytest
+from twisted.internet.task import Clock
+
+from sip2xmpp.bridge.departments import MOST_MEMBERS, MOST_OF_ONE
+from sip2xmpp.documents import resource_lists
+from sip2xmpp.documents.resource_lists import Entry, ResourceList, ResourceLists
+from sip2xmpp.store.documents import GLOBAL, Document
+from tests.bridge.desk import ADMIN, ALICE, BOB, REGISTER, ROMEO, SIP, Desk
+from tests.bridge.test_gateway_commands import Dialogue
+from tests.bridge.test_import_command import run
+from tests.bridge.test_rosters import EXCHANGE, Server
+
+NODE = "departments"
+CAROL, DAVE = f"carol@{SIP}", f"dave@{SIP}"
+JULIET = "juliet@jabber.example"
+
+
+def keep(desk: Desk, **lists: list[str]) -> None:
+    """The lists of the operator, each with its members."""
+    made = tuple(
+        ResourceList(
+            name=name,
+            display_name=f"The {name}",
+            members=tuple(Entry(uri=f"sip:{each}", display_name=each.partition("@")[0]) for each in members),
+        )
+        for name, members in lists.items()
+    )
+    desk.store.documents.put(
+        Document(
+            auid="resource-lists",
+            owner=GLOBAL,
+            name="index",
+            octets=resource_lists.write(ResourceLists(lists=made)),
+            etag=str(len(lists)),
+            changed_at=0.0,
+        )
+    )
+
+
+@pytest.fixture
+def desk(clock: Clock) -> Desk:
+    desk = Desk(clock)
+    for address in (BOB, ALICE, CAROL, DAVE):
+        desk.account(address)
+    keep(desk, sales=[ALICE, CAROL, JULIET], support=[CAROL])
+    assert desk.register() == "result"
+    return desk
+
+
+@pytest.fixture
+def server(desk: Desk) -> Server:
+    """Romeo's server, which opens rosters; what came with the registration is there already."""
+    server = Server(desk)
+    server.most = 10_000
+    server.grant()
+    server.serve()
+    return server
+
+
+def choose(desk: Desk, server: Server, *names: str) -> Dialogue:
+    return run(desk, server, "complete", Dialogue(desk, NODE), departments=list(names))
+
+
+def after(desk: Desk, server: Server) -> dict[str, list[str | None]]:
+    """The groups of the roster once everything has been done, without the own SIP user."""
+    server.serve()
+    return {jid: server.groups[jid] for jid in server.roster if jid != BOB}
+
+
+def test_the_members_of_a_department_are_a_group_of_the_roster(desk: Desk, server: Server) -> None:
+    dialogue = Dialogue(desk, NODE)
+    assert (
+        dialogue.options("departments") == ["The sales (3)", "The support (1)"]
+        and dialogue.field("departments") == []
+    )
+    done = run(desk, server, "complete", dialogue, departments=["sales"])
+    assert done.note == "The sales: added to the roster"
+    assert after(desk, server) == {each: ["The sales"] for each in (ALICE, CAROL, JULIET)}
+    assert server.names[ALICE] == "alice"
+    assert Dialogue(desk, NODE).field("departments") == ["sales"]
+    assert choose(desk, server, "sales").note == "Nothing was to do"
+
+
+def test_a_change_of_the_list_is_followed_at_once(desk: Desk, server: Server) -> None:
+    choose(desk, server, "sales")
+    before = desk.clock.seconds()
+    keep(desk, sales=[DAVE, CAROL, JULIET], support=[CAROL])
+    assert set(after(desk, server)) == {DAVE, CAROL, JULIET}
+    assert desk.clock.seconds() - before < 1
+    keep(desk)
+    assert after(desk, server) == {}
+    keep(desk, sales=[ALICE])
+    assert set(after(desk, server)) == {ALICE}
+
+
+def test_what_the_owner_has_is_left_alone_and_what_the_owner_removes_stays_away(
+    desk: Desk, server: Server
+) -> None:
+    server.roster[ALICE], server.groups[ALICE] = "both", ["Friends"]
+    choose(desk, server, "sales")
+    del server.roster[CAROL]
+    keep(desk, sales=[DAVE, ALICE, CAROL, JULIET])
+    assert after(desk, server) == {ALICE: ["Friends"], JULIET: ["The sales"], DAVE: ["The sales"]}
+    keep(desk, sales=[CAROL])
+    assert after(desk, server) == {ALICE: ["Friends"]}
+
+
+def test_who_is_in_two_departments_leaves_one_group_after_the_other(desk: Desk, server: Server) -> None:
+    choose(desk, server, "sales", "support")
+    assert after(desk, server)[CAROL] == ["The sales", "The support"]
+    keep(desk, sales=[ALICE], support=[CAROL])
+    assert after(desk, server) == {ALICE: ["The sales"], CAROL: ["The support"]}
+    assert choose(desk, server, "sales").note == "The support: removed from the roster"
+    assert after(desk, server) == {ALICE: ["The sales"]}
+
+
+@pytest.mark.parametrize("end", ["registration", "password", "account"])
+def test_what_came_goes_when_nobody_is_registered_any_more(desk: Desk, server: Server, end: str) -> None:
+    choose(desk, server, "sales", "support")
+    if end == "registration":
+        desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>")
+    elif end == "password":
+        desk.account(BOB, "another")
+    else:
+        desk.store.accounts.remove(BOB)
+    server.serve()
+    assert server.roster == {} and list(desk.store.followings.all()) == []
+
+
+def test_a_change_while_nobody_was_here_is_followed_after_a_restart(desk: Desk, server: Server) -> None:
+    choose(desk, server, "sales")
+    after(desk, server)
+    again = Desk(desk.clock, desk.store)
+    keep(again, sales=[DAVE])
+    server.desk = again
+    assert set(after(again, server)) == {ALICE, CAROL, JULIET}
+    server.grant()
+    assert set(after(again, server)) == {DAVE}
+    keep(again, sales=[DAVE, ALICE])
+    assert set(after(again, server)) == {DAVE, ALICE}
+
+
+def test_without_a_grant_clients_are_told_when_they_are_there(desk: Desk) -> None:
+    server = Server(desk)
+    server.features = f"<feature var='{EXCHANGE}'/>"
+    desk.presence()
+    server.serve()
+    assert choose(desk, server, "sales").note == "The sales: suggested to the client"
+    desk.presence("unavailable")
+    server.messages.clear()
+    keep(desk, sales=[ALICE, DAVE, JULIET])
+    server.serve()
+    assert server.messages == []
+    desk.presence()
+    server.serve()
+    told = [
+        (item.get("action"), item.get("jid"), item[0].text)
+        for message in server.messages
+        for item in message[1]
+    ]
+    assert told == [("delete", CAROL, "The sales"), ("add", DAVE, "The sales")]
+    desk.presence("unavailable")
+    desk.presence()
+    server.messages.clear()
+    server.serve()
+    assert server.messages == []
+
+
+def test_where_nothing_else_is_possible_contacts_ask_and_a_message_says_who_left(desk: Desk) -> None:
+    server = Server(desk)
+    desk.presence()
+    server.serve()
+    dialogue = Dialogue(desk, NODE)
+    dialogue.send("complete", {"departments": ["support"]})
+    for _ in range(5):
+        for xml in [each for each in desk.wire.xml if "disco#info" in each]:
+            desk.wire.xml.remove(xml)
+            server.take(xml)
+        desk.soon()
+    assert dialogue.answered().note == "The support: each contact asked"
+    assert f"subscribe {CAROL} > {ROMEO}" in desk.said()
+    keep(desk, support=[])
+    server.serve()
+    (message,) = server.messages
+    assert message.get("to") == ROMEO and CAROL in (message[0].text or "")
+
+
+def test_only_who_belongs_to_the_house_may_know_the_lists(desk: Desk) -> None:
+    assert Dialogue(desk, NODE, JULIET).error == "forbidden"
+    desk.iq("set", f"<query xmlns='{REGISTER}'><username/><password/></query>", f"{JULIET}/x")
+    assert Dialogue(desk, NODE, JULIET).error == "forbidden"
+    assert Dialogue(desk, NODE, ADMIN).error == "forbidden"
+    desk.iq("set", f"<query xmlns='{REGISTER}'><username/><password/></query>", f"{ADMIN}/x")
+    assert "The sales (3)" in Dialogue(desk, NODE, ADMIN).options("departments")
+
+
+def test_who_loses_the_right_in_the_middle_gets_nothing(desk: Desk, server: Server) -> None:
+    dialogue = Dialogue(desk, NODE)
+    desk.account(BOB, "another")
+    assert run(desk, server, "complete", dialogue, departments=["sales"]).error == "forbidden"
+    server.serve()
+    assert server.roster == {}
+
+
+def test_where_there_are_no_departments_that_is_said(desk: Desk) -> None:
+    keep(desk)
+    assert Dialogue(desk, NODE).note == "There are no departments"
+    desk.store.documents.put(
+        Document(auid="resource-lists", owner=GLOBAL, name="index", octets=b"<", etag="x", changed_at=0.0)
+    )
+    assert Dialogue(desk, NODE).note == "There are no departments"
+
+
+def test_a_large_department_comes_in_part_and_nobody_follows_too_many(desk: Desk, server: Server) -> None:
+    keep(
+        desk,
+        all=[f"u{number}@{SIP}" for number in range(MOST_MEMBERS + 5)],
+        **{f"d{number}": [] for number in range(MOST_OF_ONE)},
+    )
+    choose(desk, server, "all")
+    assert len(after(desk, server)) == MOST_MEMBERS
+    full = choose(desk, server, "all", *(f"d{number}" for number in range(MOST_OF_ONE)))
+    assert full.failed and "no room" in full.note
+    assert len(desk.store.followings.select(ROMEO)) == MOST_OF_ONE
+
+
+def test_changes_in_quick_succession_end_at_the_last(desk: Desk, server: Server) -> None:
+    choose(desk, server, "sales")
+    for number in range(20):
+        keep(desk, sales=[ALICE if number % 2 else DAVE, *([CAROL] if number % 3 else [])])
+        desk.soon()
+    keep(desk, sales=[DAVE])
+    assert set(after(desk, server)) == {DAVE}
