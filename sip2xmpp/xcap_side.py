@@ -1,7 +1,7 @@
 """The XCAP server, built and joined: the part of the composition root around the documents of users; see ``assembly``."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from sip2xmpp.address import Address
@@ -14,7 +14,7 @@ from sip2xmpp.own_side import OwnSide
 from sip2xmpp.policy_side import xcap_root
 from sip2xmpp.portal.document_tokens import DocumentTokens
 from sip2xmpp.portal.tokens import Tokens
-from sip2xmpp.presence.policy import Handling, Policy
+from sip2xmpp.presence.kept_pictures import may_see_picture
 from sip2xmpp.presence.watcher_info import WatcherInfo
 from sip2xmpp.settings import Authentication as Proof
 from sip2xmpp.settings import Pictures
@@ -26,8 +26,6 @@ from sip2xmpp.xcap.generated import Generated, Watcher
 from sip2xmpp.xcap.resource import Rules, Xcap
 from sip2xmpp.xcap.services import ServiceConstraints
 from sip2xmpp.xcap.usages import usage_named
-
-PICTURE: Final = "status-icon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,21 +102,14 @@ def xcap_events(config: Config, store: Store, reactor: Any, *, own: OwnSide) -> 
         store=store,
         clock=reactor,
         exists=own.addresses.exists,
-        places=Places(root=f"{xcap_root(config).rstrip('/')}/", usage=called),
+        places=Places(
+            root=f"{xcap_root(config).rstrip('/')}/",
+            usage=called,
+            default_domain=config.sip.domains[0] if len(config.sip.domains) == 1 else "",
+        ),
     )
     own.addresses.listen(package.existence_changed)
     return [package]
-
-
-def may_see_picture(policy: Policy, owner: Address, who: Address | None) -> bool:
-    """Whether somebody is shown the picture of a user: who may see the user, and whom no rule keeps it from."""
-    if who is None:
-        return False
-    judgement = policy.judge(owner, who)
-    if judgement.handling is not Handling.ALLOW:
-        return False
-    shown = judgement.permissions
-    return shown is None or shown.all_attributes or PICTURE in shown.attributes
 
 
 def _watchers(watchers: WatcherInfo, address: Address) -> list[Watcher]:

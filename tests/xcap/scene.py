@@ -146,12 +146,16 @@ class Scene:
             clock=self.clock,
             path=path,
         )
+        self.serve(self.xcap, proxies)
+
+    def serve(self, xcap: Xcap, proxies: Sequence[str] = ()) -> None:
+        """Put a server on the port."""
         health = Health(self.clock, dict, dict)
         health.phase = "serving"
         self.site = site(
             health,
             None,
-            self.xcap,
+            xcap,
             trusted_proxies=[ip_network(proxy) for proxy in proxies],
             clock=self.clock,
         )
