@@ -14,6 +14,7 @@ from sip2xmpp import __version__
 from sip2xmpp.command import (
     accounts,
     card,
+    contacts,
     explain,
     inject,
     lookup,
@@ -35,6 +36,7 @@ VERBS: Sequence[Verb] = (
     verdicts,
     explain,
     card,
+    contacts,
     registrations,
     watch,
     publish,
