@@ -28,6 +28,7 @@ from sip2xmpp.errors import BadInput, NoSuchPresentity, NotAuthorized, Refused, 
 from sip2xmpp.presence.list_book import ListBook, ListService, Member
 from sip2xmpp.presence.list_state import ListState, Row
 from sip2xmpp.presence.list_watch import ListLimits, ListWatch, MemberWatch, Shares
+from sip2xmpp.presence.rotation import Rotation
 from sip2xmpp.presence.watching import Reason, Standing, StateWatcher, Told, Watch
 from sip2xmpp.store.expiry import Deadlines
 
@@ -35,6 +36,9 @@ __all__ = ["ListAgent", "ListLimits", "ListState", "Row", "Shares", "StateBackEn
 
 SHARE: Final = 25
 """How many members of one list are begun before the next list has its share."""
+
+FOREIGN_AT_ONCE: Final = 10
+"""How many members of other domains are begun at a time."""
 
 MEMBERS_CHANGED: Final = 1_000
 """Members of lists that changed, before and after, which are looked at in one turn."""
@@ -89,13 +93,20 @@ class ListAgent:
         self._watches: dict[Address, dict[ListWatch, None]] = {}
         self._leaving: deque[Watch] = deque()
         self._changing: deque[ListWatch] = deque()
-        self._beginning: deque[ListWatch] = deque()
         self._telling: deque[ListWatch] = deque()
         self._call: IDelayedCall | None = None
         self._refused: dict[Address, dict[MemberWatch, None]] = {}
         self._retrying: dict[str, MemberWatch] = {}
         self._retries = Deadlines(clock, self._try_again)
         self._numbers = count()
+        self._own = Rotation(clock, self._begin_member, at_once=limits.turn, share=SHARE)
+        self._foreign = Rotation(
+            clock,
+            self._begin_member,
+            at_once=FOREIGN_AT_ONCE,
+            share=1,
+            interval=FOREIGN_AT_ONCE / limits.foreign,
+        )
         book.listen(self._list_changed)
 
     def watch(self, address: Address, watcher: StateWatcher, *, fetch: bool = False) -> Watch:
@@ -127,7 +138,8 @@ class ListAgent:
         for address, each in watch.watches.items():
             self._leave(each, address)
         watch.watches = {}
-        watch.to_begin.clear()
+        self._own.forget(watch)
+        self._foreign.forget(watch)
 
     def refresh(self, watch: ListWatch) -> None:
         """Tell again what is known, and ask those members again that refused."""
@@ -206,11 +218,8 @@ class ListAgent:
             self._leave(gone, address)
 
     def _queue_member(self, member: MemberWatch) -> None:
-        watch = member.of
-        if not watch.to_begin:
-            self._beginning.append(watch)
-            self._wake()
-        watch.to_begin.append(member)
+        domain = member.of.members[member.place].address.domain
+        (self._own if domain in self._domains else self._foreign).add(member.of, member)
 
     def _begin_member(self, member: MemberWatch) -> None:
         if member.gone or member.watch is not None:
@@ -369,7 +378,7 @@ class ListAgent:
             self._work(self._limits.turn)
         finally:
             # Also after somebody failed: the reactor logs the failure and the others go on.
-            if self._leaving or self._changing or self._beginning or self._telling:
+            if self._leaving or self._changing or self._telling:
                 self._wake()
 
     def _work(self, budget: int) -> None:
@@ -385,17 +394,6 @@ class ListAgent:
             watch = self._telling.popleft()
             budget -= watch.dirty + 1
             self._tell(watch)
-        budget = self._limits.turn
-        while self._beginning and budget > 0:
-            watch = self._beginning.popleft()
-            share = min(SHARE, budget, len(watch.to_begin))
-            budget -= max(share, 1)
-            try:
-                for _ in range(share):
-                    self._begin_member(watch.to_begin.popleft())
-            finally:
-                if watch.to_begin:
-                    self._beginning.append(watch)
 
     def _tell(self, watch: ListWatch) -> None:
         watch.queued = False

@@ -3,7 +3,6 @@
 Implements: RFC 4662 section 4.5 (one list, many members).
 """
 
-from collections import deque
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
@@ -21,7 +20,8 @@ class ListLimits:
     """``window`` and ``first`` are seconds: between two states, and until the first one at the latest.
 
     ``lists`` and ``members`` are those that one subscriber may watch at once.  ``turn`` is how many watches of members are begun
-    or ended, and how many rows are told, in one turn of the reactor.
+    or ended, and how many rows are told, in one turn of the reactor.  Members of other domains, each of which means a request to
+    somebody else, are begun ``foreign`` times a second at most.
     """
 
     window: float = 0.1
@@ -29,6 +29,7 @@ class ListLimits:
     lists: int = 20
     members: int = 5_000
     turn: int = 50
+    foreign: float = 500.0
 
 
 class Shares:
@@ -118,7 +119,6 @@ class ListWatch:
         "service",
         "stopped",
         "timer",
-        "to_begin",
         "told",
         "told_at",
         "unanswered",
@@ -137,7 +137,6 @@ class ListWatch:
         self.members: tuple[Member, ...] = ()
         self.watches: dict[Address, MemberWatch] = {}
         self.rows: list[Row] = []
-        self.to_begin: deque[MemberWatch] = deque()
         self.unanswered = 0
         self.dirty = 0
         self.view: Told[ListState] | None = None

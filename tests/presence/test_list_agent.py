@@ -521,6 +521,23 @@ def test_a_long_list_does_not_keep_a_short_one_waiting() -> None:
     assert {BOB, CAROL, DAVE} <= set(scene.players.begun)
 
 
+def test_members_of_other_domains_are_asked_no_faster_than_others_can_bear() -> None:
+    scene = Scene(ListLimits(foreign=100), BIG)
+    ours = [f"sip:u{n}@sip.example.org" for n in range(50)]
+    scene.friends(*(f"sip:u{n}@far.example" for n in range(300)), *ours)
+    scene.sales("sip:carol@elsewhere.example")
+    subscriber, _ = scene.subscribe()
+    scene.subscribe(BOB, SALES)
+    scene.run(0.05)
+    assert {address(uri.removeprefix("sip:")) for uri in ours} <= set(scene.players.begun), "ours do not wait"
+    assert address("carol@elsewhere.example") in scene.players.begun
+    scene.run(0.95)
+    assert 50 + 90 <= len(scene.players.begun) <= 50 + 120
+    assert len(subscriber.told) >= 1
+    scene.run(3)
+    assert len(scene.players.begun) == 351
+
+
 def test_the_first_state_of_a_list_of_silent_members_comes_within_a_second() -> None:
     scene = many(1_000)
     scene.players.answers.clear()
