@@ -4,7 +4,7 @@ A document is named with the entity tag that it had, or has, or both; with both 
 one of the old (``documents.xml_patch``), which stand here as they are written where this document's namespace is the default
 one.  Elements and attributes are told with what they are now, or that they are gone.
 
-Implements: RFC 5874 sections 3, 4 and 7 (``application/xcap-diff+xml``).
+Implements: RFC 5874 sections 3 and 4 (``application/xcap-diff+xml``).
 """
 
 from collections.abc import Iterable

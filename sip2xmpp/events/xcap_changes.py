@@ -5,7 +5,7 @@ between.  The versions themselves are compared, which live as long as a subscrip
 who wants each change by itself are the last few kept (``Versions``).  Elements and attributes are told with what they are.
 What has no room is told without its content.
 
-Implements: RFC 5874 sections 3 and 4; RFC 5875 sections 4.4, 4.7 and 4.8 (initial state, changes, patches).
+Implements: RFC 5874 sections 3 and 4; RFC 5875 section 4 (initial state, changes, patches).
 """
 
 from collections import deque

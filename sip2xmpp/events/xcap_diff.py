@@ -7,7 +7,7 @@ own (``Seen``).  The first NOTIFY and the one after each SUBSCRIBE say what ther
 before (``events.xcap_changes``).  Changes within five seconds are told together.  Documents that the server writes itself
 (capabilities, directories) have no changes and are waited for in vain.
 
-Implements: RFC 5875 sections 4.1 to 4.10 (the package).
+Implements: RFC 5875 section 4 (the package).
 """
 
 from collections.abc import Callable

@@ -5,7 +5,7 @@ a slash is a collection: everything below it.  What is named but not there is wa
 what no server could have, is left out without a word.  Without a body a watcher hears of all documents of its own.  ``Selection`` is
 kept with the dialog as text, so that it holds after a restart.
 
-Implements: RFC 5875 sections 4.3 (the body of a SUBSCRIBE), 4.4 and 4.6 (what is left out).
+Implements: RFC 5875 section 4 (the body of a SUBSCRIBE, the event parameter, what is left out).
 """
 
 import json
