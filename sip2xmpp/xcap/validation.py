@@ -1,7 +1,8 @@
 """Whether a document may be kept: each check that XCAP has, in its order, the first that fails being told.
 
 Octets are UTF-8, then well-formed XML, then valid by the schema of their application usage, then unique where the usage says so,
-then as its other constraints want them.  What depends on other documents is not known here: the caller gives it as further
+then as its other constraints want them, and at last they are read as they will be where they take effect: what is
+acknowledged is in force.  What depends on other documents is not known here: the caller gives it as further
 constraints.
 
 The schemas were written for this project, one for each namespace, and are compiled together when the first document is checked:
@@ -20,7 +21,7 @@ from typing import Final
 
 from lxml import etree
 
-from sip2xmpp.documents import policy
+from sip2xmpp.documents import pidf, policy, pres_content, resource_lists, rls_services
 from sip2xmpp.documents.xcap_tree import Element, Name, NotAccepted, NotUtf8, NotWellFormed, read
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
@@ -52,11 +53,12 @@ _MOST_WARNINGS: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What documents of a usage are: their root element, and what schema cannot say."""
+    """What documents of a usage are: their root element, what schema cannot say, and what reads them where they take effect."""
 
     root: Name
     unique: tuple[Unique, ...] = ()
     constraints: tuple[Constraint, ...] = ()
+    read: Callable[[bytes], object] | None = None
 
 
 def _unique(namespace: str, local: str, attribute: str, *, proposes: bool = False) -> Unique:
@@ -70,21 +72,27 @@ _LISTS: Final = (
     _unique(RESOURCE_LISTS, "external", "anchor"),
 )
 _RULESET: Final = Rules(
-    root=(COMMON_POLICY, "ruleset"), unique=(_unique(COMMON_POLICY, "rule", "id", proposes=True),)
+    root=(COMMON_POLICY, "ruleset"),
+    unique=(_unique(COMMON_POLICY, "rule", "id", proposes=True),),
+    read=policy.read,
 )
 _RULES: Final[Mapping[str, Rules]] = {
     "xcap-caps": Rules(root=("urn:ietf:params:xml:ns:xcap-caps", "xcap-caps")),
     "resource-lists": Rules(
-        root=(RESOURCE_LISTS, "resource-lists"), unique=_LISTS, constraints=(check_references,)
+        root=(RESOURCE_LISTS, "resource-lists"),
+        unique=_LISTS,
+        constraints=(check_references,),
+        read=resource_lists.read,
     ),
     "rls-services": Rules(
         root=(RLS_SERVICES, "rls-services"),
         unique=(*_LISTS, _unique(RLS_SERVICES, "service", "uri")),
         constraints=(check_services,),
+        read=rls_services.read,
     ),
     "pres-rules": _RULESET,
     "org.openmobilealliance.pres-rules": Rules(
-        root=_RULESET.root, unique=_RULESET.unique, constraints=(check_oma_rules,)
+        root=_RULESET.root, unique=_RULESET.unique, constraints=(check_oma_rules,), read=policy.read
     ),
     "org.openxcap.dialog-rules": _RULESET,
     "pidf-manipulation": Rules(
@@ -97,9 +105,10 @@ _RULES: Final[Mapping[str, Rules]] = {
                 proposes=True,
             ),
         ),
+        read=pidf.read,
     ),
     "org.openmobilealliance.pres-content": Rules(
-        root=(PRES_CONTENT, "content"), constraints=(check_content,)
+        root=(PRES_CONTENT, "content"), constraints=(check_content,), read=pres_content.read
     ),
     "org.openmobilealliance.xcap-directory": Rules(root=("urn:oma:xml:xdm:xcap-directory", "xcap-directory")),
 }
@@ -119,17 +128,18 @@ def check(octets: bytes, auid: str, *, constraints: Sequence[Constraint] = ()) -
         check_unique(root, rules.unique, usage.namespace)
         for constraint in rules.constraints:
             constraint(root)
-        if rules.root == _RULESET.root:
-            _check_rules(octets)
+        _check_readable(octets, rules)
     for constraint in constraints:
         constraint(root)
     return root
 
 
-def _check_rules(octets: bytes) -> None:
+def _check_readable(octets: bytes, rules: Rules) -> None:
     """What is kept can be obeyed: rules that cannot be read let nobody in.  Raises ``Conflict``."""
+    if rules.read is None:
+        return
     try:
-        policy.read(octets)
+        rules.read(octets)
     except BadDocument as error:
         raise Conflict(ConflictKind.CONSTRAINT_FAILURE, str(error)) from None
 

@@ -419,9 +419,10 @@ MOST = b64encode(PICTURE.ljust(307_200, b"\0")).decode()
         (content("AAA"), "not base64"),
         (content("AA==AA=="), "not base64"),
         (content("é"), "not base64"),
+        (content("AAAA"), "neither PNG"),
         (b"<content xmlns='urn:oma:xml:prs:pres-content'><data/></content>", "image/png"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_content_of_presence_is_a_picture_of_bounded_size(octets: bytes, phrase: str | None) -> None:
     auid = "org.openmobilealliance.pres-content"
@@ -431,6 +432,27 @@ def test_content_of_presence_is_a_picture_of_bounded_size(octets: bytes, phrase:
     conflict = refused(octets, auid)
     assert conflict.kind is ConflictKind.CONSTRAINT_FAILURE
     assert phrase in conflict.phrase
+
+
+# What is kept is in force
+
+
+@pytest.mark.parametrize(
+    ("auid", "octets"),
+    [
+        ("resource-lists", lists("<list>" * 20 + "</list>" * 20)),
+        ("resource-lists", lists("<!-- <!DOCTYPE is no such thing here -->")),
+        ("pres-rules", rules("<!-- <!DOCTYPE is no such thing here -->")),
+        ("pres-rules", b"<?xml-stylesheet encoding='x'?>" + rules("")),
+        (
+            "rls-services",
+            services("".join(f"<service uri='sip:{n}@a'><list/></service>" for n in range(1_001))),
+        ),
+    ],
+    ids=range(5),
+)
+def test_what_could_not_be_read_where_it_takes_effect_is_not_kept(auid: str, octets: bytes) -> None:
+    assert refused(octets, auid).kind is ConflictKind.CONSTRAINT_FAILURE
 
 
 # Strangers
