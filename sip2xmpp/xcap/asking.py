@@ -24,6 +24,7 @@ NODE_MEDIA: Final = {
 PLAIN: Final = "text/plain; charset=utf-8"
 
 _CHARSET: Final = re.compile(r'charset\s*=\s*"?([^";\s]*)', re.IGNORECASE)
+_FORM: Final = "application/x-www-form-urlencoded"
 _UTF8: Final = frozenset(("utf-8", "utf8", "us-ascii", "ascii"))
 # COMPAT: Jitsi writes the charset into Content-Encoding.
 _NO_ENCODINGS: Final = frozenset(("", "identity", *_UTF8))
@@ -64,7 +65,7 @@ def selected_by(request: Request, targets: re.Pattern[str]) -> tuple[XcapUri, st
     """The resource that a request is for, and the domain that it says users without one belong to; raises ``Refusal``."""
     target = quote(request.uri, safe=_ASCII)
     match = targets.fullmatch(target)
-    if match is None:
+    if match is None or not match[3]:
         raise Refusal(
             404, "nothing is here; a document is named by its selector, as in resource-lists/global/index"
         )
@@ -110,11 +111,16 @@ def body_of(request: Request, media: str, size: int) -> bytes:
 
 
 def _check_media(stated: str | None, media: str) -> None:
-    """COMPAT: scripts (``curl --upload-file``) do not say what they send; it is what it has to be then, or will not be valid."""
-    if stated is None:
+    """Raises ``Refusal`` for a body of another type; one that says nothing is what it has to be, or will not be valid.
+
+    COMPAT: scripts (``curl --upload-file``) do not say what they send, and python-xcaplib, of which Blink is made, lets its HTTP
+    library say that documents are forms.
+    """
+    named, _, parameters = (stated or "").partition(";")
+    named = named.strip().lower()
+    if stated is None or (named == _FORM and media not in NODE_MEDIA.values()):
         return
-    named, _, parameters = stated.partition(";")
-    if named.strip().lower() != media:
+    if named != media:
         raise Refusal(415, f"the body has to be {media}", headers={"Accept": media})
     charset = _CHARSET.search(parameters)
     if charset is not None and charset[1].lower() not in _UTF8:

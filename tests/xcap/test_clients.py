@@ -64,6 +64,17 @@ def test_blink_looks_at_the_capabilities_and_keeps_whole_documents(scene: Scene)
         assert put({"If-Match": '"another"'}).status == 412
 
 
+def test_blink_says_that_documents_are_forms_and_of_parts_what_they_are(scene: Scene) -> None:
+    form = "application/x-www-form-urlencoded"
+    for auid, (_, octets) in {"resource-lists": (LISTS, DOCUMENT), "pres-rules": (POLICY, RULES)}.items():
+        path = f"{auid}/users/sip:bob@{DOMAIN}/index"
+        assert scene.ask("PUT", path, octets, media=form).status == 201
+        assert scene.ask("GET", path).body == octets
+    entry = f"{INDEX}/~~/resource-lists/list%5B1%5D/entry%5B@uri=%22sip:x@y%22%5D"
+    assert scene.ask("PUT", entry, b'<entry uri="sip:x@y"/>', media=form).status == 415
+    assert scene.ask("PUT", entry, b'<entry uri="sip:x@y"/>', media="application/xcap-el+xml").status == 201
+
+
 def test_blink_merges_what_another_device_has_changed_meanwhile(scene: Scene) -> None:
     first = scene.put(if_none_match="*").etag
     theirs = DOCUMENT.replace(b"friends", b"family")
