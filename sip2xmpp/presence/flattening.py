@@ -20,14 +20,17 @@ from sip2xmpp.documents.namespaces import RESOURCE_LISTS
 from sip2xmpp.documents.presence import frozen_value
 from sip2xmpp.documents.resource_lists import Entry, EntryRef, External, ResourceList
 from sip2xmpp.documents.rlmi import Name
-from sip2xmpp.documents.xcap_tree import Element, find
-from sip2xmpp.documents.xcap_uri import NodeKind, XcapUri, address_of_xui
+from sip2xmpp.documents.xcap_tree import Element
+from sip2xmpp.documents.xcap_uri import NodeKind, NodeSelector, XcapUri, address_of_xui
 from sip2xmpp.errors import BadAddress, BadInput
 from sip2xmpp.store.documents import GLOBAL, document_key
 
 LISTS_AUID: Final = "resource-lists"
 WHOLE: Final = -1
 """Stands for all lists of a document, where one list is known by its place."""
+
+SEEN: Final = 10
+"""How many members are looked at for each that a list may have: one may be there many times."""
 
 Dependency = str | Address
 
@@ -94,11 +97,11 @@ class Shelf(Protocol):
     def lists(self, key: str) -> Sequence[ResourceList] | None:
         """All lists of the document with this key; None if there is none that can be read."""
 
-    def tree(self, key: str) -> Element | None:
-        """The same document as a tree."""
+    def find(self, key: str, node: NodeSelector) -> Element | None:
+        """The element of the same document that is selected; None if it is not exactly one."""
 
     def list_at(self, key: str, element: Element) -> ResourceList | None:
-        """The list that is an element of that tree; None if it cannot be read."""
+        """The list that is that element; None if it cannot be read."""
 
     def resources(self, service: ListService) -> ResourceList | None:
         """The list that stands in the document of a service; None if it cannot be read."""
@@ -189,6 +192,7 @@ class Flattening:
         self._services: set[Address] = set()
         self._walked: set[tuple[str, int]] = set()
         self._references = 0
+        self._seen = 0
         self._skipped: dict[str, None] = {}
 
     def expansion(self, label: object) -> Expansion:
@@ -255,7 +259,8 @@ class Flattening:
             self._skip(f"there are more than {self._limits.depth} lists inside one another")
             return
         for member in resources.members:
-            if len(self._members) >= self._limits.members:
+            self._seen += 1
+            if len(self._members) >= self._limits.members or self._seen > SEEN * self._limits.members:
                 self._skip(f"there are more than {self._limits.members}")
                 return
             if isinstance(member, Entry):
@@ -310,10 +315,7 @@ class Flattening:
 
     def _element(self, key: str, uri: XcapUri) -> Element | None:
         """The element that is meant; None if there is not exactly one."""
-        tree = self._shelf.tree(key)
-        if tree is None or uri.node is None:
-            return None
-        return find(tree, uri.node, RESOURCE_LISTS)
+        return None if uri.node is None else self._shelf.find(key, uri.node)
 
     def _skip(self, why: str) -> None:
         self._skipped[why] = None

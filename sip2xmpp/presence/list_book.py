@@ -166,8 +166,8 @@ class ListBook:
     def lists(self, key: str) -> Sequence[ResourceList] | None:
         return self._library.lists(key)
 
-    def tree(self, key: str) -> Element | None:
-        return self._library.tree(key)
+    def find(self, key: str, node: NodeSelector) -> Element | None:
+        return self._library.find(key, node)
 
     def list_at(self, key: str, element: Element) -> ResourceList | None:
         return self._library.list_at(key, element)

@@ -12,14 +12,19 @@ from typing import Any, Final, TypeVar
 from twisted.logger import Logger
 
 from sip2xmpp.documents import resource_lists, rls_services, xcap_tree
+from sip2xmpp.documents.namespaces import RESOURCE_LISTS
 from sip2xmpp.documents.resource_lists import ResourceList
-from sip2xmpp.documents.xcap_tree import Element
+from sip2xmpp.documents.xcap_tree import Element, Name, find, find_upto
+from sip2xmpp.documents.xcap_uri import ANY, NodeSelector
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.interface import Table
 
 KEPT: Final = 16
 """Documents that are kept read; one may be some megabytes then."""
+
+WAYS: Final = 1_000
+"""Things that are kept of one document."""
 
 T = TypeVar("T")
 
@@ -47,9 +52,30 @@ class ReadDocuments:
         """All lists of a document; None if there is none that can be read."""
         return self._made(key, "lists", lambda octets: resource_lists.read(octets).lists)
 
-    def tree(self, key: str) -> Element | None:
-        """A document as a tree; None if there is none that can be read."""
-        return self._made(key, "tree", xcap_tree.read)
+    def find(self, key: str, node: NodeSelector) -> Element | None:
+        """The element of a document that is selected; None if it is not exactly one.
+
+        Children that are told apart by an attribute are found without looking at their siblings each time.
+        """
+        tree = self._made(key, "tree", xcap_tree.read)
+        if tree is None:
+            return None
+        above, last = node.steps[:-1], node.steps[-1]
+        if not above or last.test is None or last.position is not None:
+            return find(tree, node, RESOURCE_LISTS)
+        parent = self._made(
+            key,
+            ("parent", above, node.prefixes),
+            lambda _: find_upto(tree, node, len(above), RESOURCE_LISTS),
+        )
+        if parent is None:
+            return None
+        attribute = node.namespace_of(last.test.name, None), last.test.name.local
+        kind = None if last.name == ANY else (node.namespace_of(last.name, RESOURCE_LISTS), last.name.local)
+        index = self._made(
+            key, ("children", parent.start, kind, attribute), lambda _: _by_value(parent, kind, attribute)
+        )
+        return None if index is None else index.get(last.test.value)
 
     def list_at(self, key: str, element: Element) -> ResourceList | None:
         """The list that is an element of the tree of a document; None if it cannot be read."""
@@ -71,6 +97,8 @@ class ReadDocuments:
             kept = self._kept[key] = _Read(document.octets)
         self._kept.move_to_end(key)
         if way not in kept.made:
+            if len(kept.made) >= WAYS:
+                kept.made.clear()
             try:
                 kept.made[way] = make(document.octets)
             except BadDocument as error:
@@ -80,6 +108,16 @@ class ReadDocuments:
             self._kept.popitem(last=False)
         made: T | None = kept.made[way]
         return made
+
+
+def _by_value(parent: Element, kind: Name | None, attribute: Name) -> dict[str, Element | None]:
+    """The children of a kind by the value of an attribute; None for a value that several have."""
+    found: dict[str, Element | None] = {}
+    for child in parent.children:
+        value = child.attributes.get(attribute) if kind in (None, child.name) else None
+        if value is not None:
+            found[value] = None if value in found else child
+    return found
 
 
 def _service_lists(octets: bytes) -> dict[str, ResourceList]:

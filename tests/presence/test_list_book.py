@@ -375,6 +375,14 @@ def test_a_thousand_references_that_each_need_a_search_do_not_hold_the_gateway_u
     assert perf_counter() - began < 2.0
 
 
+def test_a_list_that_says_the_same_over_and_over_ends() -> None:
+    library = Library(limits=FlatteningLimits(members=100))
+    same = entries(*(f"sip:a@x.example;n={n}" for n in range(5_000)), "sip:b@x.example")
+    library.lists(ALICE, many=same)
+    library.services(ALICE, service(FRIENDS, list_of(ALICE, "many")))
+    assert library.members(FRIENDS) == ["a@x.example"]
+
+
 def test_a_list_in_a_subscription_has_members_like_any_other() -> None:
     library = Library()
     library.lists(GLOBAL, sales=entries("sip:s@x.example"))
