@@ -51,8 +51,8 @@ def test_a_sip_user_sees_another_change_and_leave(alice: SipClient, bob: SipClie
 def test_options_tells_what_is_spoken_and_a_required_path_is(alice: SipClient) -> None:
     told = alice.options()
     assert told.status == 200
-    assert told.get("allow-events") == "presence, dialog, message-summary, reg"
-    assert told.get("supported") == "path, outbound, gruu"
+    assert told.get("allow-events") == "presence, dialog, message-summary, reg, xcap-diff"
+    assert told.get("supported") == "path, outbound, gruu, eventlist, recipient-list-subscribe"
     assert told.get("accept").split(", ")[0] == "application/pidf+xml"
     contact = [("Contact", alice.contact), ("Require", "path"), ("Supported", "path")]
     to = f"<{alice.uri}>"
