@@ -97,16 +97,15 @@ class ListForm(Portioned):
         if state is None:
             return newest
         is_full, changes = self._changes(state, before)
-        changed = [row for row, _ in changes]
-        bare = [len(rlmi.written_resource(_nameable(row)).encode()) for row in changed]
+        used = FRAME + len(entity)
         # with the full state come all names, if they leave room for anything else
-        lists_all = is_full and FRAME + len(entity) + sum(bare) <= self._room // 2
-        used = FRAME + len(entity) + (sum(bare) if lists_all else 0)
+        names = _size_of_names(state, self._room // 2 - used) if is_full else None
+        lists_all = names is not None
+        used += names or 0
         taken: dict[str, Row] = {}
         left_out = False
-        for row, size in zip(changed, bare, strict=True):
-            content = self._content_size(row)
-            cost = content + (0 if lists_all else size)
+        for row, _ in changes:
+            cost = self._content_size(row) + (0 if lists_all else _size_of_name(row))
             if used + cost <= self._room or not (taken or lists_all):
                 used += cost
                 taken[row.uri] = row
@@ -214,5 +213,16 @@ def _by_uri(told: Told[ListState]) -> Mapping[str, Row]:
     return {} if told.document is None else {row.uri: row for row in told.document.rows}
 
 
-def _nameable(row: Row) -> Resource:
-    return Resource(uri=row.uri, names=row.names)
+def _size_of_name(row: Row) -> int:
+    """Octets of a member in the list, without an instance."""
+    return len(rlmi.written_resource(Resource(uri=row.uri, names=row.names)).encode())
+
+
+def _size_of_names(state: ListState, most: int) -> int | None:
+    """That of all members; None if it is more than ``most``."""
+    size = 0
+    for row in state.rows:
+        size += _size_of_name(row)
+        if size > most:
+            return None
+    return size
