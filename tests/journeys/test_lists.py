@@ -184,7 +184,7 @@ def test_linphone_shows_the_friends_of_its_own_list_over_a_kill(world: World, tm
     assert set(re.findall(r"^SUBSCRIBE (\S+@\S+)", asked, re.MULTILINE)) == {f"sip:rls@{SIP_DOMAIN}"}
 
 
-def test_a_thousand_members_over_tcp(tmp_path: Path) -> None:
+def test_a_thousand_members_over_tcp_and_a_kill(tmp_path: Path) -> None:
     uris = [f"sip:user{number}@{SIP_DOMAIN}" for number in range(999)]
     settings = {"sip": {"authentication": "none"}}
     with (
@@ -209,4 +209,10 @@ def test_a_thousand_members_over_tcp(tmp_path: Path) -> None:
         assert table.full == [True] + [False] * (len(table.full) - 1)
         assert bob.publish(pidf(bob.uri, "open", "on-the-phone")).status == 200
         table.wait((BOB, "<rpid:on-the-phone/>"))
+        before = len(table.versions)
+        gateway.kill()
+        gateway.start()
+        eventually(lambda: bool(table.read()) and len(table.versions) > before, "something after the kill")
+        table.wait((BOB, "<rpid:on-the-phone/>"), *((uri, "<basic>closed</basic>") for uri in uris))
+        assert table.full[before:] == [True] + [False] * (len(table.full) - before - 1)
         assert max(len(notify.body) for notify in watch.notifies) <= 32_768
