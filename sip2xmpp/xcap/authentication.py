@@ -29,7 +29,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.attempts import Attempts
-from sip2xmpp.digest import AUTH, Algorithm, Challenge, Credentials, Nonces, algorithm_named, ha1
+from sip2xmpp.digest import AUTH, Algorithm, Challenge, Credentials, Nonces, algorithm_named, ha1, quoted
 from sip2xmpp.errors import BadInput, Refused
 
 MINUTE: Final = 60.0
@@ -177,6 +177,9 @@ class HttpDigest:
             return self._programs(field, asking.peer)
         if scheme == "basic":
             return self._by_basic(asking, field, realm)
+        if '"' in asking.target:
+            # COMPAT: Python's urllib, of which python-xcaplib is made, quotes the target without escaping the quotes in it.
+            field = field.replace(f'uri="{asking.target}"', f"uri={quoted(asking.target)}", 1)
         try:
             credentials = Credentials.parse(field)
         except BadInput as bad:

@@ -4,7 +4,8 @@
 checked and the change made in one turn of the reactor, so that of two who change the same version one is refused; whoever
 acknowledges a change waits for ``committed``.
 
-A document that is written as it is keeps its entity tag, and nobody is told.  When an address is no more, its documents go with it.
+Each change gives a document another entity tag, even one that leaves its octets as they are.  When an address is no more, its
+documents go with it.
 
 Implements: RFC 4825 sections 5, 7.11, 8.2.5 and 8.5.
 """
@@ -216,8 +217,6 @@ class Documents:
             usage.auid,
             constraints=[partial(constraint, document) for constraint in self._constraints],
         )
-        if held is not None and held.octets == octets:
-            return held
         self._make_room(document, held)
         self._table.put(document)
         return document

@@ -75,6 +75,16 @@ def test_blink_says_that_documents_are_forms_and_of_parts_what_they_are(scene: S
     assert scene.ask("PUT", entry, b'<entry uri="sip:x@y"/>', media="application/xcap-el+xml").status == 201
 
 
+def test_python_xcaplib_does_not_escape_the_quotes_in_what_it_hashes(scene: Scene) -> None:
+    scene.put()
+    path = f'/xcap/{INDEX}/~~/resource-lists/list[@name="friends"]'
+    given = scene.credentials(scene.request("GET", path), "GET", path).replace('\\"', '"')
+    assert f'uri="{path}"' in given
+    assert scene.request("GET", path, headers={"Authorization": given}).status == 200
+    other = given.replace("friends", "others")
+    assert scene.request("GET", path, headers={"Authorization": other}).status == 400
+
+
 def test_blink_merges_what_another_device_has_changed_meanwhile(scene: Scene) -> None:
     first = scene.put(if_none_match="*").etag
     theirs = DOCUMENT.replace(b"friends", b"family")
