@@ -5,9 +5,10 @@ that brings its list in the body, to any address of ours that nobody has.  The a
 A subscription is one to a list, or to one resource, for as long as it lives; which, and which list, is kept with its dialog.
 
 A list in a body belongs to the subscription alone: a refresh without a body, or with the same list, leaves it, another list takes
-its place, and all of it is told.  Such lists are for our own users only: each may make us subscribe in his name, also elsewhere.
+its place, and all of it is told.  Filters for the documents of members are taken for the lists of services.  Such lists are for our own users only: each may make us subscribe in his name, also elsewhere.
 
-Implements: RFC 4662 sections 4.1 to 4.3 (``eventlist``, 421); RFC 5367 sections 4 to 6; RFC 4826 section 4.1 (packages of a service).
+Implements: RFC 4662 sections 4.1 to 4.3 (``eventlist``, 421); RFC 5367 sections 4 to 6; RFC 4826 section 4.1 (packages of a
+service); RFC 4660 section 4.3 (filters of a list).
 """
 
 import json
@@ -16,12 +17,14 @@ from typing import Any, Final
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents import resource_lists, rlmi
+from sip2xmpp.documents.event_filter import CONTENT_TYPE as FILTERS
+from sip2xmpp.documents.event_filter import FilterSet
 from sip2xmpp.documents.mime import inflated
 from sip2xmpp.documents.resource_lists import Entry
 from sip2xmpp.documents.rlmi import ContentIds
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.events.accepting import accepts
-from sip2xmpp.events.forms import Form, PartialForm
+from sip2xmpp.events.forms import Filtering, Form, PartialForm
 from sip2xmpp.events.list_forms import REQUIRED, ROOM, ListForm
 from sip2xmpp.events.package import EventPackage
 from sip2xmpp.events.sending import Sender
@@ -103,13 +106,23 @@ class ListPackage(Listing):
         return made
 
     def listed_in(self, request: Request, held: str) -> str:
-        if not request.body:
+        if not request.body or self.takes_filters(request):
             if not held and RECIPIENTS in request.require:
                 raise BadTerms(400, "a list is required, and there is none")
             return held or SERVICE
         if held == SERVICE:
             raise BadTerms(*_NO_BODY)
         return list_in(request, self._entries)
+
+    def takes_filters(self, request: Request) -> bool:
+        kind = request.content_type if request.body else None
+        return kind is not None and kind.type == FILTERS and isinstance(self._package, Filtering)
+
+    def filtered_by(self, form: Form, filters: FilterSet, presentity: Address, uri: str) -> Form:
+        if not isinstance(form, ListForm) or not isinstance(self._package, Filtering):
+            return form
+        of_list = tuple([each for each in filters.about(presentity, uri) if each.uri])
+        return form.filtered(self._package.filtered, filters, of_list)
 
     def check(self, body: bytes) -> None:  # noqa: ARG002
         """Nobody publishes the state of a list."""
@@ -156,14 +169,16 @@ class Lists:
     ) -> EventPackage:
         """The package that serves a SUBSCRIBE outside of a dialog: one of lists, or ``package`` itself.  Raises ``BadTerms``."""
         service = self._book.service(presentity)
-        if service is None:
-            is_ours = bool(request.body) and self._brings_list(request, presentity, package)
-            return self._of_body(request, watcher, package) if is_ours else package
+        brings = bool(request.body) and self._brings_list(request, presentity, package)
+        # Whoever takes the address to which others send their lists must not keep them from it.
+        is_anothers = service is not None and not service.is_global and service.owner != str(watcher)
+        if service is None or (brings and is_anothers):
+            return self._of_body(request, watcher, package) if brings else package
         found = self._packages.get(package.name)
         if found is None or not service.serves(package.name):
             served = [name for name in self._packages if service.serves(name)]
             raise BadTerms(489, "this list is not about that", [("Allow-Events", ", ".join(served))])
-        if request.body:
+        if request.body and not found.takes_filters(request):
             raise BadTerms(*_NO_BODY)
         _check_support(request)
         return found

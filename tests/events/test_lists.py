@@ -345,6 +345,13 @@ def test_a_service_takes_no_other_list(scene):
     assert scene.bring(BOB, target=FRIENDS).status == 415
 
 
+def test_nobody_takes_the_address_to_which_others_send_their_lists(scene):
+    scene.serve(NOBODY, "bob@sip.example.org", JULIET)
+    line = scene.bring(BOB)
+    assert line.status == 200
+    assert told(line)[-1][2] == {BOB: "closed"}
+
+
 def test_lists_in_bodies_can_be_switched_off(clock):
     scene = Scene(clock, takes_bodies=False)
     assert scene.bring(BOB).status == 415
