@@ -17,6 +17,7 @@ from secrets import token_hex
 from typing import ClassVar, Final
 
 from sip2xmpp.documents import rlmi
+from sip2xmpp.documents.event_filter import Filter, FilterSet
 from sip2xmpp.documents.rlmi import Attached, ContentIds, Instance, InstanceState, ListInformation, Resource
 from sip2xmpp.events.forms import Body, Form, Portioned
 from sip2xmpp.events.package import entity_of
@@ -47,7 +48,7 @@ class ListForm(Portioned):
     ``token`` makes a word that stands in no document: of it are the boundary and the names of the parts.
     """
 
-    __slots__ = ("_capital", "_form", "_ids", "_room", "_token", "name")
+    __slots__ = ("_capital", "_form", "_form_of", "_ids", "_room", "_token", "name")
 
     numbered = True
     requires: ClassVar[str] = REQUIRED
@@ -66,7 +67,30 @@ class ListForm(Portioned):
         self._capital = capital
         self._room = room
         self._token = token
+        self._form_of: Callable[[Row], Form] | None = None
         self.name = f"{form.name} list"
+
+    def filtered(
+        self,
+        part: Callable[[Form, tuple[Filter, ...]], Form],
+        filters: FilterSet,
+        of_list: tuple[Filter, ...],
+    ) -> "ListForm":
+        """This form with a ``part`` of the document of each member: what filters about it, and ``of_list``, leave."""
+        made = ListForm(self._form, ids=self._ids, capital=self._capital, room=self._room, token=self._token)
+        forms: dict[str, Form] = {}
+
+        def form_of(row: Row) -> Form:
+            form = forms.get(row.uri)
+            if form is None:
+                chosen = dict.fromkeys((*of_list, *filters.about(row.member.address, row.uri)))
+                form = forms[row.uri] = part(self._form, tuple(chosen)) if chosen else self._form
+            return form
+
+        said = "".join(each.source for each in filters.filters).encode()
+        made._form_of = form_of
+        made.name = f"{self.name} {blake2b(said, digest_size=12).hexdigest()}"
+        return made
 
     def event_of(self, said: str) -> str:
         # COMPAT: liblinphone before 5.4 looks for this spelling, and uses the other.
@@ -186,7 +210,8 @@ class ListForm(Portioned):
         before = None if seen is None else seen.told
         if before is not None and before.document is None:
             before = None
-        return self._form.body(row.told, before, entity_of(row.uri), number)
+        form = self._form if self._form_of is None else self._form_of(row)
+        return form.body(row.told, before, entity_of(row.uri), number)
 
     def _content_size(self, row: Row) -> int:
         body = self._document(row)

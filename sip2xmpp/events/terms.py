@@ -33,6 +33,14 @@ class Listing:
         """Which list a SUBSCRIBE is about, never empty; ``held`` is what the subscription has.  Raises ``BadTerms``."""
         raise NotImplementedError
 
+    def takes_filters(self, request: Request) -> bool:
+        """Whether the body of a SUBSCRIBE is no list, but filters for the documents of members."""
+        raise NotImplementedError
+
+    def filtered_by(self, form: Form, filters: FilterSet, presentity: Address, uri: str) -> Form:
+        """The form that tells of each member what the filters about it leave; ``uri`` is how the watcher calls the list."""
+        raise NotImplementedError
+
 
 class BadTerms(Refused):
     """What a watcher asks for cannot be done; ``status`` and ``headers`` are those of the answer."""
@@ -87,6 +95,8 @@ class Terms:
 
     def shaped(self, form: Form, package: EventPackage, presentity: Address, uri: str) -> Form:
         """The form of body for this watcher of ``presentity``, which it calls ``uri``."""
+        if isinstance(package, Listing):
+            return package.filtered_by(form, self.filters, presentity, uri) if self.filters.filters else form
         filters = self.filters.about(presentity, uri)
         return package.filtered(form, filters) if filters and isinstance(package, Filtering) else form
 
@@ -105,6 +115,8 @@ def terms_of(request: Request, package: EventPackage, held: Terms | None = None)
     filters = NO_FILTERS if held is None else held.filters
     listed = ""
     if isinstance(package, Listing):
+        if package.takes_filters(request):
+            filters = _without_triggers(_filters_in(request, package.name, filters))
         listed = package.listed_in(request, "" if held is None else held.listed)
     elif request.body and isinstance(package, Filtering):
         filters = _filters_in(request, package.name, filters)
@@ -114,6 +126,13 @@ def terms_of(request: Request, package: EventPackage, held: Terms | None = None)
         listed=listed,
         filters=filters,
     )
+
+
+def _without_triggers(filters: FilterSet) -> FilterSet:
+    """When something is told of a list is not for one member to say."""
+    if any(each.triggers for each in filters.filters):
+        raise BadTerms(488, "triggers are not understood for lists")
+    return filters
 
 
 def _filters_in(request: Request, package: str, held: FilterSet) -> FilterSet:

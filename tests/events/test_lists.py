@@ -15,6 +15,7 @@ from sip2xmpp.events.package import EventPackage
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.store.documents import GLOBAL
 from sip2xmpp.store.records import Account
+from tests.documents.test_event_filter import body as filters
 from tests.events.gateway import Gateway
 from tests.events.listing import ACCEPT, DOMAIN, SUPPORTED, body_of, lists_of, related, service
 from tests.events.phone import Line, Phone
@@ -239,8 +240,56 @@ def test_unsubscribing_stops_all_watches(scene):
     assert len(scene.gateway.store.dialogs) == 0
 
 
-def test_filters_are_not_taken_for_a_list(scene):
-    line = scene.line(headers=SUPPORTED + "Content-Type: application/simple-filter+xml\r\n", body=b"<x/>")
+FILTER = SUPPORTED + "Content-Type: application/simple-filter+xml\r\n"
+ONLY_BASIC = "<what><include>//pidf:tuple/pidf:status/pidf:basic</include></what>"
+AWAY = OPEN.replace(b"</status>", b"</status><note>Away</note>")
+
+
+def test_filters_hold_for_the_documents_of_members(scene):
+    scene.publish(AWAY)
+    inside = f'<filter id="1">{ONLY_BASIC}</filter>'
+    line = scene.line(headers=FILTER, body=filters(inside))
+    whole = scene.line()
+    assert b"Away" in whole.last.body
+    assert b"Away" not in line.last.body
+    assert told(line) == [(0, True, {BOB: "open", JULIET: "closed"})]
+    scene.publish(OPEN)
+    assert len(whole.notifies) == 2
+    assert len(line.notifies) == 1, "what it is shown has not changed"
+
+
+@pytest.mark.parametrize(
+    ("whose", "is_filtered"), [(f'uri="{BOB}"', True), (f'uri="{JULIET}"', False), (f'uri="{FRIENDS}"', True)]
+)
+def test_filters_are_about_a_member_or_the_list(scene, whose, is_filtered):
+    scene.publish(AWAY)
+    line = scene.line(headers=FILTER, body=filters(f'<filter id="1" {whose}>{ONLY_BASIC}</filter>'))
+    assert (b"Away" not in line.last.body) == is_filtered
+
+
+def test_filters_are_in_force_after_a_refresh_and_a_restart(scene):
+    scene.publish(AWAY)
+    line = scene.line(headers=FILTER, body=filters(f'<filter id="1">{ONLY_BASIC}</filter>'))
+    line.send(headers=SUPPORTED)
+    scene.run()
+    scene.restart()
+    scene.run(2)
+    assert len(line.notifies) == 3
+    assert all(b"open" in notify.body and b"Away" not in notify.body for notify in line.notifies)
+
+
+def test_triggers_are_not_taken_for_a_list(scene):
+    inside = '<filter id="1"><trigger><added>//rpid:busy</added></trigger></filter>'
+    assert scene.line(headers=FILTER, body=filters(inside)).status == 488
+
+
+def test_filters_alone_make_no_list(scene):
+    line = scene.line(NOBODY, headers=FILTER, body=filters(f'<filter id="1">{ONLY_BASIC}</filter>'))
+    assert line.status == 404
+
+
+def test_other_bodies_are_not_taken_for_a_list(scene):
+    line = scene.line(headers=SUPPORTED + "Content-Type: text/plain\r\n", body=b"<x/>")
     assert line.status == 415
 
 
