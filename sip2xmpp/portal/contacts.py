@@ -331,8 +331,9 @@ class Contacts:
         call.conditions.check(None if held is None else held.etag)
         octets = EMPTY if held is None else held.octets
         made = written(octets, change(_groups_of(held)))
-        owner = str(call.addresses["address"])
-        document, _ = self._documents.put(RESOURCE_LISTS.auid, owner, INDEX, made, call.conditions)
+        owner, document = str(call.addresses["address"]), held
+        if document is None or made != octets:
+            document, _ = self._documents.put(RESOURCE_LISTS.auid, owner, INDEX, made, call.conditions)
         await self._documents.committed()
         return document
 

@@ -33,11 +33,11 @@ from sip2xmpp.digest import AUTH, Algorithm, Challenge, Credentials, Nonces, alg
 from sip2xmpp.errors import BadInput, Refused
 
 MINUTE: Final = 60.0
-OF_PEER_AND_NAME: Final = 10
-"""Wrong passwords for one name from one peer in a minute."""
-OF_PEER: Final = 60
+OF_PEER_AND_NAME: Final = 30
+"""Wrong passwords for one name from one peer in a minute; a client made of Python's urllib tries each five times."""
+OF_PEER: Final = 120
 """Wrong passwords from one peer in a minute."""
-OF_NAME: Final = 100
+OF_NAME: Final = 200
 """Wrong passwords for one name in a minute, before it is closed to peers that it was not proved from."""
 PROVED: Final = 10_000
 """Pairs of a peer and a name that are remembered to have been proved."""
