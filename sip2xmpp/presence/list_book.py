@@ -122,17 +122,6 @@ class ListBook:
         service = self.service(address)
         return service is not None and service.is_global
 
-    def services(self, owner: str) -> tuple[ListService, ...]:
-        """The services that a user, or the operator (``GLOBAL``), has."""
-        return tuple(
-            [
-                each
-                for document in self._documents.select(owner)
-                for each in self._claimed_by.get(document.key, {}).values()
-                if self.service(each.address) == each
-            ]
-        )
-
     def members(self, service: ListService) -> tuple[Member, ...]:
         """Who is in the list of a service."""
         return self._expanded(_Key(service.address)).members

@@ -88,6 +88,11 @@ class Library:
         inline = ResourceList(members=entries(*uris))
         self.services(owner, Service(uri=service.sip_uri(), resources=inline), name=name)
 
+    def addresses_of(self, owner: Address | str) -> list[str]:
+        """The addresses that are services of a user, or of the operator."""
+        found = [self.book.service(each) for each in self.book._claims]
+        return [str(each.address) for each in found if each is not None and each.owner == str(owner)]
+
     def members(self, service: Address) -> list[str]:
         """The addresses in the list of a service."""
         found = self.book.service(service)
