@@ -22,7 +22,7 @@ from sip2xmpp.errors import BadDocument
 SIZE_LIMIT: Final = 1_048_576
 """Octets a document may have, unless the caller says otherwise."""
 DEPTH: Final = 64
-ELEMENTS: Final = 50_000
+ELEMENTS: Final = 20_000
 ATTRIBUTES: Final = 256
 """Attributes of one element."""
 BINDINGS: Final = 64
@@ -76,7 +76,6 @@ class Element:
     attributes: Mapping[Name, str]
     namespaces: Mapping[str, str]
     start: int
-    content_start: int
     content_end: int = 0
     end: int = 0
     text: str = ""
@@ -101,7 +100,13 @@ class Element:
     @property
     def is_empty_tag(self) -> bool:
         """Whether the element is written as one tag."""
-        return self.source.endswith(b"/>", self.start, self.content_start)
+        return self.content_end == self.end
+
+    @property
+    def content_start(self) -> int:
+        tag = _START_TAG.match(self.source, self.start)
+        assert tag is not None
+        return tag.end()
 
     @property
     def line(self) -> int:
@@ -220,10 +225,14 @@ class _Reading:
         parser.CharacterDataHandler = self._characters
 
     def root(self) -> Element:
+        parser = self._parser
         try:
-            self._parser.Parse(self._octets, True)
+            parser.Parse(self._octets, True)
         except expat.ExpatError as error:
             raise NotWellFormed(f"line {error.lineno}: {expat.ErrorString(error.code)}") from None
+        finally:
+            # The parser knows this object by its methods; without the way back both go at once.
+            del self._parser
         assert self._root is not None
         return self._root
 
@@ -247,35 +256,31 @@ class _Reading:
             raise NotAccepted(f"an element has more than {ATTRIBUTES} attributes")
         scope = self._open[-1].namespaces if self._open else {"xml": XML_NAMESPACE}
         values: dict[Name, str] = {}
-        if attributes:
-            scope = self._bound(scope, attributes)
-            for name, value in attributes.items():
-                prefix, local = _split(name)
-                if prefix == "xmlns" or name == "xmlns":
-                    continue
-                key = (self._namespace(scope, prefix) if prefix else None), local
-                if key in values:
-                    raise NotWellFormed(f"line {self._line}: the attribute {local[:40]} is there twice")
-                values[key] = value
-        prefix, local = _split(qname)
-        namespace = self._namespace(scope, prefix) if prefix else scope.get("") or None
+        for name, value in attributes.items():
+            if ":" in name or name == "xmlns":
+                scope = self._bound(scope, attributes)
+                values = self._qualified(scope, attributes)
+                break
+            values[None, name] = value
+        if ":" in qname:
+            prefix, local = _split(qname)
+            namespace: str | None = self._namespace(scope, prefix)
+        else:
+            prefix, local, namespace = "", qname, scope.get("") or None
         start = self._parser.CurrentByteIndex
-        tag = _START_TAG.match(self._octets, start)
-        assert tag is not None
-        self._open.append(
-            Element(self._octets, prefix, namespace, local, values, scope, start, content_start=tag.end())
-        )
+        self._open.append(Element(self._octets, prefix, namespace, local, values, scope, start))
         self._texts.append([])
         self._children.append([])
 
     def _ended(self, _: str) -> None:
         element = self._open.pop()
         texts, children = self._texts.pop(), self._children.pop()
-        if element.is_empty_tag:
-            element.content_end = element.end = element.content_start
+        at = self._parser.CurrentByteIndex
+        if not texts and not children and self._octets[at - 2 : at] == b"/>":
+            element.content_end = element.end = at
         else:
-            element.content_end = self._parser.CurrentByteIndex
-            element.end = self._octets.index(b">", element.content_end) + 1
+            element.content_end = at
+            element.end = self._octets.index(b">", at) + 1
             if texts:
                 element.text = "".join(texts)
             if children:
@@ -285,11 +290,23 @@ class _Reading:
         else:
             self._root = element
 
+    def _qualified(self, scope: Mapping[str, str], attributes: Mapping[str, str]) -> dict[Name, str]:
+        """Attributes by expanded names, without the declarations of namespaces."""
+        values: dict[Name, str] = {}
+        for name, value in attributes.items():
+            prefix, local = _split(name)
+            if prefix != "xmlns" and name != "xmlns":
+                key = (self._namespace(scope, prefix) if prefix else None), local
+                if key in values:
+                    raise NotWellFormed(f"line {self._line}: the attribute {local[:40]} is there twice")
+                values[key] = value
+        return values
+
     @property
     def _line(self) -> int:
         return self._parser.CurrentLineNumber
 
-    def _bound(self, scope: Mapping[str, str], attributes: dict[str, str]) -> Mapping[str, str]:
+    def _bound(self, scope: Mapping[str, str], attributes: Mapping[str, str]) -> Mapping[str, str]:
         """The namespaces in scope of an element with these attributes."""
         declared = {
             "" if name == "xmlns" else name[6:]: uri

@@ -1,6 +1,8 @@
 """Documents as trees that know where in the octets each element and attribute stands."""
 
+import gc
 import time
+from contextlib import suppress
 from html import unescape
 
 import pytest
@@ -111,6 +113,31 @@ def test_children_are_found_by_name() -> None:
     first = root.first("urn:1", "b")
     assert first is not None and first.get("n") == "1"
     assert root.first(None, "b") is None
+
+
+@pytest.mark.parametrize(
+    "inside", [b"/>", b"a/>", b"<![CDATA[/>]]>", b"<!-- /> -->", b"<?pi />?>", b"<b/>", b"", b" ", b"/>&gt;"]
+)
+def test_what_looks_like_the_end_of_a_tag_does_not_close_an_element(inside: bytes) -> None:
+    octets = b"<x><a>" + inside + b"</a><a y='/>'></a></x>"
+    first, second = read(octets).children
+    assert (first.octets, second.octets) == (b"<a>" + inside + b"</a>", b"<a y='/>'></a>")
+    assert octets[first.content_start : first.content_end] == inside
+    assert not first.is_empty_tag
+    assert second.content_start == second.content_end
+    assert not second.is_empty_tag
+
+
+def test_a_tree_goes_with_its_last_use() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        read(b"<a><b/></a>")
+        with suppress(NotWellFormed):
+            read(b"<a>")
+        assert not [each for each in gc.get_objects() if isinstance(each, xcap_tree._Reading)]
+    finally:
+        gc.enable()
 
 
 def test_a_byte_order_mark_does_not_move_anything() -> None:
