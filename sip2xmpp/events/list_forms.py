@@ -43,7 +43,7 @@ _TOLD: Final = {Standing.PENDING: InstanceState.PENDING, Standing.TERMINATED: In
 class ListForm(Portioned):
     """A list whose members are told in ``form``.
 
-    ``ids`` is how parts are named, ``room`` the bound on a body in octets; with ``capital`` the event is called Presence.
+    ``ids`` is how parts are named, ``room`` the bound on a body in octets; with ``capital`` the event is called Presence, and nobody has a name.
 
     ``token`` makes a word that stands in no document: of it are the boundary and the names of the parts.
     """
@@ -230,7 +230,9 @@ class ListForm(Portioned):
             cid = f"{len(attached) + 1}.{token}@list"
             attached.append(Attached(cid=cid, content_type=body.content_type, body=body.octets))
             instances = (Instance(id=ONLY, state=InstanceState.ACTIVE, cid=cid),)
-        return Resource(uri=row.uri, names=row.names, instances=instances)
+        # COMPAT: liblinphone before 5.4 crashes at the name of somebody who is not in its own list.
+        names = () if self._capital else row.names
+        return Resource(uri=row.uri, names=names, instances=instances)
 
 
 def _by_uri(told: Told[ListState]) -> Mapping[str, Row]:

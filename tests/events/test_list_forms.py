@@ -165,6 +165,14 @@ def test_what_looks_the_same_is_no_news():
     assert told_in.is_news(state([row(ALICE)]), state([Row(ALICE, Standing.PENDING)]), LIST)
 
 
+def test_an_old_linphone_is_told_no_names():
+    old = ListForm(PresenceForm(INTEROP), ids=ContentIds.BARE, capital=True)
+    body = old.body(state([row(ALICE)]), None, LIST, 0)
+    assert body is not None
+    (resource,) = read_related(body.content_type, body.octets).information.resources
+    assert resource.names == ()
+
+
 def test_an_empty_list_is_told():
     reader = Reader(form())
     reader.catch_up(state([]))
