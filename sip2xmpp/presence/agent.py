@@ -258,10 +258,11 @@ class PresenceAgent:
                 self._wake()
 
     def _work(self, budget: int) -> None:
-        for _ in range(min(JUDGEMENTS, len(self._undecided))):
-            watch = self._undecided.popleft()
-            if watch.undecided:
-                self._decide_again(watch)
+        if self._undecided:
+            for _ in range(min(JUDGEMENTS, len(self._undecided))):
+                watch = self._undecided.popleft()
+                if watch.undecided:
+                    self._decide_again(watch)
         while self._singles and budget > 0:
             self._tell(self._singles.popleft())
             budget -= 1

@@ -91,7 +91,8 @@ class RuleBook:
         owner = str(presentity)
         index = self._held.get(owner)
         if index is None:
-            index = self._index(presentity)
+            # Most have no documents, and everybody who is watched is asked about.
+            index = self._index(presentity) if self._documents.select(owner) else None
             if index is None:
                 return None
         else:
@@ -238,7 +239,6 @@ class RuleBook:
         elif document.auid != RESOURCE_LISTS or owner not in self._with_lists:
             return
         presentity = Address.parse(owner)
-        self._index(presentity)
         for listener in self._edit_listeners:
             listener(presentity)
         self._changed(presentity)
