@@ -8,7 +8,12 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
 from sip2xmpp.config import read
+from sip2xmpp.documents import pidf
 from sip2xmpp.own_side import event_packages, own_side
+from sip2xmpp.presence.hearing import Rank
+from sip2xmpp.presence.statements import Saying
+from sip2xmpp.presence.states import State
+from sip2xmpp.presence.telling import Telling, document_of
 from sip2xmpp.presence.watching import Standing, Told
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.records import Virtual
@@ -45,3 +50,32 @@ def test_a_rule_for_virtual_addresses_counts_from_the_first_statement_on(clock: 
     clock.advance(1)
     assert ear.heard[-1].standing is Standing.ACTIVE
     assert not store.waiting.select(str(WEATHER))
+
+
+def test_who_watches_hears_at_once_what_a_program_states(clock: Clock) -> None:
+    config = read(
+        {
+            "sip": {"domains": ["sip.example.org"], "authentication": "none"},
+            "presence": {"virtual": "allow"},
+        },
+        Path(),
+        {},
+    )
+    store, ear = MemoryStore(clock), Ear()
+    own = own_side(config, store, clock)
+    store.virtuals.put(Virtual(address=WEATHER, since=0.0))
+    own.presence.watch(WEATHER, ear)
+    clock.advance(1)
+    before = len(ear.heard)
+    document = document_of(Telling(state=State.AWAY), WEATHER.sip_uri(), source="station")
+    own.statements.state(
+        Saying(
+            presentity=WEATHER,
+            source="station",
+            document=pidf.write(document),
+            rank=Rank.INJECTED,
+            told_by="token station",
+        )
+    )
+    clock.advance(1)
+    assert len(ear.heard) == before + 1

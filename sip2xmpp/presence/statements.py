@@ -95,7 +95,7 @@ class Statements:
         self._tellers = Counter(statement.told_by for statement in store.statements.all())
         self._read: dict[str, Source] = {}
         self._begins = Deadlines(clock, self._begun)
-        self._changed: Callable[[Address], None] = _nobody
+        self._listeners: list[Callable[[Address], None]] = []
         now = clock.seconds()
         for statement in store.statements.all():
             if statement.begins_at > now:
@@ -122,8 +122,8 @@ class Statements:
         return found
 
     def listen(self, changed: Callable[[Address], None]) -> None:
-        """See ``Feed``; there is one listener."""
-        self._changed = changed
+        """See ``Feed``."""
+        self._listeners.append(changed)
 
     # For those who state something.
 
@@ -226,12 +226,16 @@ class Statements:
             self._tellers[held.told_by] += 1
             if held.begins_at > self._clock.seconds():
                 self._begins.add(held.key, held.begins_at)
-        self._changed(held.presentity)
+        self._tell(held.presentity)
 
     def _begun(self, key: str) -> None:
         held = self._statements.get(key)
         if held is not None:
-            self._changed(held.presentity)
+            self._tell(held.presentity)
+
+    def _tell(self, presentity: Address) -> None:
+        for changed in self._listeners:
+            changed(presentity)
 
 
 def statement(saying: Saying, before: Statement | None, now: float, limits: StatementLimits) -> Statement:
@@ -268,7 +272,3 @@ def statement(saying: Saying, before: Statement | None, now: float, limits: Stat
 def _said_at(held: Statement) -> float:
     """When it began to be heard as it is: what begins later is new then, beside all that was said meanwhile."""
     return max(held.changed_at, held.begins_at)
-
-
-def _nobody(_: Address) -> None:
-    pass
