@@ -18,10 +18,10 @@ Implements: RFC 4662 sections 4.5 to 4.8, 5.5 and 7 (with the state of members f
 from collections import deque
 from collections.abc import Collection
 from itertools import count
+from math import inf
 from typing import Any, Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
-from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadInput, NoSuchPresentity, NotAuthorized, Refused, TooMany, Unreachable
@@ -42,6 +42,9 @@ FOREIGN_AT_ONCE: Final = 10
 
 MEMBERS_CHANGED: Final = 1_000
 """Members of lists that changed, before and after, which are looked at in one turn."""
+
+SETTLING: Final = 0.1
+"""Seconds after a change of a list in which those who came may answer; then it is told however long the window is."""
 
 SHORTEST_RETRY: Final = {
     Reason.DEACTIVATED: 1,
@@ -69,8 +72,6 @@ class ListAgent:
     ``back_end`` knows the members.  Whoever owns a service may watch it; the services of the global tree are for users of our
     ``domains``.  ``shares`` are those that agents of several packages have in common.
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -299,21 +300,25 @@ class ListAgent:
         if row != before:
             watch.rows[member.place] = row
             watch.dirty += 1
-            self._schedule(watch)
+            # who withdraws what a subscriber may see does not wait for a long window
+            self._schedule(watch, within=SETTLING if standing is Standing.TERMINATED else inf)
         elif watch.told_at is None:
             self._schedule(watch)
 
-    def _schedule(self, watch: ListWatch, *, at_once: bool = True) -> None:
-        """Tell the state when it may be told; unless ``at_once`` it is a window from now at the earliest."""
+    def _schedule(self, watch: ListWatch, *, after: float = 0.0, within: float = inf) -> None:
+        """Tell the state when it may be told, but ``after`` and ``within`` so many seconds."""
         if watch.told_at is None:
             if not watch.unanswered:
                 self._queue(watch)
             return
-        if watch.queued or watch.timer is not None:
+        if watch.queued:
             return
         now = self._clock.seconds()
-        wait = watch.told_at + self._limits.window - now if at_once else self._limits.window
-        if wait > 0:
+        wait = max(after, min(within, watch.told_at + self._limits.window - now))
+        if watch.timer is not None:
+            if watch.timer.getTime() - now > wait:
+                watch.timer.reset(wait)
+        elif wait > 0:
             watch.timer = self._clock.callLater(wait, self._passed, watch)
         else:
             self._queue(watch)
@@ -359,7 +364,8 @@ class ListAgent:
             self._populate(watch, members[:granted])
             watch.dirty += 1
             # who came from our own domains answers before the next state is told
-            self._schedule(watch, at_once=False)
+            moment = min(self._limits.window, SETTLING)
+            self._schedule(watch, after=moment, within=moment)
 
     def _end(self, watch: ListWatch, reason: Reason) -> None:
         self.forget(watch)

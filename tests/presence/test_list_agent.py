@@ -98,6 +98,28 @@ def test_a_change_after_silence_is_told_on_the_next_turn_and_more_after_the_wind
     assert subscriber.rows() == {of(BOB): "three", of(CAROL): "three", of(DAVE): "pending"}
 
 
+def test_a_long_window_keeps_back_neither_a_refusal_nor_another_list() -> None:
+    scene = three(ListLimits(window=60))
+    scene.players.pend(DAVE)
+    subscriber, _ = scene.subscribe()
+    scene.run(1)
+    scene.players.say(CAROL, "later")
+    scene.run(1)
+    assert len(subscriber.told) == 1
+    scene.players.end(BOB, Reason.REJECTED)
+    scene.run(0.2)
+    assert subscriber.rows() == {of(BOB): "rejected", of(CAROL): "later", of(DAVE): "pending"}
+    scene.players.say(CAROL, "later still")
+    scene.friends(*THREE[1:])
+    scene.run(0.2)
+    assert subscriber.rows() == {of(CAROL): "later still", of(DAVE): "pending"}
+    scene.players.say(CAROL, "last")
+    scene.run(50)
+    assert len(subscriber.told) == 3
+    scene.run(10)
+    assert len(subscriber.told) == 4
+
+
 def test_only_rows_that_changed_are_other_objects() -> None:
     scene = three()
     subscriber, _ = scene.subscribe()
