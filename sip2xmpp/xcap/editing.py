@@ -14,7 +14,6 @@ Implements: RFC 4825 sections 7.7 to 7.10 and 8.2 (elements, attributes, namespa
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sip2xmpp.documents import xml
 from sip2xmpp.documents.xcap_tree import (
     Element,
     NotAccepted,
@@ -31,6 +30,9 @@ from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 
 _BLANK: Final = b" \t\r\n"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_ESCAPES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
+)
 
 
 class Edited(NamedTuple):
@@ -91,12 +93,16 @@ def _selected(root: Element, node: NodeSelector, namespace: str | None) -> bytes
 
 def _bindings(element: Element) -> bytes:
     """An empty element of this name with all that is in scope of it (RFC 4825, section 7.10)."""
-    declared = "".join(
-        f' xmlns{f":{prefix}" if prefix else ""}="{xml.attribute(uri)}"'
+    return f"<{element.qname}{_declarations(element)}/>".encode()
+
+
+def _declarations(element: Element) -> str:
+    """What binds the namespaces that are in scope of an element."""
+    return "".join(
+        f' xmlns{f":{prefix}" if prefix else ""}="{uri.translate(_ESCAPES)}"'
         for prefix, uri in element.namespaces.items()
-        if prefix != "xml" and (uri or not prefix)
+        if prefix != "xml"
     )
-    return f"<{element.qname}{declared}/>".encode()
 
 
 # Elements
@@ -159,7 +165,7 @@ def _existing(root: Element, node: NodeSelector, count: int, namespace: str | No
 
 def _fragment(body: bytes, parent: Element | None) -> Element:
     """The one element in ``body``, with the prefixes that are bound where it is to stand."""
-    opened = b"<around>" if parent is None else _around(parent)
+    opened = b"<around%s>" % (b"" if parent is None else _declarations(parent).encode())
     try:
         around = read(opened + body + b"</around>")
     except NotUtf8 as error:
@@ -171,15 +177,6 @@ def _fragment(body: bytes, parent: Element | None) -> Element:
     if len(around.children) != 1 or around.children[0].octets != body:
         raise Conflict(ConflictKind.NOT_XML_FRAGMENT, "the body is not one element and nothing else")
     return around.children[0]
-
-
-def _around(parent: Element) -> bytes:
-    declared = "".join(
-        f' xmlns{f":{prefix}" if prefix else ""}="{xml.attribute(uri)}"'
-        for prefix, uri in parent.namespaces.items()
-        if prefix != "xml"
-    )
-    return f"<around{declared}>".encode()
 
 
 def _check_fits(fragment: Element, step: Step, node: NodeSelector, namespace: str | None) -> None:

@@ -336,6 +336,17 @@ def test_the_namespaces_in_scope_are_those_of_an_empty_element() -> None:
     assert selected(octets, node("root/none/namespace::*"), NAMESPACE) is None
 
 
+def test_the_name_of_a_namespace_is_told_with_all_its_characters() -> None:
+    octets = b"<root xmlns='test-app' xmlns:o=' urn:o&#10;&lt; '><o:a/></root>"
+    selector = node("root/namespace::*")
+    told = selected(octets, selector, NAMESPACE)
+    assert told == b'<root xmlns="test-app" xmlns:o=" urn:o&#10;&lt; "/>'
+    assert selected(told, selector, NAMESPACE) == told
+    assert put(octets, node("root/*[2]"), b"<o:b/>", NAMESPACE).octets == octets.replace(
+        b"<o:a/>", b"<o:a/><o:b/>"
+    )
+
+
 def test_namespaces_are_neither_written_nor_removed() -> None:
     with pytest.raises(TypeError):
         put(START, node("root/namespace::*"), b"<root/>", NAMESPACE)
