@@ -51,7 +51,12 @@ class Desk:
     """One gateway.  ``store`` is that of the process before it."""
 
     def __init__(
-        self, clock: Clock, store: SlowStore | None = None, *, default: Handling = Handling.CONFIRM
+        self,
+        clock: Clock,
+        store: SlowStore | None = None,
+        *,
+        default: Handling = Handling.CONFIRM,
+        allowed: tuple[str, ...] = (),
     ) -> None:
         self.clock = clock
         self.store = store or SlowStore(clock)
@@ -66,6 +71,7 @@ class Desk:
                     "domains": [SIP],
                     "gateway_domain": GATEWAY,
                     "operators": [ADMIN],
+                    "allowed_domains": list(allowed),
                 },
             },
             Path(),
@@ -87,7 +93,7 @@ class Desk:
         self.watchers = JabberWatchers(
             store=self.store, outbox=outbox, back_end=self.own.presence, clock=clock, pace=pace
         )
-        realm = Realm((), addressing)
+        realm = Realm(allowed, addressing)
         links: Any = self.wire
         self.side: GatewaySide = gateway_side(
             xmpp,

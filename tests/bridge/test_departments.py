@@ -196,6 +196,19 @@ def test_only_who_belongs_to_the_house_may_know_the_lists(desk: Desk) -> None:
     assert "The sales (3)" in Dialogue(desk, NODE, ADMIN).options("departments")
 
 
+def test_where_the_operator_says_whom_to_serve_these_belong_to_the_house(clock: Clock) -> None:
+    desk = Desk(clock, allowed=("jabber.example",))
+    keep(desk, sales=[ALICE])
+    assert Dialogue(desk, NODE, JULIET).error == "forbidden"
+    desk.iq("set", f"<query xmlns='{REGISTER}'><username/><password/></query>", f"{JULIET}/x")
+    server = Server(desk)
+    server.grant()
+    run(desk, server, "complete", Dialogue(desk, NODE, JULIET), departments=["sales"])
+    assert after(desk, server) == {ALICE: ["The sales"]}
+    desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>", f"{JULIET}/x")
+    assert after(desk, server) == {}
+
+
 def test_who_loses_the_right_in_the_middle_gets_nothing(desk: Desk, server: Server) -> None:
     dialogue = Dialogue(desk, NODE)
     desk.account(BOB, "another")

@@ -4,6 +4,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
 from sip2xmpp.store.documents import Document
@@ -144,6 +146,29 @@ def test_of_two_who_change_the_same_version_one_is_told_so(scene: Scene) -> None
     assert ask(scene, "GET", f"{CONTACTS}/{'x' * 601}").status == 404
     # by XCAP it is the same tag
     assert again.headers["etag"] == f'"{kept(scene).etag}"'
+
+
+@given(st.lists(st.integers(0, 4), min_size=20, max_size=60))
+def test_programs_that_state_what_they_read_never_lose_a_contact(turns: list[int]) -> None:
+    clock = Clock()
+    scene = Scene(clock)
+    read: dict[int, str] = {}
+    added: set[str] = set()
+    for number, who in enumerate(turns):
+        if who not in read:
+            told = ask(scene, "GET")
+            read[who] = told.headers.get("etag", "")
+            continue
+        tag = read.pop(who)
+        condition = {"if_match": tag} if tag else {"if_none_match": "*"}
+        contact = f"sip:u{number}@example.com"
+        made = ask(scene, "POST", CONTACTS, {"contact": contact}, **condition)
+        assert made.status == (201 if tag == (read.get(-1, "") or "") else 412)
+        if made.status == 201:
+            read[-1] = made.headers["etag"]
+            added.add(contact)
+    groups = ask(scene, "GET").json["groups"]
+    assert {each["uri"] for told in groups for each in told["contacts"]} == added
 
 
 def test_a_list_that_is_not_there_can_be_made_only_once(scene: Scene) -> None:
