@@ -36,6 +36,8 @@ from sip2xmpp.documents.times import from_unix
 from sip2xmpp.events.renderings import render
 from sip2xmpp.presence.canonical import canonical, offline_document
 from sip2xmpp.presence.clients import PROFILES
+from sip2xmpp.presence.composition import compose, settle
+from sip2xmpp.presence.hearing import Rank, Source
 from sip2xmpp.presence.profiles import slim
 from sip2xmpp.presence.revealing import reveal
 from sip2xmpp.presence.states import State, state_of
@@ -541,3 +543,55 @@ def test_what_permissions_include_already_makes_no_difference(
     document: Presence, granted: Permissions
 ) -> None:
     assert reveal(document, granted.reduced()) == reveal(document, granted)
+
+
+# Through the composition of sources.
+
+STATES = st.sampled_from([None, "away", "busy", "on-the-phone", "meal", "vacation", "looking-for-work"])
+
+
+@st.composite
+def two_moods_of_the_same_devices(draw: st.DrawFn) -> tuple[list[Source], list[Source]]:
+    """The same services, published by a human who does one thing and by one who does another."""
+    before, after = [], []
+    for number in range(draw(st.integers(1, 3))):
+        basic = draw(st.sampled_from([Basic.OPEN, Basic.OPEN, Basic.CLOSED]))
+        priority = draw(st.sampled_from([None, 0.2, 0.8]))
+        for sources in (before, after):
+            activity = draw(STATES)
+            notes = (Note(text=draw(st.sampled_from(["At the sea", "Reading"]))),)
+            service = Tuple(
+                id=f"t{number}",
+                basic=basic,
+                priority=priority,
+                contact=f"sip:juliet@192.0.2.{number}",
+                show=draw(st.none() | st.sampled_from(Show)),
+                notes=notes if draw(st.booleans()) else (),
+                timestamp=from_unix(START),
+            )
+            person = Person(
+                id="p1",
+                activities=() if activity is None else (Activity(activity),),
+                notes=notes if draw(st.booleans()) else (),
+                user_input=draw(st.none() | st.builds(UserInput, idle=st.booleans())),
+            )
+            document = Presence(entity=ENTITY, tuples=(service,), persons=(person,))
+            sources.append(
+                Source(
+                    id=f"s{number}",
+                    rank=Rank.PUBLISHED,
+                    published_at=START + draw(st.integers(-9, 0)),
+                    document=document,
+                )
+            )
+    return before, after
+
+
+@given(two_moods_of_the_same_devices())
+def test_who_may_see_services_alone_learns_nothing_of_what_the_human_does(
+    sources: tuple[list[Source], list[Source]],
+) -> None:
+    one, other = (compose(ENTITY, each, START) for each in sources)
+    granted = Permissions(services=EVERY, attributes=ATTRIBUTES - {"activities", "note"})
+    shown = reveal(one, granted)
+    assert settle(shown, reveal(other, granted)) is shown

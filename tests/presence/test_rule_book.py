@@ -316,6 +316,7 @@ def test_members_of_a_list_are_let_in_until_they_are_none(study: Study) -> None:
 def test_a_change_of_a_list_elsewhere_is_told_of_those_whose_rules_name_it(study: Study) -> None:
     study.put(rule(ExternalList(references=(FRIENDS,))))
     study.put(rule(one(ROMEO)), owner=BOB)
+    assert study.handling() is None
     study.heard.clear()
     study.book.lists_changed(str(BOB), FRIENDS)
     study.book.lists_changed(str(ALICE), "/another")
