@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sip2xmpp.address import Address
 from sip2xmpp.documents.resource_lists import (
     Entry,
     EntryRef,
@@ -533,6 +534,43 @@ def test_what_is_held_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch)
 
 
 # any documents
+
+
+junk = st.text(max_size=60) | st.text(alphabet="sip:@/~.[]\"'%20?=&*#;xmpp+\x00é", max_size=60)
+
+
+@given(junk, st.sampled_from(["", "resource-lists/users/sip:alice@sip.example.org/", "https://", ROOT]))
+def test_whatever_a_list_names_is_somebody_or_nobody(text: str, before: str) -> None:
+    library = Library()
+    library.lists(ALICE, friends=entries("sip:bob@sip.example.org"))
+    for reference in (text, before + text):
+        assert library.book.in_list(str(ALICE), reference, address("nobody@x.example")) is False
+    for each in library.book.ad_hoc(
+        ALICE, [Entry(uri=text), Entry(uri=f"sip:{text}"), Entry(uri=f"xmpp:{text}")]
+    ):
+        assert each.address.local and Address.parse(str(each.address)) == each.address
+
+
+@given(
+    st.sampled_from(["rls-services", "resource-lists"]),
+    st.sampled_from([ALICE, GLOBAL]),
+    st.binary(max_size=80) | junk.map(lambda text: text.encode("utf-8", "replace")),
+    junk,
+)
+def test_no_document_stops_the_book(auid: str, owner: Address | str, octets: bytes, name: str) -> None:
+    library = Library()
+    library.put(auid, owner, octets)
+    inside = name.replace("&", "").replace("<", "").replace('"', "")
+    for namespace in ("rls-services", "resource-lists"):
+        written = (
+            f'<{namespace} xmlns="urn:ietf:params:xml:ns:{namespace}"><service uri="{inside}"><list/></service>'
+            f'<list name="{inside}"><entry uri="{inside}"/><external anchor="{inside}"/></list></{namespace}>'
+        )
+        library.put(auid, owner, written.encode("utf-8", "replace"))
+        library.lists(GLOBAL, **{name or "x": entries("sip:bob@sip.example.org")})
+    for service in library.addresses_of(owner):
+        library.members(address(service))
+    library.reopened()
 
 
 @st.composite
