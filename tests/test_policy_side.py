@@ -17,12 +17,12 @@ from sip2xmpp.presence.policy import Ground, Handling
 from sip2xmpp.presence.watching import Standing, Told
 from sip2xmpp.store.documents import GLOBAL
 from sip2xmpp.store.memory import MemoryStore
-from sip2xmpp.store.records import Publication, Verdict
+from sip2xmpp.store.records import Account, Publication, Verdict
 from tests.events.test_dialogs import call, told
 from tests.presence.privacy import ACTIVITIES, ALICE, BOB, EVERYTHING, ROMEO, discard, keep, rule, ruleset
 from tests.presence.test_agent import document
 
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "sip": {"domains": ["sip.example.org"], "authentication": "none"},
     "presence": {"default": "confirm"},
     "xmpp": {
@@ -65,11 +65,14 @@ class Ear:
 class Home:
     """Bob's side of the gateway."""
 
-    def __init__(self, clock: Clock, store: MemoryStore | None = None) -> None:
+    def __init__(
+        self, clock: Clock, store: MemoryStore | None = None, *, authentication: str = "none"
+    ) -> None:
         self.clock = clock
         self.store = store or MemoryStore(clock)
-        self.own = own_side(read(CONFIG, Path(), {}), self.store, clock)
-        packages = event_packages(read(CONFIG, Path(), {}), self.own.presence, self.own, clock)
+        config = read(CONFIG | {"sip": CONFIG["sip"] | {"authentication": authentication}}, Path(), {})
+        self.own = own_side(config, self.store, clock)
+        packages = event_packages(config, self.own.presence, self.own, clock)
         self.packages = {package.name: package for package in packages}
 
     def watch(self, who: Address = ALICE, package: str = "presence") -> Ear:
@@ -363,3 +366,16 @@ def test_a_card_is_filled_up_with_what_the_asker_may_see(home: Home) -> None:
     for handling in ("polite-block", "confirm", "block"):
         home.rules(rule(handling, ROMEO))
         assert shown(BOB, ROMEO) is None
+
+
+def test_a_lamp_of_somebody_who_is_gone_ends_whatever_the_rules(clock: Clock) -> None:
+    home = Home(clock, authentication="digest")
+    account = Account(address=BOB, realm=BOB.domain, ha1_md5="x", ha1_sha256="x")
+    home.store.accounts.put(account)
+    home.rules(rule("allow", ALICE), auid=DIALOG_RULES)
+    home.rules(rule("block", ALICE))
+    ear = home.watch(package="dialog")
+    assert ear.sees == "dark"
+    home.store.accounts.remove(account.key)
+    home.rules(rule("allow", ALICE))
+    assert ear.sees == "noresource"

@@ -14,6 +14,7 @@ Implements: RFC 4235 sections 3.2 (parameters), 3.6 and 3.9 (authorization and p
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import field, replace
 from typing import Any, Final
 
@@ -321,7 +322,9 @@ class Lamps:
         """Whoever was refused the presence of ``resource`` may have become one who sees it."""
         for lamp in tuple(self._unseen.get(resource, ())):
             if watcher is None or watcher == lamp.watcher.address:
-                lamp.watch_presence()
+                # who is gone altogether is told so by the calls
+                with suppress(Refused):
+                    lamp.watch_presence()
 
     def unseen(self, resource: Address, lamp: _Lamp) -> None:
         """This lamp shows calls alone, until the rules of presence change."""
