@@ -89,7 +89,7 @@ def remove(arguments: argparse.Namespace) -> int:
     with offline(config.gateway.state) as store:
         store.accounts.remove(_account(store, address).key)
         # All here: a gateway that is stopped, or the next owner who comes within a second, would not notice the gap.
-        for table in (store.verdicts, store.waiting, store.statements):
+        for table in (store.verdicts, store.waiting, store.statements, store.documents):
             for record in table.select(str(address)):
                 table.remove(record.key)
         for binding in store.bindings.select(str(address)):

@@ -21,7 +21,7 @@ Implements: RFC 4825 sections 7 and 8; RFC 9110.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -31,6 +31,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from sip2xmpp.address import Address
+from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.documents.xcap_uri import XcapUri, address_of_xui
 from sip2xmpp.errors import BadAddress, BadDocument, NoSuchPresentity, StorageFailed, TooMany
 from sip2xmpp.store.documents import GLOBAL, Document
@@ -53,6 +54,9 @@ from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 from sip2xmpp.xcap.documents import Documents, NoSuchDocument, TooLarge
 from sip2xmpp.xcap.generated import Generated
 from sip2xmpp.xcap.usages import CAPS, PRES_CONTENT, RLS_SERVICES, Usage, usage_named
+
+LOGGED_A_MINUTE: Final = 60
+"""Refusals that are written into the log in a minute."""
 
 READ = ("GET", "HEAD")
 WRITE = ("PUT", "DELETE")
@@ -119,6 +123,7 @@ class Xcap(Resource):
         self._authentication = authentication
         self._rules = rules
         self._budget = Budget(clock)
+        self._refusals = Attempts(clock, most=LOGGED_A_MINUTE, seconds=60.0)
         self.path = path
         self._targets = targets_below("/xcap", path)
 
@@ -145,7 +150,7 @@ class Xcap(Resource):
             return await self._served(request)
         except Unproved as error:
             if error.status != 401 or field_of(request, "authorization") is not None:
-                self.log.info("XCAP: refused to {peer}: {why}", peer=_peer(request), why=str(error))
+                self._tell_refused(_peer(request), str(error))
             return Answer(status=error.status, body=_line(error), challenges=error.headers)
         except Refusal as error:
             return Answer(status=error.status, body=_line(error), headers=error.headers)
@@ -205,6 +210,11 @@ class Xcap(Resource):
         self.log.info("XCAP: {who} at {peer}: {done} {uri}", **told)
         return answer
 
+    def _tell_refused(self, who: str, what: str) -> None:
+        """A line of the log, unless there were many lately: strangers must not fill the disk."""
+        if self._refusals.take(None):
+            self.log.info("XCAP: refused to {who}: {what}", who=who, what=what)
+
     # Who may
 
     def _asked(self, uri: XcapUri, domain: str) -> Asked:
@@ -250,9 +260,7 @@ class Xcap(Resource):
                 and self._rules.may_see_picture(owner, caller.address)
             ):
                 return
-        self.log.info(
-            "XCAP: refused to {who}: {method} {uri}", who=caller.name, method=method, uri=str(asked.uri)
-        )
+        self._tell_refused(caller.name, f"{method} {asked.uri}")
         raise Refusal(403, "this is somebody else's")
 
     @staticmethod

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from sip2xmpp.digest import Algorithm, ha1
+from sip2xmpp.store.documents import Document
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Account, Card, Verdict, Waiting
 from tests.command.conftest import Operator
@@ -111,11 +112,23 @@ def test_the_next_owner_of_an_address_inherits_nothing(operator):
     bind(operator, BOB, "sip:bob@192.0.2.9")
     with offline(operator.url) as store:
         store.waiting.put(Waiting(presentity=BOB, watcher=ALICE, package="presence", asked_at=1.0))
+        for owner in (BOB, ALICE):
+            store.documents.put(
+                Document(
+                    auid="pres-rules",
+                    owner=str(owner),
+                    name="index",
+                    octets=b"<ruleset/>",
+                    etag="a",
+                    changed_at=1.0,
+                )
+            )
     operator("user", "remove", "bob@sip.example.org")
     assert events(operator) == {"sip:bob@192.0.2.9": "rejected"}
     with offline(operator.url) as store:
         assert store.cards.all() == [Card(address=BOB)]
         assert not store.statements.all() and not store.waiting.all()
+        assert [document.owner for document in store.documents.all()] == [str(ALICE)]
 
 
 @pytest.mark.parametrize("verb", ["password", "disable", "enable", "remove"])

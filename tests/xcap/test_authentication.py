@@ -5,10 +5,12 @@ from base64 import b64encode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs
 
 from sip2xmpp.digest import Algorithm
 from sip2xmpp.store.accounts import make_account
 from sip2xmpp.xcap.authentication import OF_NAME, OF_PEER, OF_PEER_AND_NAME, is_same_target
+from sip2xmpp.xcap.resource import LOGGED_A_MINUTE
 from tests.xcap.scene import (
     BOB,
     DOCUMENT,
@@ -193,6 +195,18 @@ def test_the_two_spellings_of_a_name_are_counted_as_one(scene: Scene) -> None:
     assert (
         scene.ask("GET", INDEX).status == 429 and scene.ask("GET", INDEX, user=f"bob@{DOMAIN}").status == 429
     )
+
+
+def test_strangers_do_not_fill_the_log(scene: Scene) -> None:
+    with capturedLogs() as told:
+        for number in range(3 * LOGGED_A_MINUTE):
+            scene.ask("GET", INDEX, password="wrong", peer=f"203.0.113.{number}")
+            scene.ask("GET", INDEX, user="alice")
+        assert len([each for each in told if "refused" in each["log_format"]]) == LOGGED_A_MINUTE
+        scene.clock.advance(61)
+        scene.ask("GET", INDEX, user="alice")
+        last = told[-1]
+    assert "refused" in last["log_format"] and "rabbit" not in str(told) and "builder" not in str(told)
 
 
 # realms
