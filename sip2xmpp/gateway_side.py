@@ -48,6 +48,7 @@ class GatewaySide:
     commands: Commands
     asking: Asking
     rosters: RosterHelp
+    departments: Departments
 
     def answers(self, links: Links, reactor: Any, cards: Cards) -> Answers:
         """What answers the questions of one link."""
@@ -176,4 +177,5 @@ def gateway_side(
         commands=Commands({each.node: each for each in commands}, clock=reactor, admit=admit),
         asking=asking,
         rosters=rosters,
+        departments=departments,
     )

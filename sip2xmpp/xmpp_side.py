@@ -23,6 +23,8 @@ from sip2xmpp.gateway_side import GatewaySide, gateway_side
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.kept_pictures import may_see_picture
+from sip2xmpp.presence.list_agent import ListAgent
+from sip2xmpp.presence.list_contacts import ListContacts
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import XmppConfig
 from sip2xmpp.sip.agent import UserAgent
@@ -84,10 +86,21 @@ def xmpp_side(
     legs[Leg.XMPP] = presentities
     # A Jabber id is not watched through the gateway by another Jabber user: that leg is missing here on purpose.
     others: dict[Leg, BackEnd] = {leg: back_end for leg, back_end in legs.items() if leg is not Leg.XMPP}
+    seen = DirectoryView(directory, others, Leg.XMPP)
+    members = ListAgent(own.policies.lists, seen, clock=reactor, domains=own.addresses.domains)
+    own.policy.listen(members.rules_changed)
+    own.addresses.listen(members.existence_changed)
+    list_contacts = ListContacts(
+        own.policies.lists,
+        members,
+        seen,
+        permits=lambda address: gateway.departments.permits(address.jid()),
+        clock=reactor,
+    )
     watchers = JabberWatchers(
         store=store,
         outbox=outbox,
-        back_end=DirectoryView(directory, others, Leg.XMPP),
+        back_end=list_contacts,
         clock=reactor,
         pace=pace,
         is_ours=directory.own_domains.__contains__,
@@ -108,6 +121,7 @@ def xmpp_side(
         outbox=outbox,
         watchers=watchers,
     )
+    gateway.departments.barred = lambda jid: list_contacts.reconsider(addressing.address_of_jid(jid))
     contacts = Contacts(
         store=store,
         realm=realm,

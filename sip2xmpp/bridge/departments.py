@@ -45,7 +45,7 @@ MOST_FOLLOWINGS: Final = 50_000
 
 
 class Departments:
-    """Who follows what.  ``permits`` says whether a bare JID may know the lists."""
+    """Who follows what.  ``permits`` says whether a bare JID may know the lists; ``barred`` is told of one that may no more."""
 
     log = Logger()
 
@@ -67,6 +67,7 @@ class Departments:
         self._worlds = worlds
         self._registrants = registrants
         self.permits = permits
+        self.barred: Callable[[str], object] = _nobody
         self._clock = clock
         self._pace = pace
         self._followers: dict[str, dict[str, None]] = {}
@@ -126,6 +127,7 @@ class Departments:
     def left(self, held: Registrant) -> None:
         """A registration has ended, or proves another SIP user or none now."""
         if not self.permits(held.jid):
+            self.barred(held.jid)
             for each in self._store.followings.select(held.jid):
                 self._run(self._alone(held.jid, partial(self._end, each.key)))
 
@@ -265,3 +267,7 @@ class Departments:
         Deferred.fromCoroutine(doing).addErrback(
             lambda failure: self.log.failure("following a department failed", failure)
         )
+
+
+def _nobody(_: str) -> None:
+    pass

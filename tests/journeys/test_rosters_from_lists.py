@@ -12,7 +12,7 @@ from tests.journeys.conftest import GATEWAY_DOMAIN, PASSWORDS, SIP_DOMAIN, World
 from tests.journeys.test_gateway_commands import Dialogue, register
 from tests.peers.ports import LOOPBACK
 from tests.peers.prosody import Prosody
-from tests.peers.rawxmpp import RawClient, presence
+from tests.peers.rawxmpp import RawClient, presence, text
 from tests.peers.sipclient import pidf
 from tests.peers.waiting import eventually
 from tests.peers.xcapclient import XcapClient
@@ -20,6 +20,7 @@ from tests.peers.xcapclient import XcapClient
 TOKEN = "the-operators-own-token"
 NS = "urn:ietf:params:xml:ns:resource-lists"
 ALICE, BOB, JULIET = f"alice@{SIP_DOMAIN}", f"bob@{SIP_DOMAIN}", "juliet@jabber.example"
+SUPPORT = f"support@{SIP_DOMAIN}"
 CAROL = rf"carol\40other.example@{GATEWAY_DOMAIN}"
 
 
@@ -53,7 +54,7 @@ def roster(client: RawClient) -> dict[str, tuple[str, str, list[str]]]:
             sorted(group.text or "" for group in item),
         )
         for item in answer.iter("{jabber:iq:roster}item")
-        if item.get("jid") not in (BOB, GATEWAY_DOMAIN)
+        if item.get("jid") not in (BOB, SUPPORT, GATEWAY_DOMAIN)
     }
 
 
@@ -128,6 +129,10 @@ def test_departments_are_followed_over_changes_and_a_kill(world: World) -> None:
     assert roster(romeo) == {ALICE: (ALICE, "to", ["sales", "support"]), JULIET: (JULIET, "none", ["sales"])}
     romeo.wait(presence(sender=ALICE, show="dnd"), "alice, who is busy")
 
+    romeo.befriend(SUPPORT)
+    shown = romeo.wait(presence(sender=SUPPORT, show="away"), "the department as one contact")
+    assert text(shown, "status") == "1 of 1 available"
+
     departments(world, sales=["carol@other.example"], support=[ALICE])
     eventually(
         lambda: (
@@ -140,6 +145,12 @@ def test_departments_are_followed_over_changes_and_a_kill(world: World) -> None:
     world.gateway.kill()
     world.gateway.start()
     world.gateway.wait_for_leg("xmpp", "up")
+    romeo.wait(
+        lambda stanza: (
+            stanza.get("from", "").startswith(SUPPORT) and text(stanza, "status") == "1 of 1 available"
+        ),
+        "the department again",
+    )
     departments(world, sales=[JULIET], support=[])
     eventually(lambda: set(roster(romeo)) == {JULIET}, "the roster follows also after a crash")
     Dialogue(romeo, "departments").step("complete", departments=["support"])
