@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_network
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from sip2xmpp.address import Address
 from sip2xmpp.digest import Algorithm, Challenge, answer, ha1
@@ -177,6 +179,8 @@ class Scene:
         transport, send = self.connect(peer)
         send(octets)
         self.clock.advance(0)
+        if transport.disconnecting:
+            transport.protocol.connectionLost(Failure(ConnectionDone()))
         return Answer(transport.value())
 
     def request(
