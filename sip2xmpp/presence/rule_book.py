@@ -13,6 +13,7 @@ Implements: RFC 5025 sections 3 and 9; RFC 4745 section 10.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -20,7 +21,7 @@ from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents import policy
-from sip2xmpp.documents.policy import Rule
+from sip2xmpp.documents.policy import Identity, Rule
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.presence.policy import Judgement
 from sip2xmpp.presence.rule_index import RuleIndex
@@ -42,6 +43,11 @@ COMPAT: Blink lays down in the OMA documents that its contacts are allowed, with
 
 DIALOGS: Final[Mapping[str, bool]] = {DIALOG_RULES: True}
 """Those with rules of calls, which know of no parts."""
+
+JITSI_DOCUMENT: Final = "presrules"
+JITSI_RULES: Final = frozenset(("presence_allow", "presence_block", "presence_polite_block"))
+"""COMPAT: Jitsi keeps three lists of contacts as rules, and takes the ``identity`` out of one that has nobody any more.  By RFC 4745
+that rule would be for everybody: whoever blocks a first contact there would let in all the world, the contact included."""
 
 HELD: Final = 10_000
 """Owners whose rules are kept ready."""
@@ -183,10 +189,13 @@ class RuleBook:
 
     def _rules(self, document: Document) -> tuple[Rule, ...] | None:
         try:
-            return policy.read(document.octets).rules
+            rules = policy.read(document.octets).rules
         except BadDocument as why:
             _log.warn("the rules {key} cannot be read: {why}", key=document.key, why=str(why))
             return None
+        if document.name == JITSI_DOCUMENT:
+            return tuple([_as_jitsi_means(rule) for rule in rules])
+        return rules
 
     def _wait(self, owner: str, index: RuleIndex) -> None:
         """Have the next moment told at which the rules say something else by themselves."""
@@ -254,3 +263,9 @@ class RuleBook:
     def _changed(self, presentity: Address) -> None:
         for listener in self._listeners:
             listener(presentity)
+
+
+def _as_jitsi_means(rule: Rule) -> Rule:
+    if rule.conditions or rule.id not in JITSI_RULES:
+        return rule
+    return replace(rule, conditions=(Identity(any_of=()),))

@@ -173,6 +173,24 @@ def test_a_document_that_cannot_be_read_lets_nobody_in_by_mistake(study: Study) 
     assert [rules is None for _, rules in study.book.consulted(ALICE)] == [False, True]
 
 
+def test_a_list_of_jitsi_that_has_nobody_is_not_for_everybody(study: Study) -> None:
+    """What it writes for a user without contacts who rejects one."""
+    white = (
+        b'<ruleset xmlns="urn:ietf:params:xml:ns:common-policy" xmlns:pr="urn:ietf:params:xml:ns:pres-rules">'
+        b'<rule id="presence_allow"><conditions/><actions><pr:sub-handling>allow</pr:sub-handling></actions><transformations>'
+        b"<pr:provide-devices><pr:all-devices/></pr:provide-devices><pr:provide-persons><pr:all-persons/></pr:provide-persons>"
+        b"<pr:provide-services><pr:all-services/></pr:provide-services><pr:provide-all-attributes/></transformations></rule>"
+        b'<rule id="presence_block"><conditions><identity><one id="sip:romeo@jabber.example"/></identity></conditions>'
+        b"<actions><pr:sub-handling>block</pr:sub-handling></actions></rule></ruleset>"
+    )
+    study.put_octets(white, name="presrules")
+    assert study.handling(ROMEO) is Handling.BLOCK
+    assert study.handling(JULIET) is None
+    study.remove(name="presrules")
+    study.put_octets(white)  # in the document of another client it is
+    assert study.handling(ROMEO) is Handling.ALLOW
+
+
 def test_more_owners_are_asked_about_than_are_kept(study: Study) -> None:
     book = study.make_book(held=2)
     owners = [Address.parse(f"user{number}@sip.example.org") for number in range(5)]
