@@ -102,14 +102,6 @@ def is_anonymous(watcher: Address) -> bool:
     return watcher.local == ANONYMOUS or watcher.domain == "invalid" or watcher.domain.endswith(".invalid")
 
 
-def evaluate(rules: Iterable[Rule], facts: Facts, *, bare_allow: bool = False) -> Judgement | None:
-    """What rules say; None when none of them matches.
-
-    ``bare_allow``: a rule that allows and has no transformations shows everything.
-    """
-    return combine([ReadyRule(each, facts.names, bare_allow=bare_allow) for each in matching(rules, facts)])
-
-
 def matching(rules: Iterable[Rule], facts: Facts) -> list[Rule]:
     """The rules whose conditions hold."""
     return [each.rule for each in applying([ReadyRule(rule, facts.names) for rule in rules], facts)]
@@ -133,11 +125,6 @@ def holds(condition: Condition, facts: Facts) -> bool:
             return not facts.identities
         case UnknownCondition():
             return False
-
-
-def changes_at(rules: Iterable[Rule], now: float) -> float | None:
-    """The next moment (Unix time) at which the validity of a rule begins or ends; None when there is none."""
-    return min((moment for moment in moments(rules) if moment > now), default=None)
 
 
 def moments(rules: Iterable[Rule]) -> set[float]:
