@@ -99,6 +99,7 @@ class ListBook:
         self._held_members = 0
         self._library = ReadDocuments(store.documents)
         self._dirty: dict[_Key, None] = {}
+        self._stale: set[_Key] = set()
         self._call: IDelayedCall | None = None
         self._listeners: list[Callable[[Address], None]] = []
         self._reference_listeners: list[Callable[[str, str], None]] = []
@@ -208,14 +209,18 @@ class ListBook:
             self._held_members -= len(oldest.members) + 1
 
     def _forget(self, key: _Key) -> None:
-        expansion = self._held.pop(key, None)
-        if expansion is not None:
-            self._held_members -= len(expansion.members) + 1
+        self._drop(key)
+        self._stale.discard(key)
         for each in self._made_of.pop(key, ()):
             dependents = self._dependents[each]
             del dependents[key]
             if not dependents:
                 del self._dependents[each]
+
+    def _drop(self, key: _Key) -> None:
+        expansion = self._held.pop(key, None)
+        if expansion is not None:
+            self._held_members -= len(expansion.members) + 1
 
     def _document_changed(self, change: Change[Document]) -> None:
         document = change.record
@@ -300,8 +305,10 @@ class ListBook:
         self._touch(address)
 
     def _touch(self, dependency: Dependency) -> None:
-        for key in tuple(self._dependents.get(dependency, ())):
-            self._forget(key)
+        for key in self._dependents.get(dependency, ()):
+            # what it was made of is forgotten when this is told: there may be many, and each of many members
+            self._drop(key)
+            self._stale.add(key)
             self._mark(key)
 
     def _mark(self, key: _Key) -> None:
@@ -317,6 +324,8 @@ class ListBook:
             while self._dirty and self._clock.seconds() - began < LONGEST_TURN:
                 key = next(iter(self._dirty))
                 del self._dirty[key]
+                if key in self._stale:
+                    self._forget(key)
                 if key.service is not None:
                     for changed in self._listeners:
                         changed(key.service)
