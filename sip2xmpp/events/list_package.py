@@ -28,7 +28,7 @@ from sip2xmpp.events.forms import Filtering, Form, PartialForm
 from sip2xmpp.events.list_forms import REQUIRED, ROOM, ListForm
 from sip2xmpp.events.package import EventPackage
 from sip2xmpp.events.sending import Sender
-from sip2xmpp.events.terms import BadTerms, Listing
+from sip2xmpp.events.terms import BadTerms, MemberFiltering
 from sip2xmpp.presence.clients import known_as
 from sip2xmpp.presence.list_agent import ListAgent
 from sip2xmpp.presence.list_book import ListBook
@@ -52,7 +52,7 @@ _ACCEPT: Final = [("Accept", resource_lists.CONTENT_TYPE), ("Accept-Encoding", "
 _NO_BODY: Final = (415, "what is in this list is not said by a body", (("Accept", ""),))
 
 
-class ListPackage(Listing):
+class ListPackage(MemberFiltering):
     """Lists of resources whose state is that of ``package``.
 
     ``agent`` watches the members.  ``room`` is the bound on a body in octets, ``entries`` on the list in a SUBSCRIBE.

@@ -33,6 +33,10 @@ class Listing:
         """Which list a SUBSCRIBE is about, never empty; ``held`` is what the subscription has.  Raises ``BadTerms``."""
         raise NotImplementedError
 
+
+class MemberFiltering(Listing):
+    """A package of lists with members whose documents can be filtered."""
+
     def takes_filters(self, request: Request) -> bool:
         """Whether the body of a SUBSCRIBE is no list, but filters for the documents of members."""
         raise NotImplementedError
@@ -95,7 +99,7 @@ class Terms:
 
     def shaped(self, form: Form, package: EventPackage, presentity: Address, uri: str) -> Form:
         """The form of body for this watcher of ``presentity``, which it calls ``uri``."""
-        if isinstance(package, Listing):
+        if isinstance(package, MemberFiltering):
             return package.filtered_by(form, self.filters, presentity, uri) if self.filters.filters else form
         filters = self.filters.about(presentity, uri)
         return package.filtered(form, filters) if filters and isinstance(package, Filtering) else form
@@ -115,7 +119,7 @@ def terms_of(request: Request, package: EventPackage, held: Terms | None = None)
     filters = NO_FILTERS if held is None else held.filters
     listed = ""
     if isinstance(package, Listing):
-        if package.takes_filters(request):
+        if isinstance(package, MemberFiltering) and package.takes_filters(request):
             filters = _without_triggers(_filters_in(request, package.name, filters))
         listed = package.listed_in(request, "" if held is None else held.listed)
     elif request.body and isinstance(package, Filtering):
