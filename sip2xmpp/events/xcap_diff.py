@@ -10,7 +10,7 @@ before (``events.xcap_changes``).  Changes within five seconds are told together
 Implements: RFC 5875 section 4 (the package).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -122,10 +122,12 @@ class XcapDiffPackage(Listing):
     def __init__(
         self, *, store: Store, clock: IReactorTime, exists: Callable[[Address], bool], places: Places
     ) -> None:
+        self._store = store
         self._documents = store.documents
         self._places = places
         self._versions = Versions()
         self._watched: dict[str, Address] = {}
+        self._watching_all: dict[str, Address] = {}
         self._agent = StateAgent[Kept](
             clock=clock,
             compute=self._kept,
@@ -153,8 +155,11 @@ class XcapDiffPackage(Listing):
         listed = ""
         if isinstance(watcher, Sender) and watcher.economy is not None:
             listed = watcher.economy.terms.listed
-        watch = self._agent.watch(resource, _View(watcher, selection(listed, self._places)), fetch=fetch)
+        chosen = selection(listed, self._places)
+        watch = self._agent.watch(resource, _View(watcher, chosen), fetch=fetch)
         self._watched[str(resource)] = resource
+        if chosen.is_about_all:
+            self._watching_all[str(resource)] = resource
         return watch
 
     def form(self, accept: str, user_agent: str, *, datagram: bool) -> XcapDiffForm | None:  # noqa: ARG002
@@ -183,22 +188,29 @@ class XcapDiffPackage(Listing):
 
     def _unwatched(self, owner: Address) -> None:
         self._watched.pop(str(owner), None)
+        self._watching_all.pop(str(owner), None)
         self._versions.forget_owner(str(owner))
-        if not self._watched:
+        if not self._watching_all:
             self._versions.forget_owner(GLOBAL)
 
     def _document_changed(self, change: Change[Document]) -> None:
         document = change.record
         if document.owner == GLOBAL:
-            concerned = list(self._watched.values())
+            concerned = list(self._watching_all.values())
         elif document.owner in self._watched:
             concerned = [self._watched[document.owner]]
         else:
             return
+        if not concerned:
+            return
         if change.kind is not ChangeKind.PUT:
             self._versions.forget(document)
-        elif change.previous is not None and concerned:
+        elif change.previous is not None:
             self._versions.replaced(change.previous)
+        # Nobody hears of a version that a crash would undo; if it could not be stored, it is in force all the same.
+        self._store.after_commit(lambda _: self._tell(concerned))
+
+    def _tell(self, concerned: Iterable[Address]) -> None:
         for owner in concerned:
             self._agent.changed(owner)
 

@@ -99,6 +99,11 @@ class Selection:
     processing: Processing = Processing.NONE
     choices: tuple[Choice, ...] | None = None
 
+    @property
+    def is_about_all(self) -> bool:
+        """Whether documents of the global tree are meant."""
+        return any("global" in choice.parts[1:2] or len(choice.parts) < 2 for choice in self.choices or ())
+
 
 def parts_of(document: Document) -> tuple[str, ...]:
     """The place of a document, as ``Choice.parts``."""

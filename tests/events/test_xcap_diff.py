@@ -18,7 +18,7 @@ from sip2xmpp.events.xcap_diff import BODY_LIMIT, MOST_DEVICES, XcapDiffPackage
 from sip2xmpp.events.xcap_selection import MOST, Places, Processing, kept, selection
 from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from tests.documents.patching import patch
-from tests.events.gateway import Gateway
+from tests.events.gateway import Gateway, HoldingStore
 from tests.events.phone import Line, Phone
 from tests.fakes import Network
 
@@ -359,6 +359,20 @@ def test_a_department_list_of_the_operator_concerns_all_who_selected_it(scene: S
     assert [told(line) for line in lines] == [[DocumentChange(sel=staff, new_etag=etag)]] * 2
 
 
+def test_nobody_hears_of_a_version_that_a_crash_would_undo(clock: Clock) -> None:
+    store = HoldingStore(clock)
+    scene = Scene(clock, store=store)
+    line = scene.subscribed(MINE)
+    store.held = []
+    etag = scene.put(friends())
+    assert len(line.notifies) == 1
+    held, store.held = store.held, None
+    for call in held:
+        call(None)
+    scene.network.drive(0.5)
+    assert told(line) == [DocumentChange(sel=MINE, new_etag=etag)]
+
+
 # patches
 
 
@@ -534,7 +548,7 @@ def test_the_selection_outlives_the_process(scene: Scene) -> None:
 
 
 def test_nothing_is_remembered_of_whom_nobody_watches(scene: Scene) -> None:
-    line = scene.subscribed(how="xcap-patching")
+    line = scene.subscribed(ROOT, how="xcap-patching")
     for number in range(3):
         scene.put(friends(*EVERYBODY, f"n{number}"))
     scene.put(friends(), owner=GLOBAL, name="staff")
@@ -545,7 +559,7 @@ def test_nothing_is_remembered_of_whom_nobody_watches(scene: Scene) -> None:
     assert len(package._versions._versions) == 2
     line.unsubscribe()
     scene.network.drive(1)
-    assert not package._versions._versions and not package._watched
+    assert not (package._versions._versions or package._watched or package._watching_all)
 
 
 def test_no_more_devices_hear_of_documents_than_anybody_has(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.permissions import EVERY, Permissions
+from sip2xmpp.documents.permissions import Permissions
 from sip2xmpp.documents.pres_content import Content, write
 from sip2xmpp.presence.kept_pictures import USAGE, KeptPictures, may_see_picture
 from sip2xmpp.presence.policy import Handling, Judgement, Policy
@@ -126,7 +126,7 @@ class Ruled:
     ("judgement", "sees"),
     [
         (Judgement(handling=Handling.ALLOW), True),
-        (Judgement(handling=Handling.ALLOW, permissions=EVERY), True),
+        (Judgement(handling=Handling.ALLOW, permissions=Permissions(all_attributes=True)), True),
         (
             Judgement(
                 handling=Handling.ALLOW, permissions=Permissions(attributes=frozenset(("status-icon",)))
