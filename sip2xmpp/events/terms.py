@@ -118,9 +118,9 @@ def terms_of(request: Request, package: EventPackage, held: Terms | None = None)
     """What a SUBSCRIBE asks for; ``held`` is what the subscription has.  Raises ``BadTerms``."""
     filters = NO_FILTERS if held is None else held.filters
     listed = ""
+    if isinstance(package, MemberFiltering) and package.takes_filters(request):
+        filters = _without_triggers(_filters_in(request, package.name, filters))
     if isinstance(package, Listing):
-        if isinstance(package, MemberFiltering) and package.takes_filters(request):
-            filters = _without_triggers(_filters_in(request, package.name, filters))
         listed = package.listed_in(request, "" if held is None else held.listed)
     elif request.body and isinstance(package, Filtering):
         filters = _filters_in(request, package.name, filters)
