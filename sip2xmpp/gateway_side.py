@@ -137,15 +137,15 @@ def gateway_side(
         replaced(held)
 
     def replaced(held: Registrant) -> None:
-        rosters.left(held)
         departments.left(held)
+        rosters.left(held)
 
     def arrived(held: Registrant) -> None:
         rosters.arrived(held)
         departments.arrived(held)
 
     registrants.joined, registrants.left, registrants.replaced = joined, left, replaced
-    contact.arrived, rosters.opened = arrived, departments.opened
+    contact.arrived, rosters.opened, rosters.kept = arrived, departments.opened, departments.inherits
     registrants.settle()
     desk = Desk(requesters=requesters, statements=own.statements, agent=own.presence, clock=reactor)
     commands: list[Command] = [

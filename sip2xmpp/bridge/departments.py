@@ -131,6 +131,14 @@ class Departments:
             for each in self._store.followings.select(held.jid):
                 self._run(self._alone(held.jid, partial(self._end, each.key)))
 
+    def inherits(self, jid: str, contact: str) -> bool:
+        """Whether a contact that was put into a roster for another reason is a member of what is followed; then it is ours."""
+        for each in self._store.followings.select(jid):
+            if contact in each.members:
+                self._note(each, each.members, [contact])
+                return True
+        return False
+
     def arrived(self, held: Registrant) -> None:
         """A client of a registered user has come."""
         if self._store.followings.select(held.jid):
@@ -244,9 +252,10 @@ class Departments:
 
     def _note(self, held: Following, members: tuple[str, ...], added: Sequence[str]) -> None:
         """Write down what was done; only ``_end``, which waits for its turn, can have ended it meanwhile."""
-        kept = [jid for jid in held.added if jid in members]
-        made = replace(held, members=members, added=tuple(dict.fromkeys((*kept, *added))))
-        if made != held:
+        current = self._store.followings.get(held.key) or held
+        kept = [jid for jid in current.added if jid in members]
+        made = replace(current, members=members, added=tuple(dict.fromkeys((*kept, *added))))
+        if made != current:
             self._store.followings.put(made)
 
     # Who follows what

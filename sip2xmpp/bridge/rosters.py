@@ -93,7 +93,8 @@ class Helped:
 class RosterHelp:
     """Adds and suggests contacts.  ``send`` sends a stanza of a component domain.
 
-    ``opened`` is told of each server that lets rosters of its users be changed.
+    ``opened`` is told of each server that lets rosters of its users be changed; ``kept`` says whether a contact of somebody is to
+    stay for another reason, which sees to it from then on.
     """
 
     log = Logger()
@@ -126,6 +127,7 @@ class RosterHelp:
         self._access: dict[tuple[str, str], str] = {}
         self._waiting: dict[tuple[str, str], None] = {}
         self.opened: Callable[[str], object] = _nobody
+        self.kept: Callable[[str, str], bool] = lambda _jid, _contact: False
 
     # From servers
 
@@ -223,7 +225,7 @@ class RosterHelp:
 
     async def _take_out(self, ours: str, held: Registrant) -> None:
         for contact in held.added:
-            if not contact.startswith(OWN):
+            if not contact.startswith(OWN) and not self.kept(held.jid, contact):
                 try:
                     await self._rosters.remove(ours, held.jid, contact)
                 except StanzaRefused:

@@ -10,7 +10,7 @@ from sip2xmpp.store.documents import GLOBAL, Document
 from tests.bridge.desk import ADMIN, ALICE, BOB, REGISTER, ROMEO, SIP, Desk
 from tests.bridge.test_gateway_commands import Dialogue
 from tests.bridge.test_import_command import run
-from tests.bridge.test_rosters import EXCHANGE, Server
+from tests.bridge.test_rosters import EXCHANGE, Server, allow, register
 
 NODE = "departments"
 CAROL, DAVE = f"carol@{SIP}", f"dave@{SIP}"
@@ -207,6 +207,27 @@ def test_where_the_operator_says_whom_to_serve_these_belong_to_the_house(clock: 
     assert after(desk, server) == {ALICE: ["The sales"]}
     desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>", f"{JULIET}/x")
     assert after(desk, server) == {}
+
+
+def test_a_member_stays_whom_a_registration_brought_that_proves_nothing_any_more(clock: Clock) -> None:
+    desk = Desk(clock, allowed=("jabber.example",))
+    for address in (BOB, ALICE):
+        desk.account(address)
+    allow(desk, ALICE)
+    keep(desk, sales=[ALICE])
+    server = Server(desk)
+    server.grant()
+    register(desk)
+    server.serve()
+    assert set(server.roster) == {BOB, ALICE}
+    desk.wire.xml.clear()
+    choose(desk, server, "sales")
+    assert server.groups[ALICE] == ["SIP", "The sales"]
+    desk.account(BOB, "another")
+    server.serve()
+    assert set(server.roster) == {ALICE}
+    choose(desk, server)
+    assert server.roster == {}
 
 
 def test_who_loses_the_right_in_the_middle_gets_nothing(desk: Desk, server: Server) -> None:
