@@ -57,7 +57,6 @@ def xcap_side(
             )
         ],
     )
-    documents.forget_strangers(addresses.domains)
     addresses.listen(documents.existence_changed)
     if config.http is None or not config.sip.domains:
         return XcapSide(documents=documents, resource=None)

@@ -24,7 +24,7 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.documents.xcap_tree import Element
 from sip2xmpp.documents.xcap_uri import NodeSelector
-from sip2xmpp.errors import BadAddress, BadInput, NoSuchPresentity, Refused, TooMany
+from sip2xmpp.errors import BadInput, NoSuchPresentity, Refused, TooMany
 from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Account
@@ -243,16 +243,6 @@ class Documents:
             self._octets += size - (0 if change.previous is None else len(change.previous.octets))
 
     # Who is no more
-
-    def forget_strangers(self, domains: frozenset[str]) -> None:
-        """Remove what belonged to users of ``domains`` who have gone while nobody was here to see it."""
-        for owner in {document.owner for document in self._table.all()} - {GLOBAL}:
-            try:
-                address = Address.parse(owner)
-            except BadAddress:
-                continue
-            if address.domain in domains:
-                self.existence_changed(address)
 
     def existence_changed(self, address: Address) -> None:
         """An address may have gone; one whose account is only disabled has not."""

@@ -184,17 +184,4 @@ def test_an_account_that_is_disabled_keeps_its_documents(scene: Scene) -> None:
     account.disabled = True
     scene.store.accounts.put(account)
     scene.documents.existence_changed(BOB)
-    scene.documents.forget_strangers(frozenset([DOMAIN]))
     assert len(scene.documents.of(str(BOB))) == 1
-
-
-def test_who_went_while_the_server_was_away_is_forgotten_at_the_start(scene: Scene) -> None:
-    scene.put()
-    scene.admin("PUT", "resource-lists/global/index", DOCUMENT)
-    kept = scene.documents.of(str(BOB))[0]
-    scene.store.accounts.remove(str(BOB))
-    scene.store.documents.put(kept)
-    scene.documents.forget_strangers(frozenset([OTHER_DOMAIN]))
-    assert len(scene.documents.of(str(BOB))) == 1
-    scene.documents.forget_strangers(frozenset([DOMAIN]))
-    assert scene.documents.of(str(BOB)) == () and len(scene.documents.of("")) == 1

@@ -1,6 +1,7 @@
 """Documents as a service: conditions, tags, limits; and many who write at once."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -22,11 +23,15 @@ BOB = "bob@sip.example.org"
 PLACE = ("resource-lists", BOB, "index")
 
 
-def documents(store: MemoryStore | None = None, limits: DocumentLimits | None = None) -> Documents:
+def documents(
+    store: MemoryStore | None = None,
+    limits: DocumentLimits | None = None,
+    exists: Callable[[Address], bool] = lambda address: address.local != "nobody",
+) -> Documents:
     return Documents(
         store or MemoryStore(Clock()),
         clock=Clock(),
-        exists=lambda address: address.local != "nobody",
+        exists=exists,
         limits=limits or DocumentLimits(),
     )
 
@@ -193,13 +198,12 @@ def test_of_all_who_change_the_same_version_one_succeeds(seed: int) -> None:
     assert all(f'"sip:{client}@sip.example.org"'.encode() in held.octets for client in range(12))
 
 
-def test_an_address_that_cannot_be_read_does_not_stop_the_start() -> None:
-    store = MemoryStore(Clock())
-    kept = documents(store)
+def test_what_belongs_to_nobody_any_more_goes_and_what_is_kept_of_others_stays() -> None:
+    kept = documents()
     kept.put(*PLACE, DOCUMENT)
-    strange = store.documents.get("resource-lists bob@sip.example.org index")
-    assert strange is not None
-    strange.owner = "\x00@@"
-    kept.forget_strangers(frozenset(["sip.example.org"]))
-    assert len(kept) == 1
     kept.existence_changed(Address("nobody", "sip.example.org"))
+    kept.existence_changed(Address("bob", "sip.example.org"))
+    assert len(kept) == 1
+    gone = documents(kept._store, exists=lambda address: False)  # type: ignore[arg-type]
+    gone.existence_changed(Address("bob", "sip.example.org"))
+    assert len(gone) == 0 and gone.octets == 0
