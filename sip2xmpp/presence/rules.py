@@ -102,11 +102,6 @@ def is_anonymous(watcher: Address) -> bool:
     return watcher.local == ANONYMOUS or watcher.domain == "invalid" or watcher.domain.endswith(".invalid")
 
 
-def matching(rules: Iterable[Rule], facts: Facts) -> list[Rule]:
-    """The rules whose conditions hold."""
-    return [each.rule for each in applying([ReadyRule(rule, facts.names) for rule in rules], facts)]
-
-
 def holds(condition: Condition, facts: Facts) -> bool:
     """Whether a condition holds by itself; of ``other-identity`` only whether there is an identity at all."""
     match condition:

@@ -30,11 +30,12 @@ from sip2xmpp.presence.policy import PLAIN, Handling, Judgement
 from sip2xmpp.presence.rule_index import RuleIndex
 from sip2xmpp.presence.rules import (
     Facts,
+    ReadyRule,
     address_of,
+    applying,
     holds,
     identities_of,
     is_anonymous,
-    matching,
 )
 from sip2xmpp.store.memory import MemoryStore
 from tests.conftest import START
@@ -69,6 +70,11 @@ def facts(watcher: str = "", *, now: float = START, sphere: str | None = None) -
 
 def evaluate(stated: Iterable[Rule], given_facts: Facts, *, bare_allow: bool = False) -> Judgement | None:
     return RuleIndex([(each, bare_allow) for each in stated], given_facts.names).judge(given_facts)
+
+
+def matching(stated: Iterable[Rule], given_facts: Facts) -> list[Rule]:
+    ready = [ReadyRule(each, given_facts.names) for each in stated]
+    return [each.rule for each in applying(ready, given_facts)]
 
 
 def changes_at(stated: Iterable[Rule], now: float) -> float | None:
