@@ -72,7 +72,7 @@ class LinePresence:
             text = "On the phone" if among == 1 else f"On the phone ({used} of {among} lines in use)"
             document = Presence(
                 entity=address.sip_uri(),
-                tuples=(_service(address, "line-in-use"),),
+                tuples=(_service(address),),
                 persons=(
                     Person(
                         id="line",
@@ -86,12 +86,13 @@ class LinePresence:
         return told[1]
 
     def _always_open(self, address: Address) -> Source:
-        document = Presence(entity=address.sip_uri(), tuples=(_service(address, "line"),))
+        document = Presence(entity=address.sip_uri(), tuples=(_service(address),))
         return self._source("line", Rank.REGISTERED, document)
 
     def _source(self, name: str, rank: Rank, document: Presence) -> Source:
         return Source(id=name, rank=rank, published_at=self._clock.seconds(), document=document)
 
 
-def _service(address: Address, name: str) -> Tuple:
-    return Tuple(id=name, basic=Basic.OPEN, contact=address.sip_uri())
+def _service(address: Address) -> Tuple:
+    """The same in use or not: whoever may see services alone is not told of calls."""
+    return Tuple(id="line", basic=Basic.OPEN, contact=address.sip_uri())

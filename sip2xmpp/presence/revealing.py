@@ -45,7 +45,9 @@ _CIPID_NAMES: Final = {
     "map": "map",
     "sound": "sound",
 }
-_OFTEN_RINGING: Final = frozenset(("ringing", "rings"))
+_STATE_WORDS: Final = frozenset(NOTE_WORDS) | {"ringing"}
+_REMARK: Final = re.compile(r"\([^()]*\)\Z")
+"""What is added to a word, as in "On the phone (1 of 2 lines in use)"."""
 
 
 def reveal(document: Presence, permissions: Permissions) -> Presence:
@@ -282,7 +284,7 @@ def _expanded_name(start: bytes) -> tuple[str, str]:
 def _is_state(text: str) -> bool:
     """Whether a note is the word of a state, as phones write it that have no other way to say it."""
     word = text.replace(GUARD, "").strip().strip(".!…").strip().lower()
-    return word in NOTE_WORDS or word in _OFTEN_RINGING
+    return word in _STATE_WORDS or _REMARK.sub("", word).strip() in _STATE_WORDS
 
 
 def _plain_order(service: Tuple) -> tuple[bool, float, str]:

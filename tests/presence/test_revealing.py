@@ -322,7 +322,17 @@ def test_location_has_a_permission_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "note", ["Away", " on the phone ", "BUSY", "Out to lunch!", "Ringing...", "\u200baway"]
+    "note",
+    [
+        "Away",
+        " on the phone ",
+        "BUSY",
+        "Out to lunch!",
+        "Ringing...",
+        "On the phone (1 of 2 lines in use)",
+        "Busy (DND)",
+        "\u200baway",
+    ],
 )
 def test_a_note_that_is_the_word_of_a_state_goes_with_the_state(note: str) -> None:
     document = Presence(
