@@ -21,8 +21,8 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.store.documents import Document
-from sip2xmpp.store.followings import Following
 from sip2xmpp.store.expiry import Deadlines
+from sip2xmpp.store.followings import Following
 from sip2xmpp.store.interface import Change, ChangeKind, R, Table, Told
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
