@@ -84,10 +84,10 @@ class Policy:
         rules: Rules | None = None,
     ) -> None:
         self._verdicts = verdicts
-        self._default = default
-        self._defaults = dict(defaults or {})
+        self._default = PLAIN[default]
+        self._defaults = {domain: PLAIN[handling] for domain, handling in (defaults or {}).items()}
         self._virtuals = virtuals if virtual is not None else None
-        self._virtual = virtual
+        self._virtual = None if virtual is None else PLAIN[virtual]
         self._rules = rules
         self._listeners: list[Callable[[Address, Address | None], None]] = []
         verdicts.listen(lambda change: self._changed(change.record.presentity, change.record.watcher))
@@ -111,7 +111,7 @@ class Policy:
             if ruled is not None and ruled.handling is handling:
                 return ruled
             return PLAIN[handling]
-        return ruled or PLAIN[self._otherwise(presentity)]
+        return ruled or self._otherwise(presentity)
 
     def verdict(self, presentity: Address, watcher: Address) -> Verdict | None:
         """What the owner decided about the very watcher."""
@@ -132,7 +132,7 @@ class Policy:
     def _is_virtual(self, presentity: Address) -> bool:
         return self._virtuals is not None and self._virtuals.get(str(presentity)) is not None
 
-    def _otherwise(self, presentity: Address) -> Handling:
+    def _otherwise(self, presentity: Address) -> Judgement:
         """What holds where nothing was decided."""
         if self._virtual is not None and self._is_virtual(presentity):
             return self._virtual
