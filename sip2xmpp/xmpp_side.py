@@ -107,7 +107,11 @@ def xmpp_side(
         phone_show=own.phone_show,
         conceals=cards.conceals,
     )
-    cards.listen(lambda contact: watchers.show_again(contact, dict(own.presence.watches(contact))))
+    cards.listen(
+        lambda contact: watchers.show_again(
+            contact, cards.audience(contact, dict(own.presence.watches(contact)))
+        )
+    )
     gateway = gateway_side(
         xmpp,
         store,

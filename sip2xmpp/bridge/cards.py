@@ -11,7 +11,7 @@ where there is no card nothing is said, and clients keep what they have: so a ca
 Implements: XEP-0054, XEP-0292, XEP-0153, XEP-0084 and XEP-0172 for SIP contacts; RFC 4482 (CIPID) toward XMPP.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -87,6 +87,10 @@ class Cards:
         """Whether there is a picture that this watcher is not to know of."""
         card = self._cards.get(str(contact)) if len(self._cards) else None
         return card is not None and card.picture != b"" and not self._may_see_picture(contact, watcher)
+
+    def audience(self, contact: Address, watchers: Iterable[Address]) -> list[Address]:
+        """Those of several watchers who are told when the picture is another one, or gone."""
+        return [each for each in watchers if self._may_see_picture(contact, each)]
 
     def nickname(self, contact_jid: str) -> str:
         """The name that a contact introduces itself with when it asks for something."""

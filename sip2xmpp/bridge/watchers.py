@@ -228,8 +228,6 @@ class JabberWatchers:
     def show_again(self, contact: Address, watchers: Iterable[Address]) -> None:
         """What goes with the presence of ``contact`` is another thing now: those who see somebody there are shown it again."""
         for watcher in watchers:
-            if self._conceals(contact, watcher):
-                continue  # who knows of no picture must not notice that there is another one
             for record in self._store.authorizations.select(watcher.jid()):
                 if record.side is Side.JABBER_WATCHES and record.contact == contact:
                     self._views.forget(record.contact_jid)

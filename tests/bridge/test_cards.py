@@ -77,7 +77,11 @@ class Scene:
             pace=self.pace,
             conceals=self.cards.conceals,
         )
-        self.cards.listen(lambda contact: self.watchers.show_again(contact, [Address.parse(ROMEO)]))
+        self.cards.listen(
+            lambda contact: self.watchers.show_again(
+                contact, self.cards.audience(contact, [Address.parse(ROMEO)])
+            )
+        )
 
     def admit(self, jid: str) -> Address:
         if jid.startswith("nobody"):
@@ -273,6 +277,10 @@ def test_whom_a_rule_keeps_the_picture_from_does_not_hear_of_one(scene: Scene) -
     scene.source.last.active(Tuple(id="ID-desk", basic=Basic.OPEN, priority=0.5))
     scene.watchers.probe_received(ROMEO, BOB, FULL)
     assert scene.marks() == ["", ""]
+    scene.keep(full_name="Bob")
+    scene.settle()
+    assert scene.marks() == [], "it is gone again"
+    scene.keep(full_name="Bob", picture=PNG, picture_type="image/png")
     scene.own.shows_picture = True
     scene.source.last.active(Tuple(id="ID-desk", basic=Basic.OPEN, priority=0.7))
     assert scene.marks() == [HASH]
