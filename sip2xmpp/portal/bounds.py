@@ -143,6 +143,15 @@ class BoundedChannel(HTTPChannel):
             self._deadline = self.callLater(WHOLE, self._too_slow)  # type: ignore[no-untyped-call]
         super().dataReceived(data)  # type: ignore[no-untyped-call]
 
+    def headerReceived(self, line: bytes) -> bool:
+        """Twisted's hook for a field.  Twisted itself fails on a length of so many digits that Python makes no number of it."""
+        try:
+            return bool(super().headerReceived(line))  # type: ignore[no-untyped-call]
+        except ValueError:
+            transport: Any = self.transport
+            transport.abortConnection()
+            return False
+
     def allHeadersReceived(self) -> None:
         """Twisted's hook for the end of the header, at which it is known what for the body is."""
         request: Any = self.requests[-1]
@@ -191,7 +200,10 @@ class BoundedSite(Site):
         trusted_proxies: Networks = (),
         clock: Any = None,
     ) -> None:
-        super().__init__(root, requestFactory=BoundedRequest, timeout=IDLE, reactor=clock)  # type: ignore[no-untyped-call]
+        # Forms are taken apart before it is known who sends them, and nobody here has any.
+        super().__init__(  # type: ignore[no-untyped-call]
+            root, requestFactory=BoundedRequest, timeout=IDLE, reactor=clock, parsePOSTFormSubmission=False
+        )
         self.trusted_proxies = trusted_proxies
         self._bodies = tuple(bodies.items())
 

@@ -6,6 +6,7 @@ import pytest
 from twisted.internet.error import ConnectionLost
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from twisted.web.server import NOT_DONE_YET, Request
 
 from sip2xmpp.portal.bounds import BODY, CONNECTIONS, DRAINED, LARGE, WHOLE
 from sip2xmpp.xcap.usages import LARGEST
@@ -115,6 +116,20 @@ def test_a_body_that_is_too_large_is_read_for_a_while_and_then_cut_off(scene: Sc
     assert transport.disconnecting
 
 
+@pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+def test_forms_of_strangers_are_not_taken_apart(scene: Scene, media: str) -> None:
+    asked: list[Request] = []
+    scene.xcap.render = lambda request: asked.append(request) or NOT_DONE_YET  # type: ignore[method-assign,func-returns-value]
+    body = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\nb&c=d\r\n--x--\r\n'
+    transport, send = scene.connect()
+    send(
+        f"POST /xcap/x HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
+    assert asked[0].args == {}
+    lose(transport)
+
+
 @pytest.mark.parametrize(
     "octets",
     [
@@ -124,6 +139,8 @@ def test_a_body_that_is_too_large_is_read_for_a_while_and_then_cut_off(scene: Sc
         b"GET /xcap/ HTTP/9.9\r\n\r\n",
         b"SUBSCRIBE sip:bob@sip.example.org SIP/2.0\r\n\r\n",
         b"PUT /xcap/x HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"PUT /xcap/x HTTP/1.1\r\nContent-Length: " + b"1" * 5_000 + b"\r\nHost: x\r\n\r\n",
+        b"PUT /xcap/x HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"1" * 5_000 + b"\r\n\r\n",
         b"PUT /xcap/x HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
         b"PUT /xcap/x HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         b"GET /xcap/\xff HTTP/1.1\r\n\r\n",
