@@ -37,7 +37,7 @@ _STEP: Final = re.compile(
 )
 _ATTRIBUTE: Final = re.compile(rf"@{_QNAME}\Z")
 _POINTER: Final = re.compile(rf"\s*((?:{_NCNAME}:)?{_NCNAME})\(((?:[^()^]|\^[()^])*)\)\s*")
-_BINDING: Final = re.compile(rf"\s*({_NCNAME})\s*=\s*(.*\S)\s*", re.DOTALL)
+_BINDING: Final = re.compile(rf"\s*({_NCNAME})\s*=\s*+(.*\S)\s*", re.DOTALL)
 _CIRCUMFLEX: Final = re.compile(r"\^([()^])")
 _BROKEN_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -445,3 +445,11 @@ def test_a_hostile_selector_costs_nothing(text: str) -> None:
     with pytest.raises(BadXcapUri):
         node(text)
     assert time.process_time() - began < 0.5
+
+
+def test_a_binding_of_blanks_costs_nothing() -> None:
+    began = time.process_time()
+    for _ in range(20):
+        with pytest.raises(BadXcapUri):
+            NodeSelector.parse("a", f"xmlns(p={' ' * 4_000})")
+    assert time.process_time() - began < 0.2
