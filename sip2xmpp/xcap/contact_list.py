@@ -15,10 +15,14 @@ from sip2xmpp.documents.namespaces import RESOURCE_LISTS
 from sip2xmpp.documents.presence import frozen_value
 from sip2xmpp.documents.xcap_tree import Element
 from sip2xmpp.documents.xcap_tree import read as read_tree
+from sip2xmpp.documents.xml import clean
 from sip2xmpp.errors import BadDocument, BadInput, Refused
 
 NEW_GROUP: Final = "Contacts"
 """The group of a contact for which none is named where there is no group yet."""
+
+MOST_NAMES: Final = 1_000_000
+"""Characters that the ids of all groups may have together: a long name stands in the id of each group inside it."""
 
 _CONVENTIONS: Final = ("oma_", "sipsimple_", "dialog_")
 """COMPAT: OMA clients and Blink keep lists of their own, under names that begin so, which no person means."""
@@ -77,10 +81,19 @@ def read(octets: bytes) -> Groups:
     return tuple(_group(element, id_, path) for element, id_, path in lists_in(root))
 
 
-def lists_in(
-    parent: Element, id_: str = "", path: tuple[str, ...] = ()
+def lists_in(root: Element) -> Iterator[tuple[Element, str, tuple[str, ...]]]:
+    """Every list in a document, in its order, with its id and its path.  Raises ``BadDocument``."""
+    left = MOST_NAMES
+    for each in _lists_in(root, "", ()):
+        left -= len(each[1])
+        if left < 0:
+            raise BadDocument("the names of its groups are too long")
+        yield each
+
+
+def _lists_in(
+    parent: Element, id_: str, path: tuple[str, ...]
 ) -> Iterator[tuple[Element, str, tuple[str, ...]]]:
-    """Every list in an element, in the order of the document, with its id and its path."""
     used = set()
     for number, child in enumerate(parent.all(RESOURCE_LISTS, "list"), 1):
         name = child.get("name")
@@ -90,7 +103,7 @@ def lists_in(
         used.add(segment)
         own = f"{id_}/{segment}" if id_ else segment
         yield child, own, (*path, name)
-        yield from lists_in(child, own, (*path, name))
+        yield from _lists_in(child, own, (*path, name))
 
 
 def entries_in(parent: Element) -> list[Element]:
@@ -156,22 +169,24 @@ def with_contact(
     """The groups with a contact in those that are ``wanted`` and in no others.
 
     None leaves it where it is, or puts a new one into the default group; a group at the top that is not there yet is made.
-    ``named`` says that the name is to be that of ``contact``, else the one it has stays.
+    ``named`` says that the name is to be that of ``contact``, else the one it has stays.  Raises ``BadInput`` for a group that
+    cannot be called so.
     """
     here = contacts(groups, means)
     if wanted is None:
         first = default_group(groups)
         goals = [group for group, _ in here] or [first if first is not None else Group(path=(NEW_GROUP,))]
     else:
-        goals = [found(groups, each) or Group(path=(each,)) for each in dict.fromkeys(wanted)]
-    there = [group for group in groups if group in goals]
-    made = [group for group in goals if group not in groups]
+        goals = [found(groups, each) or _new(groups, each) for each in wanted]
+    before = {id(group) for group in groups}
+    made = dict.fromkeys(group for group in goals if id(group) not in before)
+    there = {id(group) for group in goals}
     if here and not named:
         contact = replace(contact, name=here[0][1].name)
     changed = []
     for group in (*groups, *made):
         mine = [each for each in group.contacts if means(each.uri)]
-        if group in there or group in made:
+        if id(group) in there:
             kept = tuple(
                 replace(each, name=contact.name) if named and means(each.uri) else each
                 for each in group.contacts
@@ -182,6 +197,14 @@ def with_contact(
         else:
             changed.append(group)
     return tuple(changed)
+
+
+def _new(groups: Groups, name: str) -> Group:
+    """The group that is called so as XML can say it: one that is there, or another one at the top."""
+    called = " ".join(clean(name).split())
+    if not called:
+        raise BadInput("a group has a name")
+    return found(groups, called) or Group(path=(called,))
 
 
 def without(group: Group, means: Means) -> Group:

@@ -19,7 +19,7 @@ from sip2xmpp.documents.xcap_tree import Element
 from sip2xmpp.documents.xcap_tree import read as read_tree
 from sip2xmpp.documents.xml import attribute, text
 from sip2xmpp.errors import BadDocument, BadInput
-from sip2xmpp.xcap.contact_list import Contact, Group, display_name, entries_in, lists_in
+from sip2xmpp.xcap.contact_list import MOST_NAMES, Contact, Group, display_name, entries_in, lists_in
 
 EMPTY: Final = (
     f'<?xml version="1.0" encoding="UTF-8"?>\n<resource-lists xmlns="{RESOURCE_LISTS}">\n</resource-lists>\n'
@@ -75,6 +75,9 @@ def written(octets: bytes, groups: Sequence[Group]) -> bytes:
 def _tree(groups: Sequence[Group]) -> list[_Node]:
     top: list[_Node] = []
     open_: list[_Node] = []
+    # in an id each character of a name may be two, and a name that is none is a number
+    if sum(2 * len(name) + 9 for group in groups for name in group.path) > MOST_NAMES:
+        raise BadInput("the names of the groups are too long")
     for group in groups:
         while open_ and open_[-1].group.path != group.path[:-1]:
             open_.pop()

@@ -1,6 +1,7 @@
 """Groups and contacts in a document: what is read, what is changed, and what nobody touched."""
 
 from dataclasses import replace
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -178,6 +179,37 @@ def test_a_group_is_made_renamed_moved_and_removed() -> None:
 def test_a_group_needs_the_one_around_it() -> None:
     with pytest.raises(BadInput):
         written(EMPTY, [Group(path=("a", "b"))])
+
+
+def lists(inside: str) -> bytes:
+    return f'<resource-lists xmlns="{NS}">{inside}</resource-lists>'.encode()
+
+
+def test_a_new_group_has_a_name_that_xml_can_hold() -> None:
+    for blank in ("", " \n", "\x01", "\ud800"):
+        with pytest.raises(BadInput):
+            with_contact((), Contact(uri="u"), alice, [blank], named=True)
+    made = with_contact((), Contact(uri="u"), alice, ["a\nb", "a  b\x01", "a b"], named=True)
+    assert made == (Group(path=("a b",), contacts=(Contact(uri="u"),)),)
+    assert shown(read(written(EMPTY, made))) == shown(made)
+
+
+def test_a_contact_in_thousands_of_groups_is_named_in_all_of_them_soon() -> None:
+    groups = read(lists("".join(f'<list name="{number}"><entry uri="u"/></list>' for number in range(6_000))))
+    began = process_time()
+    named = with_contact(groups, Contact(uri="u", name="U"), lambda uri: uri == "u", None, named=True)
+    assert process_time() - began < 1
+    assert {each.contacts for each in named} == {(Contact(uri="u", name="U"),)}
+
+
+def test_a_long_name_is_not_told_again_in_thousands_of_groups() -> None:
+    with pytest.raises(BadDocument):
+        read(lists(f'<list name="{"n" * 100_000}">{"<list/>" * 10_000}</list>'))
+    groups = read(lists(f'<list name="a">{"<list/>" * 10_000}</list>'))
+    assert len(groups) == 10_001
+    longer = changed_group(groups, groups[0], name="n" * 100, display=None, parent=None)
+    with pytest.raises(BadInput):
+        written(EMPTY, longer)
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
