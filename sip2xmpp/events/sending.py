@@ -62,6 +62,7 @@ class Sender(Writer):
         "_cseq",
         "_ending",
         "_failures",
+        "_is_asked",
         "_newest",
         "_owed",
         "_part",
@@ -103,6 +104,7 @@ class Sender(Writer):
         self._busy = False
         self._paused_until = 0.0
         self._by_route = False
+        self._is_asked = False
         self._failures = 0
 
     # What the subscription itself knows
@@ -131,7 +133,7 @@ class Sender(Writer):
             self._raise_ceiling()
             return
         flow = self.flow
-        if flow is None or self._by_route:
+        if flow is None or self._by_route or self._is_asked:
             self._send_by_route(notification, number)
             return
         prepared = self._prepared or self._prepare(number)
@@ -197,6 +199,7 @@ class Sender(Writer):
         outcome = outcome_of(answer)
         if outcome is not Outcome.TAKEN:
             self._numbered = -1
+            self._is_asked = outcome is Outcome.CHALLENGED and not by_route
             if self._part is not None and self._told is self._part[0]:
                 # who does not take a part does not get the next one at once
                 self._told = self._part[1]
@@ -229,10 +232,13 @@ class Sender(Writer):
             self._pause(float(retry_after(answer) or 0))
 
     def _adopt(self, answer: Response | Sip2XmppError) -> None:
-        """Stay on the way that worked."""
+        """Stay on the way that worked; what it carried once more, with credentials, has a number of its own."""
         self._failures = 0
         if isinstance(answer, Response):
-            self._cseq = max(self._cseq, answer.cseq.number)
+            again = max(0, answer.cseq.number - self._cseq)
+            self._cseq += again
+            self._repeated += again
+            self._numbered += again
             self.flow = answer.flow or self.flow
             self._prepared = None
 

@@ -94,6 +94,7 @@ class Subscription(Sender):
         if (record.remote_target, record.flow) != (old.remote_target, old.flow) or flow != self.flow:
             self.flow = flow
             self._prepared = None
+            self._is_asked = False
         if form is not self.form:
             self.form = form
             self._numbered = -1  # what it was told before was in another form

@@ -36,6 +36,7 @@ class Writer:
         "_portion",
         "_prepared",
         "_rendering",
+        "_repeated",
         "agent",
         "economy",
         "flow",
@@ -62,6 +63,7 @@ class Writer:
         self.economy = economy
         self._prepared: Prepared | None = None
         self._numbered = -1
+        self._repeated = 0
         self._portion: Told[Any] | None = None
         self._rendering = self._rendering_key()
 
@@ -116,19 +118,21 @@ class Writer:
         if before is not None and (self._numbered != number - 1 or before.document is None):
             before = None
         self._numbered = number
+        # what was sent once more, with credentials, counts once
+        place = number - 1 - self._repeated
         if isinstance(form, Portioned):
-            return self._portion_for(form, newest, before, number, tag)
-        body = form.body(newest, before, entity_of(self.record.local_uri), number - 1)
+            return self._portion_for(form, newest, before, place, tag)
+        body = form.body(newest, before, entity_of(self.record.local_uri), place)
         return tagged(body, tag or (self._tag(newest) if before is None else ""))
 
     def _portion_for(
-        self, form: Portioned, newest: Told[Any], before: Told[Any] | None, number: int, tag: str
+        self, form: Portioned, newest: Told[Any], before: Told[Any] | None, place: int, tag: str
     ) -> bytes:
         """As much as has room; only what completes the state has its tag."""
         entity = entity_of(self.record.local_uri)
         portion = form.portion(newest, before, entity)
         self._portion = None if portion is newest else portion
-        body = self.form.body(portion, before, entity, number - 1)
+        body = self.form.body(portion, before, entity, place)
         return tagged(body, tag if portion is newest else "")
 
     def _prepare(self, number: int) -> Prepared:

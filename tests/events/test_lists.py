@@ -13,12 +13,14 @@ from sip2xmpp.documents.presence import Basic
 from sip2xmpp.events.list_package import BODY_LIMIT, Lists
 from sip2xmpp.events.package import EventPackage
 from sip2xmpp.presence.policy import Handling
+from sip2xmpp.sip.delivery import Credentials
 from sip2xmpp.store.documents import GLOBAL
 from sip2xmpp.store.records import Account
 from tests.documents.test_event_filter import body as filters
 from tests.events.gateway import Gateway
 from tests.events.listing import ACCEPT, DOMAIN, SUPPORTED, body_of, lists_of, related, service
 from tests.events.phone import Line, Phone
+from tests.events.test_notifier import OnePassword
 from tests.fakes import Network
 
 ALICE, BOB, JULIET = (f"sip:{name}@{DOMAIN}" for name in ("alice", "bob", "juliet"))
@@ -44,8 +46,17 @@ def is_user(address: Address) -> bool:
 class Scene:
     """Alice has a list of bob and juliet, and subscribes; everybody is allowed to see everybody."""
 
-    def __init__(self, clock: Clock, *, room: int = 32_768, takes_bodies: bool = True, **wires: Any) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        room: int = 32_768,
+        takes_bodies: bool = True,
+        credentials: Credentials | None = None,
+        **wires: Any,
+    ) -> None:
         self.network = Network(clock, **wires)
+        self.credentials = credentials
         self.room = room
         self.takes_bodies = takes_bodies
         self.gateway = self.start()
@@ -58,7 +69,7 @@ class Scene:
                 self.gateway.decide(f"{presentity}@{DOMAIN}", f"{watcher}@{DOMAIN}", Handling.ALLOW)
 
     def start(self, **options: Any) -> Gateway:
-        return Gateway(self.network, users=is_user, lists=self.lists, **options)
+        return Gateway(self.network, users=is_user, lists=self.lists, credentials=self.credentials, **options)
 
     def lists(self, gateway: Gateway, packages: Sequence[EventPackage]) -> Lists:
         return lists_of(gateway, packages, is_user=is_user, room=self.room, takes_bodies=self.takes_bodies)
@@ -518,6 +529,23 @@ def test_who_refuses_a_portion_is_not_told_the_rest_until_there_is_news(clock):
         known.update(states)
     assert len(known) == 61
     assert known[BOB] == "open"
+
+
+def test_a_way_that_asks_for_credentials_each_time_carries_all_portions_once(clock):
+    scene = Scene(clock, room=4_000, credentials=OnePassword())
+    uris = [f"sip:user{number}@{DOMAIN}" for number in range(60)]
+    scene.serve(FRIENDS, "alice@sip.example.org", *uris)
+    line = scene.alice.subscribe(FRIENDS, headers=SUPPORTED)
+    line.answer = lambda notify: "200 OK" if "Proxy-Authorization" in notify else "407 Who Are You"
+    scene.run(20)
+    line.notifies = [notify for notify in line.notifies if "Proxy-Authorization" in notify]
+    said = told(line)
+    assert [full for _, full, _ in said] == [True] + [False] * (len(said) - 1)
+    assert [version - said[0][0] for version, _, _ in said] == list(range(len(said)))
+    known: dict[str, str] = {}
+    for _, _, states in said:
+        known.update(states)
+    assert known == dict.fromkeys(uris, "closed")
 
 
 def test_one_user_has_so_many_lists_at_most(scene):
