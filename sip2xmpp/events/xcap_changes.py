@@ -67,10 +67,13 @@ class Versions:
             del self._versions[key]
 
     def between(self, one: Document, other: Document) -> list[Document] | None:
-        """Each version from one to the other; None if not all are known."""
-        known = list(self._versions.get(one.key, ()))
-        start = next((at for at, each in enumerate(known) if each.etag == one.etag), None)
-        return None if start is None else [*known[start:], other]
+        """Each version from one to the other, which need not be the newest; None if not all are known."""
+        known = [*self._versions.get(one.key, ()), other]
+        etags = [each.etag for each in known]
+        if one.etag not in etags:
+            return None
+        start = etags.index(one.etag)
+        return known[start : etags.index(other.etag, start) + 1]
 
 
 class XcapDiffForm(Comparing):
@@ -85,26 +88,20 @@ class XcapDiffForm(Comparing):
         self._room = room
 
     def whole(self, told: Told[Seen], entity: str) -> Body | None:  # noqa: ARG002
-        """Everything that is selected and is there."""
-        seen = told.document
-        if seen is None:
-            return None
-        changes: list[xcap_diff.Change] = [
-            DocumentChange(sel=sel, new_etag=document.etag) for sel, document in seen.documents
-        ]
-        return self._body([*changes[:MOST_DOCUMENTS], *_states(seen).values()])
+        """Everything that is selected and is there, however much that is."""
+        return self._present(told, None)
 
     def body(
         self,
         told: Told[Seen],
         before: Told[Seen] | None,
-        entity: str,
+        entity: str,  # noqa: ARG002
         number: int,  # noqa: ARG002
     ) -> Body | None:
         """What has changed since ``before``, or everything."""
         now, former = told.document, None if before is None else before.document
         if now is None or former is None:
-            return self.whole(told, entity)
+            return self._present(told, MOST_DOCUMENTS)
         changes: list[xcap_diff.Change] = []
         held, known = ({doc.key: (sel, doc) for sel, doc in each.documents} for each in (now, former))
         for key, (sel, old) in known.items():
@@ -120,6 +117,16 @@ class XcapDiffForm(Comparing):
         changes += [each for sel, each in states.items() if each != past.get(sel)]
         changes += [_gone(each) for sel, each in past.items() if sel not in states]
         return self._body(changes)
+
+    def _present(self, told: Told[Seen], most: int | None) -> Body | None:
+        """What there is, of the documents ``most``."""
+        seen = told.document
+        if seen is None:
+            return None
+        changes: list[xcap_diff.Change] = [
+            DocumentChange(sel=sel, new_etag=document.etag) for sel, document in seen.documents[:most]
+        ]
+        return self._body([*changes, *_states(seen).values()])
 
     def _changes(
         self, sel: str, old: Document, new: Document, processing: Processing

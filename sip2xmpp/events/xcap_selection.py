@@ -9,6 +9,7 @@ Implements: RFC 5875 section 4 (the body of a SUBSCRIBE, the event parameter, wh
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +27,9 @@ MOST_NODES: Final = 10
 """Elements and attributes among them: they are looked for whenever their document changes."""
 ROOM: Final = 16_384
 """Characters of all of them."""
+
+_NODE: Final = re.compile("/(?:~|%7[Ee]){2}/")
+"""What stands before the selector of a node, in all its spellings."""
 
 
 class Processing(Enum):
@@ -160,7 +164,7 @@ def _choice(text: str, places: Places) -> Choice | None:
 
 def names_a_node(text: str) -> bool:
     """Whether a URI is that of an element or attribute."""
-    return "/~~/" in text or "/%7E%7E/" in text.upper()
+    return _NODE.search(text) is not None
 
 
 def _is_collection(text: str) -> bool:

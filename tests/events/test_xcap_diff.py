@@ -247,6 +247,11 @@ def test_what_can_be_no_address_here_is_left_out(scene: Scene, uri: str) -> None
             resource_lists.write_flat([f"{MINE}/~~/a/b%5B{number}%5D" for number in range(1, 12)]),
             413,
         ),
+        (
+            LIST_BODY,
+            resource_lists.write_flat([f"{MINE}/~%7e/a/b%5B{number}%5D" for number in range(1, 12)]),
+            413,
+        ),
         (f"{LIST_BODY}Content-Encoding: br\r\n", resource_lists.write_flat([MINE]), 415),
         (f"{LIST_BODY}Content-Encoding: gzip\r\n", gzip.compress(bytes(BODY_LIMIT * 3)), 400),
         (f"{LIST_BODY}Content-Encoding: deflate\r\n", zlib.compress(resource_lists.write_flat([MINE])), 200),
@@ -422,6 +427,24 @@ def test_several_changes_are_one_patch_for_one_and_several_for_another(scene: Sc
     assert told(plain) == [DocumentChange(sel=MINE, previous_etag=etags[0], new_etag=etags[2])]
 
 
+def test_a_version_that_came_while_another_was_told_is_told_after_it(scene: Scene) -> None:
+    first = scene.put(friends("joe"))
+    line = scene.subscribed(MINE, how="xcap-patching")
+    line.answer = lambda notify: None
+    second = scene.put(friends("joe", "jim"), after=6)
+    third = scene.put(friends("joe", "jim", "jack"))
+    line.answer = lambda notify: "200 OK"
+    fourth = scene.put(friends("joe", "jim", "jack", "jane"), after=0)
+    fifth = scene.put(friends("joe", "jim", "jack", "jane", "jill"), after=12)
+    steps = [[(each.previous_etag, each.new_etag) for each in told(line, at)] for at in range(4)]
+    assert steps == [
+        [(None, first)],
+        [(first, second)],
+        [(second, third)],
+        [(third, fourth), (fourth, fifth)],
+    ]
+
+
 def test_more_versions_than_are_remembered_are_told_without_a_patch(scene: Scene) -> None:
     scene.put(friends(*EVERYBODY))
     line = scene.subscribed(MINE, how="xcap-patching")
@@ -460,7 +483,10 @@ def test_many_documents_are_not_all_told(scene: Scene) -> None:
         scene.gateway.store.documents.put(
             Document(auid=LISTS, owner="alice@sip.example.org", name=f"n{number}", octets=b"<x/>", etag="e", changed_at=0.0)
         )  # fmt: skip
-    assert len(told(scene.subscribed())) == MOST_DOCUMENTS
+    line = scene.subscribed()
+    assert len(told(line)) == MOST_DOCUMENTS
+    etag = scene.put(b"<y/>", name=f"n{MOST_DOCUMENTS + 9}")
+    assert [each.new_etag for each in told(line)] == [etag], "a change of those that were left out is told"
 
 
 # elements and attributes
