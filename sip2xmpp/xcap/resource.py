@@ -47,7 +47,7 @@ from sip2xmpp.xcap.asking import (
     target_of,
     targets_below,
 )
-from sip2xmpp.xcap.authentication import Asking, Authentication, Caller, Unproved
+from sip2xmpp.xcap.authentication import Anybody, Asking, Authentication, Caller, Unproved
 from sip2xmpp.xcap.budget import Budget
 from sip2xmpp.xcap.conditions import PreconditionFailed
 from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
@@ -172,7 +172,8 @@ class Xcap(Resource):
         uri, domain = selected_by(request, self._targets)
         asked = self._asked(uri, domain)
         if self._is_public(request, method, asked):
-            return self._read(request, asked)
+            self._check_budget(request, asked, Anybody())
+            return self._read(request, asked, self._there(asked))
         caller = self._authentication.caller(
             Asking(
                 method=method,
@@ -186,12 +187,13 @@ class Xcap(Resource):
         if asked.usage is None:
             raise Refusal(404, f"there is no application usage {uri.auid[:80]}")
         self._check_method(method, asked, asked.usage)
-        self._authorize(method, asked, caller)
+        if not self._authorize(method, asked, caller):
+            return self._read(request, asked, None)
         if asked.owner is not None and not self._rules.exists(asked.owner):
             raise Refusal(404, f"there is no user {asked.owner}")
-        self._check_budget(request, asked, asked.usage, caller)
+        self._check_budget(request, asked, caller)
         if method in READ:
-            return self._read(request, asked)
+            return self._read(request, asked, self._there(asked))
         return await self._changed(request, method, asked, caller)
 
     async def _changed(self, request: Request, method: str, asked: Asked, caller: Caller) -> Answer:
@@ -246,20 +248,19 @@ class Xcap(Resource):
             candidates.insert(0, asked.owner.domain)
         return next((each for each in candidates if each in domains), domains[0])
 
-    def _authorize(self, method: str, asked: Asked, caller: Caller) -> None:
-        """Raises ``Refusal`` unless the caller may do this, whatever there is."""
+    def _authorize(self, method: str, asked: Asked, caller: Caller) -> bool:
+        """Raises ``Refusal`` unless the caller may do this, whatever there is; whether it is told what there is.
+
+        Who may not see a picture is told what is told of users who have none: other words would betray a polite block.
+        """
         owner = asked.owner
         if caller.may_write(owner):
-            return
+            return True
         if method in READ:
             if owner is None and asked.usage is not RLS_SERVICES:
-                return
-            if (
-                owner is not None
-                and asked.usage is PRES_CONTENT
-                and self._rules.may_see_picture(owner, caller.address)
-            ):
-                return
+                return True
+            if owner is not None and asked.usage is PRES_CONTENT:
+                return self._rules.may_see_picture(owner, caller.address)
         self._tell_refused(caller.name, f"{method} {asked.uri}")
         raise Refusal(403, "this is somebody else's")
 
@@ -274,11 +275,11 @@ class Xcap(Resource):
                 405, f"only {', '.join(allowed)} can be done here", headers={"Allow": ", ".join(allowed)}
             )
 
-    def _check_budget(self, request: Request, asked: Asked, usage: Usage, caller: Caller) -> None:
+    def _check_budget(self, request: Request, asked: Asked, caller: Caller) -> None:
         """Raises ``Refusal`` for who lets the server read too much; programs are metered by their tokens."""
         uri, octets = asked.uri, int(field_of(request, "content-length") or 0)
         if uri.node is not None:
-            held = self._documents.get(usage.auid, asked.tree, uri.name)
+            held = self._documents.get(uri.auid, asked.tree, uri.name)
             octets += 0 if held is None else len(held.octets)
         key = _peer(request) if caller.address is None else caller.name
         wait = self._budget.take(key, octets) if caller.is_metered else 0
@@ -287,12 +288,19 @@ class Xcap(Resource):
 
     # What is done
 
-    def _read(self, request: Request, asked: Asked) -> Answer:
+    def _there(self, asked: Asked) -> Document | None:
+        """The document that is asked for; of a user who is none, or is disabled, there is nothing."""
+        usage, name = asked.usage, asked.uri.name
+        if usage is None or not (asked.owner is None or self._rules.exists(asked.owner)):
+            return None
+        return self._generated.get(usage, asked.tree, name) or self._documents.get(
+            usage.auid, asked.tree, name
+        )
+
+    @staticmethod
+    def _read(request: Request, asked: Asked, document: Document | None) -> Answer:
         usage, uri, conditions = asked.usage, asked.uri, conditions_of(request)
         assert usage is not None
-        document = self._generated.get(usage, asked.tree, uri.name) or self._documents.get(
-            usage.auid, asked.tree, uri.name
-        )
         etag = None if document is None else document.etag
         if not conditions.matches(etag):
             raise PreconditionFailed("the document is another one by now")
@@ -355,7 +363,7 @@ def _send(request: Request, answer: Answer) -> None:
         fields["etag"] = f'"{answer.etag}"'
     if answer.status != 304:
         fields["content-length"] = str(len(answer.body))
-        if answer.body:
+        if answer.body or answer.media != PLAIN:
             fields["content-type"] = answer.media
     for name, value in fields.items():
         request.setHeader(name, value)  # type: ignore[no-untyped-call]

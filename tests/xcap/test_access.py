@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sip2xmpp.address import Address
 from sip2xmpp.store.records import Account
 from tests.xcap.scene import ALICE, BOB, DOCUMENT, DOMAIN, INDEX, OTHER_DOMAIN, Scene
+from tests.xcap.test_clients import ICON, PNG, picture
 
 OWN = (
     f"sip:bob@{DOMAIN}",
@@ -150,7 +151,7 @@ def test_pictures_are_read_by_whom_their_owner_shows_them() -> None:
     scene = Scene(may_see_picture=may_see)
     path = f"org.openmobilealliance.pres-content/users/sip:bob@{DOMAIN}/oma_status-icon/index"
     assert scene.request("GET", path).status == 401
-    assert scene.ask("GET", path, user="alice").status == 403
+    assert scene.ask("GET", path, user="alice").status == 404
     assert (BOB, None) in asked and (BOB, ALICE) in asked
     shown.add(ALICE)
     assert scene.ask("GET", path, user="alice").status == 404
@@ -161,6 +162,49 @@ def test_pictures_are_read_by_whom_their_owner_shows_them() -> None:
     assert scene.request("GET", path).status == 404
     assert scene.request("DELETE", path).status == 401
     assert scene.request("GET", path.replace(DOMAIN, OTHER_DOMAIN)).status == 404
+
+
+@pytest.mark.parametrize("fields", [{}, {"If-Match": "*"}, {"If-None-Match": "*"}, {"If-None-Match": '"x"'}])
+def test_a_picture_that_is_kept_from_somebody_is_like_none(fields: dict[str, str]) -> None:
+    shown: set[Address | None] = {ALICE}
+    scene = Scene(may_see_picture=lambda owner, who: who in shown)
+    path = f"org.openmobilealliance.pres-content/users/sip:bob@{DOMAIN}/oma_status-icon/index"
+
+    def told() -> list[tuple[int, bytes, list[tuple[str, str, str]]]]:
+        return [
+            (answer.status, answer.body, [each for each in answer.fields if each[0] != "Date"])
+            for method in ("GET", "HEAD")
+            for where in (path, f"{path}/~~/content/data")
+            for answer in [scene.ask(method, where, user="alice", headers=fields)]
+        ]
+
+    none = told()
+    assert {status for status, *_ in none} <= {404, 412}
+    assert scene.ask("PUT", path, picture(PNG), media=ICON).status == 201
+    assert told() != none
+    shown.clear()
+    assert told() == none
+
+
+def test_the_picture_of_an_account_that_is_disabled_is_shown_to_nobody() -> None:
+    scene = Scene(may_see_picture=lambda owner, who: True)
+    path = f"org.openmobilealliance.pres-content/users/sip:bob@{DOMAIN}/oma_status-icon/index"
+    assert scene.ask("PUT", path, picture(PNG), media=ICON).status == 201
+    assert scene.request("GET", path).status == 200
+    account = scene.store.accounts.get(str(BOB))
+    assert account is not None
+    account.disabled = True
+    scene.store.accounts.put(account)
+    assert scene.request("GET", path).status == 404 and scene.ask("GET", path, user="alice").status == 404
+
+
+def test_the_work_for_those_who_need_not_say_who_they_are_is_bounded_too() -> None:
+    scene = Scene(may_see_picture=lambda owner, who: True)
+    path = f"org.openmobilealliance.pres-content/users/sip:bob@{DOMAIN}/oma_status-icon/index"
+    assert scene.ask("PUT", path, picture(PNG + bytes(200_000)), media=ICON).status == 201
+    statuses = [scene.request("GET", f"{path}/~~/content/mime-type").status for _ in range(20)]
+    assert statuses[0] == 200 and statuses[-1] == 429
+    assert scene.request("GET", path, peer="192.0.2.8").status == 200
 
 
 def test_with_an_account_its_documents_go(scene: Scene) -> None:

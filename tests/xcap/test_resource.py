@@ -113,6 +113,9 @@ def test_attributes_are_read_put_and_deleted(scene: Scene) -> None:
     assert scene.ask("GET", name).body == b"enemies"
     assert scene.ask("DELETE", name).status == 200 and scene.ask("GET", name).status == 404
     assert scene.ask("PUT", name, b"friends", media=ATTRIBUTE).status == 201
+    assert scene.ask("PUT", name, b"", media=ATTRIBUTE).status == 200
+    empty = scene.ask("GET", name)
+    assert empty.status == 200 and empty.body == b"" and empty.headers["content-type"] == ATTRIBUTE
 
 
 def test_namespaces_are_read_and_nothing_else(scene: Scene) -> None:
