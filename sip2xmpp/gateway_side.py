@@ -25,6 +25,7 @@ from sip2xmpp.bridge.suggest_command import Suggest
 from sip2xmpp.bridge.watcher_commands import MyWatchers
 from sip2xmpp.bridge.watchers import JabberWatchers
 from sip2xmpp.bridge.worlds import Worlds
+from sip2xmpp.errors import BadAddress
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.presence.directory import Directory, Leg
 from sip2xmpp.settings import XmppConfig
@@ -37,6 +38,7 @@ from sip2xmpp.xmpp.iq import Answers, Asking
 from sip2xmpp.xmpp.links import Links
 from sip2xmpp.xmpp.registration import registration_questions
 from sip2xmpp.xmpp.rosters import Rosters
+from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,10 @@ def gateway_side(
     worlds = Worlds(addressing, directory)
 
     def may_know_lists(jid: str) -> bool:
+        try:
+            admit(jid)
+        except (BadAddress, StanzaRefused):
+            return False
         if not registrants.is_known(jid):
             return False
         # whom the operator serves by name belongs to the house
@@ -145,6 +151,7 @@ def gateway_side(
         departments.arrived(held)
 
     registrants.joined, registrants.left, registrants.replaced = joined, left, replaced
+    registrants.suspended = departments.left
     contact.arrived, rosters.opened, rosters.kept = arrived, departments.opened, departments.inherits
     registrants.settle()
     desk = Desk(requesters=requesters, statements=own.statements, agent=own.presence, clock=reactor)

@@ -5,7 +5,8 @@ and the members that the list has now, whenever that may have changed: the list,
 or the process.  It is done for one user after the other, and for one user list after list.
 
 Who may follow is who may know the company's lists: SIP users, and those for whom the operator has said which servers are served.
-What ends a registration, or the proof behind it, ends that too.
+What ends a registration, or the proof behind it, ends that too; while the account is disabled it is no proof.  The right is looked
+at again whenever something is to be done, as another configuration may have taken it.
 
 Implements: RFC 4826 section 3 (lists in the global tree) onto RFC 6121 section 2 by way of ``bridge.kept_rosters``.
 """
@@ -20,7 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.bridge.buddies import title
-from sip2xmpp.bridge.kept_rosters import Gone, KeptRosters
+from sip2xmpp.bridge.kept_rosters import Gone, KeptRosters, Taken
 from sip2xmpp.bridge.outbox import domain_of
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.registrants import Registrants
@@ -125,11 +126,15 @@ class Departments:
     # What happens
 
     def left(self, held: Registrant) -> None:
-        """A registration has ended, or proves another SIP user or none now."""
+        """A registration has ended, or proves another SIP user or none now.
+
+        Where the members cannot be taken out yet, it is done when they can.
+        """
         if not self.permits(held.jid):
             self.barred(held.jid)
             for each in self._store.followings.select(held.jid):
-                self._run(self._alone(held.jid, partial(self._end, each.key)))
+                if self._ends_now(each):
+                    self._run(self._alone(held.jid, partial(self._end, each.key)))
 
     def inherits(self, jid: str, contact: str) -> bool:
         """Whether a contact that was put into a roster for another reason is a member of what is followed; then it is ours."""
@@ -193,6 +198,8 @@ class Departments:
         What was done is noted afterwards: after a crash it is done again, which does no harm.
         """
         held = self._store.followings.get(key)
+        if held is not None and not self.permits(held.jid):
+            return Helped(way=await self._end(key) if self._ends_now(held) else Way.NOTHING)
         wishes = {} if held is None else self._wishes(held)
         gone = [] if held is None else [jid for jid in held.members if jid not in wishes]
         new = [] if held is None else [wish for jid, wish in wishes.items() if jid not in held.members]
@@ -201,11 +208,10 @@ class Departments:
             return helped
         if not (insist or self._kept.reaches(held.jid, held.domain)):
             return helped
-        if gone:
-            await self._take(held, gone)
+        left = (await self._take(held, gone)).left if gone else ()
         if new:
             helped = await self._kept.bring(held.jid, held.domain, new, self._elsewhere(held))
-        self._note(held, tuple(wishes), helped.added)
+        self._note(held, (*wishes, *left), helped.added)
         return helped
 
     async def _end(self, key: str) -> Way:
@@ -214,9 +220,14 @@ class Departments:
         if held is None:
             return Way.NOTHING
         self._forget(held)
-        return await self._take(held, list(dict.fromkeys((*held.members, *held.added))))
+        return (await self._take(held, list(dict.fromkeys((*held.members, *held.added))))).way
 
-    async def _take(self, held: Following, gone: Sequence[str]) -> Way:
+    def _ends_now(self, held: Following) -> bool:
+        """Whether to end it for somebody who may not follow any more; who is not registered is never reached better."""
+        reaches = self._kept.reaches(held.jid, held.domain)
+        return reaches or not self._registrants.is_known(held.jid)
+
+    async def _take(self, held: Following, gone: Sequence[str]) -> Taken:
         """Members go: out of the roster, or out of the group where something else of ours has put them there."""
         elsewhere = self._elsewhere(held)
         group = self.names().get(held.name, held.name)

@@ -34,6 +34,14 @@ class Gone:
     is_shared: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """How contacts went; ``left`` are the JIDs of those that are still to go, as the server was lost or refused it."""
+
+    way: Way
+    left: tuple[str, ...] = ()
+
+
 class KeptRosters:
     """Does it.  ``send`` sends a stanza of a component domain."""
 
@@ -67,31 +75,35 @@ class KeptRosters:
             jid, domain, [wish for wish in wishes if wish.jid not in shared], most=MOST
         )
 
-    async def take(self, jid: str, domain: str, gone: Sequence[Gone]) -> Way:
+    async def take(self, jid: str, domain: str, gone: Sequence[Gone]) -> Taken:
         """Contacts go."""
         entrance = self._helping.entrance(jid, domain)
         if entrance is not None:
-            await self._take_out(entrance, jid, gone)
-            return Way.ROSTER
+            return Taken(way=Way.ROSTER, left=await self._take_out(entrance, jid, gone))
         items = [RosterItem(jid=each.jid, groups=(each.group,)) for each in gone if not each.is_shared]
         if not items:
-            return Way.NOTHING
+            return Taken(way=Way.NOTHING)
         if await self._helping.suggest(jid, domain, items, action="delete"):
-            return Way.SUGGESTED
+            return Taken(way=Way.SUGGESTED)
         words = f"{items[0].groups[0]}: you may want to remove {', '.join(item.jid for item in items)}"
         self._send(suggestion(domain, jid, items, words, action="delete"))
-        return Way.ASKED
+        return Taken(way=Way.ASKED)
 
-    async def _take_out(self, entrance: str, jid: str, gone: Sequence[Gone]) -> None:
+    async def _take_out(self, entrance: str, jid: str, gone: Sequence[Gone]) -> tuple[str, ...]:
         await self._regroup(
             entrance, jid, {each.jid: (each.group,) for each in gone if each.is_shared}, more=False
         )
-        for each in gone:
-            if each.is_added and not each.is_shared:
-                try:
-                    await self._rosters.remove(entrance, jid, each.jid)
-                except StanzaRefused:
-                    continue  # the owner has removed it already
+        going = [each.jid for each in gone if each.is_added and not each.is_shared]
+        left: list[str] = []
+        for number, contact in enumerate(going):
+            try:
+                await self._rosters.remove(entrance, jid, contact)
+            except StanzaRefused as refused:
+                if refused.error.condition == "remote-server-timeout":
+                    return (*left, *going[number:])
+                if refused.error.condition != "item-not-found":  # the owner has removed it already
+                    left.append(contact)
+        return tuple(left)
 
     async def _regroup(
         self, entrance: str, jid: str, groups: dict[str, tuple[str, ...]], *, more: bool

@@ -51,7 +51,7 @@ class Registrants:
     """The registrations.  ``admit`` gives the bare JID of a sender, or refuses; ``domains`` are those of our SIP users.
 
     ``joined`` and ``left`` are told of a registration that was stored and of one that was removed, ``replaced`` of one in the
-    place of which the same JID registers as another SIP user.
+    place of which the same JID registers as another SIP user, ``suspended`` of one whose account was disabled.
     """
 
     log = Logger()
@@ -80,6 +80,7 @@ class Registrants:
         self.joined: Callable[[Registrant], object] = _nobody
         self.left: Callable[[Registrant], object] = _nobody
         self.replaced: Callable[[Registrant], object] = _nobody
+        self.suspended: Callable[[Registrant], object] = _nobody
         self._by_account: dict[str, set[str]] = {}
         for held in tuple(store.registrants.all()):
             self._index(held)
@@ -194,6 +195,8 @@ class Registrants:
             held = self._store.registrants.get(key)
             if held is not None:
                 self._examine(held)
+                if change.record.disabled:
+                    self.suspended(held)
 
     def _examine(self, held: Registrant) -> None:
         """Take the SIP account from a registration whose proof does not hold any more, and what came with it."""

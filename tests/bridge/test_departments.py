@@ -1,5 +1,7 @@
 """Departments in a roster: who may follow them, what comes and goes, and what a restart, a crash or a new password leaves."""
 
+from dataclasses import replace
+
 import pytest
 from twisted.internet.task import Clock
 
@@ -7,7 +9,7 @@ from sip2xmpp.bridge.departments import MOST_MEMBERS, MOST_OF_ONE
 from sip2xmpp.documents import resource_lists
 from sip2xmpp.documents.resource_lists import Entry, ResourceList, ResourceLists
 from sip2xmpp.store.documents import GLOBAL, Document
-from tests.bridge.desk import ADMIN, ALICE, BOB, REGISTER, ROMEO, SIP, Desk
+from tests.bridge.desk import ADMIN, ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk
 from tests.bridge.test_gateway_commands import Dialogue
 from tests.bridge.test_import_command import run
 from tests.bridge.test_rosters import EXCHANGE, Server, allow, register
@@ -116,17 +118,63 @@ def test_who_is_in_two_departments_leaves_one_group_after_the_other(desk: Desk, 
     assert after(desk, server) == {ALICE: ["The sales"]}
 
 
-@pytest.mark.parametrize("end", ["registration", "password", "account"])
+@pytest.mark.parametrize("end", ["registration", "password", "account", "disabled"])
 def test_what_came_goes_when_nobody_is_registered_any_more(desk: Desk, server: Server, end: str) -> None:
     choose(desk, server, "sales", "support")
     if end == "registration":
         desk.iq("set", f"<query xmlns='{REGISTER}'><remove/></query>")
     elif end == "password":
         desk.account(BOB, "another")
+    elif end == "disabled":
+        account = desk.store.accounts.get(BOB)
+        assert account is not None
+        desk.store.accounts.put(replace(account, disabled=True))
     else:
         desk.store.accounts.remove(BOB)
     server.serve()
-    assert server.roster == {} and list(desk.store.followings.all()) == []
+    assert after(desk, server) == {} and list(desk.store.followings.all()) == []
+
+
+@pytest.mark.parametrize("allowed", [(), ("other.example",)])
+def test_another_configuration_takes_the_right_to_follow(clock: Clock, allowed: tuple[str, ...]) -> None:
+    desk = Desk(clock, allowed=("jabber.example",))
+    keep(desk, sales=[ALICE])
+    desk.iq("set", f"<query xmlns='{REGISTER}'><username/><password/></query>", f"{JULIET}/x")
+    server = Server(desk)
+    server.grant()
+    run(desk, server, "complete", Dialogue(desk, NODE, JULIET), departments=["sales"])
+    server.desk = again = Desk(clock, desk.store, allowed=allowed)
+    keep(again, sales=[ALICE, DAVE])
+    assert set(after(again, server)) == {ALICE}
+    server.grant()
+    assert after(again, server) == {} and list(again.store.followings.all()) == []
+
+
+def test_a_password_that_changes_while_the_link_is_down_ends_it_when_the_roster_is_open(
+    desk: Desk, server: Server
+) -> None:
+    choose(desk, server, "sales")
+    after(desk, server)
+    desk.side.rosters.link_down(GATEWAY)
+    desk.account(BOB, "another")
+    assert set(after(desk, server)) == {ALICE, CAROL, JULIET}
+    server.grant()
+    assert after(desk, server) == {} and list(desk.store.followings.all()) == []
+
+
+def test_who_could_not_be_taken_out_as_the_link_was_lost_is_taken_out_later(
+    desk: Desk, server: Server
+) -> None:
+    choose(desk, server, "sales")
+    keep(desk, sales=[JULIET])
+    desk.soon()
+    assert [xml for xml in desk.wire.xml if "remove" in xml]
+    desk.wire.xml.clear()
+    desk.side.rosters.link_down(GATEWAY)
+    desk.clock.pump([10] * 10)
+    assert set(after(desk, server)) == {ALICE, CAROL, JULIET}
+    server.grant()
+    assert set(after(desk, server)) == {JULIET}
 
 
 def test_a_change_while_nobody_was_here_is_followed_after_a_restart(desk: Desk, server: Server) -> None:
