@@ -227,6 +227,11 @@ class ListAgent:
             return
         watch = member.of
         address = watch.members[member.place].address
+        if address.domain not in self._domains and not self._shares.asks(
+            watch.watcher.address, self._clock.seconds()
+        ):
+            self._ended(member, Reason.PROBATION)
+            return
         try:
             member.watch = self._back_end.watch(address, member, fetch=watch.fetch)
         except (NoSuchPresentity, BadInput):

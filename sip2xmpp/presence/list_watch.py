@@ -3,7 +3,7 @@
 Implements: RFC 4662 section 4.5 (one list, many members).
 """
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 
@@ -21,7 +21,7 @@ class ListLimits:
 
     ``lists`` and ``members`` are those that one subscriber may watch at once.  ``turn`` is how many watches of members are begun
     or ended, and how many rows are told, in one turn of the reactor.  Members of other domains, each of which means a request to
-    somebody else, are begun ``foreign`` times a second at most.
+    somebody else, are begun ``foreign`` times a second at most, and twice ``members`` in ten minutes for one subscriber.
     """
 
     window: float = 0.1
@@ -32,6 +32,13 @@ class ListLimits:
     foreign: float = 500.0
 
 
+ASKED_WITHIN: Final = 600
+"""Seconds in which a subscriber may ask twice as many members of other domains as he may watch; what was not used is not saved up."""
+
+FORGETTING: Final = 1_000
+"""Subscribers who asked; when there are more, those for whom it is long ago are forgotten."""
+
+
 class Shares:
     """What subscribers have of the limits, over all event packages."""
 
@@ -39,6 +46,8 @@ class Shares:
         self._lists = lists
         self._members = members
         self._taken: dict[Address, tuple[int, int]] = {}
+        self._paid_until: dict[Address, float] = {}
+        self._forgetting = FORGETTING
 
     def begin(self, watcher: Address, members: int) -> None:
         """Take a list; raises ``TooMany``."""
@@ -63,6 +72,17 @@ class Shares:
             del self._taken[watcher]
         else:
             self._taken[watcher] = lists - 1, before - members
+
+    def asks(self, watcher: Address, now: float) -> bool:
+        """Whether one more member of another domain may be asked in the name of a subscriber now; it is counted then."""
+        until = max(now, self._paid_until.get(watcher, now)) + ASKED_WITHIN / (2 * self._members)
+        if until > now + ASKED_WITHIN:
+            return False
+        self._paid_until[watcher] = until
+        if len(self._paid_until) > self._forgetting:
+            self._paid_until = {who: at for who, at in self._paid_until.items() if at > now}
+            self._forgetting = max(FORGETTING, 2 * len(self._paid_until))
+        return True
 
 
 class Agent(Protocol):

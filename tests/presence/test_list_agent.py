@@ -560,6 +560,36 @@ def test_members_of_other_domains_are_asked_no_faster_than_others_can_bear() -> 
     assert len(scene.players.begun) == 351
 
 
+def test_one_subscriber_asks_members_of_other_domains_no_more_often_than_anybody_needs() -> None:
+    scene = Scene(ListLimits(members=100), BIG)
+    far_ones = [f"u{n}@far.example" for n in range(60)]
+    for each in far_ones:
+        scene.players.answers[address(each)] = Told(standing=Standing.ACTIVE, document="here")
+    scene.sales(*(f"sip:{each}" for each in far_ones), "sip:u@sip.example.org")
+    for _ in range(20):
+        _, watch = scene.subscribe(ALICE, SALES)
+        scene.run(1)
+        watch.stop()
+    far = sum(each.domain == "far.example" for each in scene.players.begun)
+    assert 200 <= far <= 210
+    assert len(scene.players.begun) - far == 20, "ours are asked all the same"
+    subscriber, _ = scene.subscribe(ALICE, SALES)
+    scene.run(1)
+    assert list(subscriber.rows().values()).count("probation") > 50
+    other, _ = scene.subscribe(BOB, SALES)
+    scene.run(1)
+    assert "probation" not in other.rows().values()
+    scene.run(700)
+    assert "probation" not in subscriber.rows().values(), "the others are asked after a while"
+
+
+def test_nothing_is_remembered_of_who_asked_long_ago() -> None:
+    shares = Shares(lists=1, members=10)
+    for number in range(5_000):
+        assert shares.asks(address(f"u{number}@sip.example.org"), 100.0 * number)
+    assert len(shares._paid_until) <= 1_000
+
+
 def test_the_first_state_of_a_list_of_silent_members_comes_within_a_second() -> None:
     scene = many(1_000)
     scene.players.answers.clear()
