@@ -33,6 +33,8 @@ PART: Final = 192
 """Octets that a part has beside its document."""
 INSTANCE: Final = 80
 """Octets of an instance in the list."""
+WRITTEN: Final = 64
+"""Things written of one document that are kept: members are called as each list likes, and some lists like a new way each time."""
 ONLY: Final = "1"
 """The id of the one instance that each resource has: what is told is composed of all devices."""
 
@@ -210,6 +212,8 @@ class ListForm(Portioned):
         before = None if seen is None else seen.told
         if before is not None and before.document is None:
             before = None
+        if len(row.told.renderings) > WRITTEN:
+            row.told.renderings.clear()
         form = self._form if self._form_of is None else self._form_of(row)
         return form.body(row.told, before, entity_of(row.uri), number)
 

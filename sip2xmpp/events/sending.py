@@ -208,6 +208,7 @@ class Sender(Writer):
             self._adopt(answer)
         else:
             self._failures = 0
+        self._part = None
         if self.economy is not None and outcome is Outcome.TAKEN and isinstance(answer, Response):
             self._heed(self.economy, answer.headers.get("Event"))
         if self._told is self._ending and not self._owed:

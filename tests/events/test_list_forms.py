@@ -283,3 +283,13 @@ def test_whoever_reads_all_bodies_knows_the_list(history, room):
     newest = history[-1][0]
     reader.catch_up(newest)
     assert reader.table == shown(newest)
+
+
+def test_little_is_kept_of_a_document_however_its_owner_is_called() -> None:
+    told = row(member("bob")).told
+    assert told is not None
+    for number in range(1_000):
+        named = Member(uri=f"sip:%{number:02x}bob@sip.example.org", address=Address("bob", "sip.example.org"))
+        told_of = state([Row(named, Standing.ACTIVE, None, told)])
+        assert form().body(told_of, None, LIST, number) is not None
+    assert len(told.renderings) < 100

@@ -1,5 +1,6 @@
 """Subscriptions to lists: of a service, and those that a SUBSCRIBE brings along."""
 
+import gc
 import random
 import zlib
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Basic
 from sip2xmpp.events.list_package import BODY_LIMIT, Lists
 from sip2xmpp.events.package import EventPackage
+from sip2xmpp.presence.list_state import ListState
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.sip.delivery import Credentials
 from sip2xmpp.store.documents import GLOBAL
@@ -529,6 +531,21 @@ def test_who_refuses_a_portion_is_not_told_the_rest_until_there_is_news(clock):
         known.update(states)
     assert len(known) == 61
     assert known[BOB] == "open"
+
+
+def test_nothing_is_kept_of_portions_that_were_told(clock):
+    scene = Scene(clock, room=4_000)
+    uris = [f"sip:user{number}@{DOMAIN}" for number in range(60)]
+    scene.serve(FRIENDS, "alice@sip.example.org", BOB, *uris)
+    gc.collect()
+    before = {id(each) for each in gc.get_objects() if isinstance(each, ListState)}
+    line = scene.line()
+    scene.run(5)
+    scene.publish()
+    gc.collect()
+    states = [each for each in gc.get_objects() if isinstance(each, ListState) and id(each) not in before]
+    assert len(line.notifies) > 3
+    assert len(states) == 1
 
 
 def test_a_way_that_asks_for_credentials_each_time_carries_all_portions_once(clock):
