@@ -197,7 +197,14 @@ def _tuples(services: list[Service], state: State, notes: tuple[Note, ...]) -> t
     )
     if len(ordered) == 1:
         return (winner,)
-    return (winner, *[service.tuple for service in ordered[1:]])
+    return (winner, *[_timed(service) for service in ordered[1:]])
+
+
+def _timed(service: Service) -> Tuple:
+    """The tuple with a time as the winner has one, so that nobody knows the winner by it from whom the state is withheld."""
+    if service.tuple.timestamp is not None:
+        return service.tuple
+    return replace(service.tuple, timestamp=service.owner.changed_at)
 
 
 def _person(

@@ -567,6 +567,7 @@ def two_moods_of_the_same_devices(draw: st.DrawFn) -> tuple[list[Source], list[S
     for number in range(draw(st.integers(1, 3))):
         basic = draw(st.sampled_from([Basic.OPEN, Basic.OPEN, Basic.CLOSED]))
         priority = draw(st.sampled_from([None, 0.2, 0.8]))
+        timestamp = draw(st.sampled_from([None, from_unix(START)]))
         for sources in (before, after):
             activity = draw(STATES)
             notes = (Note(text=draw(st.sampled_from(["At the sea", "Reading"]))),)
@@ -577,7 +578,7 @@ def two_moods_of_the_same_devices(draw: st.DrawFn) -> tuple[list[Source], list[S
                 contact=f"sip:juliet@192.0.2.{number}",
                 show=draw(st.none() | st.sampled_from(Show)),
                 notes=notes if draw(st.booleans()) else (),
-                timestamp=from_unix(START),
+                timestamp=timestamp,
             )
             person = Person(
                 id="p1",
@@ -603,5 +604,11 @@ def test_who_may_see_services_alone_learns_nothing_of_what_the_human_does(
 ) -> None:
     one, other = (compose(ENTITY, each, START) for each in sources)
     granted = Permissions(services=EVERY, attributes=ATTRIBUTES - {"activities", "note"})
-    shown = reveal(one, granted)
-    assert settle(shown, reveal(other, granted)) is shown
+    shown, other_shown = reveal(one, granted), reveal(other, granted)
+    assert settle(shown, other_shown) is shown
+    assert marks_of(shown) == marks_of(other_shown)
+
+
+def marks_of(document: Presence) -> list[tuple[str, bool]]:
+    """By what one could tell services apart that say the same."""
+    return [(each.id, each.timestamp is None) for each in document.tuples]
