@@ -82,7 +82,7 @@ class OfflineStore:
         self.waiting: OfflineTable[Waiting] = OfflineTable(connection, LAYOUTS["waiting"])
         self.bindings: OfflineTable[Binding] = OfflineTable(connection, LAYOUTS["bindings"])
         self.cards: OfflineTable[Card] = OfflineTable(connection, LAYOUTS["cards"])
-        # Only to be read: a running gateway does not look for changes of these; with an account it removes documents by itself.
+        # Only to be read: a running gateway does not look for changes of these, but that documents were removed.
         self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
         self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
         self.documents: OfflineTable[Document] = OfflineTable(connection, LAYOUTS["documents"])

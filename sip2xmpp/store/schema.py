@@ -170,6 +170,11 @@ class Layout(Generic[R]):
         return f'{self._select_from} WHERE "key" = ?'
 
     @property
+    def select_keys(self) -> str:
+        """The keys of all rows."""
+        return f'SELECT "key" FROM {_quoted(self.table)}'  # noqa: S608
+
+    @property
     def _select_from(self) -> str:
         return f"SELECT {', '.join(map(_quoted, self.names))} FROM {_quoted(self.table)}"  # noqa: S608
 

@@ -39,6 +39,9 @@ LOOK_SECONDS = 1.0
 SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards", "bindings")
 """The tables that the operator's command writes."""
 
+ERASED = ("documents",)
+"""Those of which it removes rows and does nothing else: of large records only the keys are looked at."""
+
 ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)
 
 MISFITS = (
@@ -152,6 +155,7 @@ class SqliteStore(Tables):
         self._connection.execute("BEGIN")
         try:
             differences = {name: self._differences(name) for name in SHARED}
+            differences |= {name: self._erased(name) for name in ERASED}
         finally:
             self._connection.execute("ROLLBACK")
         self._version = version
@@ -165,6 +169,13 @@ class SqliteStore(Tables):
             if live.pop(record.key, None) != record:
                 differences[record.key] = record
         return differences | dict.fromkeys(live)
+
+    def _erased(self, name: str) -> dict[str, Record | None]:
+        """The keys that the file does not have any more, or not yet: each has to be looked at again."""
+        gone = self._live[name].snapshot()
+        for (key,) in self._connection.execute(LAYOUTS[name].select_keys):
+            gone.pop(key, None)
+        return dict.fromkeys(gone)
 
     def _write(self, changes: Changes) -> list[str]:
         try:

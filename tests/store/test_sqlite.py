@@ -11,8 +11,10 @@ import pytest
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import Claim, connect
+from sip2xmpp.store.documents import Document
 from sip2xmpp.store.interface import ChangeKind
 from sip2xmpp.store.journal import BUSY, ENOUGH, INTERVAL, SLICE
+from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Account
 from sip2xmpp.store.schema import LAYOUTS
 from sip2xmpp.store.sqlite import SqliteStore
@@ -270,6 +272,12 @@ def test_closing_waits_for_the_transaction_that_is_running(sqlite):
 # -- the command line beside the gateway --
 
 
+def kept_document(owner, name):
+    return Document(
+        auid="pres-rules", owner=str(owner), name=name, octets=b"<ruleset/>", etag=name, changed_at=1.0
+    )
+
+
 def test_an_account_that_another_process_adds_changes_or_removes_is_seen_within_a_second(sqlite):
     told = []
     sqlite.store.accounts.listen(lambda change: told.append((change.kind, change.record)))
@@ -298,6 +306,27 @@ def test_a_verdict_of_another_process_is_seen_and_unchanged_ones_are_not_told_ag
     look(sqlite)
     look(sqlite)
     assert told == [verdict(JULIET, "block")]
+
+
+def test_documents_that_another_process_removes_are_gone_although_their_account_is_there_again(sqlite):
+    kept, gone, fresh = (kept_document(owner, name) for owner, name in ((ALICE, "a"), (BOB, "b"), (BOB, "c")))
+    for document in (kept, gone):
+        sqlite.store.documents.put(document)
+    sqlite.store.accounts.put(account())
+    sqlite.commit()
+    told = []
+    sqlite.store.documents.listen(lambda change: told.append((change.kind, change.record)))
+    with offline(sqlite.url) as store:
+        store.accounts.remove(str(BOB))
+        for document in store.documents.select(str(BOB)):
+            store.documents.remove(document.key)
+    write_as_another_process(sqlite, "accounts", account(secret="1" * 32))
+    sqlite.clock.advance(1)
+    sqlite.store.documents.put(fresh)
+    sqlite.commit()
+    assert told == [(ChangeKind.PUT, fresh), (ChangeKind.REMOVED, gone)]
+    sqlite.reopen()
+    assert sorted(each.name for each in sqlite.store.documents.all()) == ["a", "c"]
 
 
 def test_what_another_process_wrote_is_not_written_back(sqlite):
