@@ -190,7 +190,8 @@ class ListAgent:
         if service is not None:
             self._watches.setdefault(service, {})[watch] = None
         self._populate(watch, members)
-        watch.timer = self._clock.callLater(self._limits.first, self._passed, watch)
+        patience = self._limits.fetch if fetch else self._limits.first
+        watch.timer = self._clock.callLater(patience, self._passed, watch)
         if not members:
             self._queue(watch)
         return watch

@@ -17,7 +17,8 @@ from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 
 @frozen_value
 class ListLimits:
-    """``window`` and ``first`` are seconds: between two states, and until the first one at the latest.
+    """``window`` and ``first`` are seconds: between two states, and until the first one at the latest; for one who hears nothing but
+    the first it is ``fetch``, in which also those may answer who have to be asked elsewhere.
 
     ``lists`` and ``members`` are those that one subscriber may watch at once.  ``turn`` is how many watches of members are begun
     or ended, and how many rows are told, in one turn of the reactor.  Members of other domains, each of which means a request to
@@ -26,6 +27,7 @@ class ListLimits:
 
     window: float = 0.1
     first: float = 0.5
+    fetch: float = 6.0
     lists: int = 20
     members: int = 5_000
     turn: int = 50

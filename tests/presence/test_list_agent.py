@@ -215,7 +215,11 @@ def test_a_fetch_asks_members_for_one_answer() -> None:
     subscriber = Subscriber()
     scene.agent.watch(FRIENDS, subscriber, fetch=True).stop()
     watch = scene.agent.watch(FRIENDS, subscriber, fetch=True)
-    scene.run(1)
+    scene.run(5)
+    assert len(subscriber.told) == 0, "there is no second state that could tell who answers late"
+    scene.players.say(DAVE, "here")
+    scene.run()
+    assert subscriber.rows()[of(DAVE)] == "here"
     assert len(subscriber.told) == 1
     assert all(member.fetch for members in scene.players.live.values() for member in members)
     watch.stop()
@@ -596,6 +600,10 @@ def test_the_first_state_of_a_list_of_silent_members_comes_within_a_second() -> 
     subscriber, _ = scene.subscribe()
     scene.run(0.6)
     assert len(subscriber.told) == 1 and len(subscriber.state.rows) == 1_000
+    once = Subscriber()
+    scene.agent.watch(FRIENDS, once, fetch=True)
+    scene.run(6.1)
+    assert len(once.told) == 1
 
 
 def test_a_change_of_one_of_a_thousand_costs_less_than_a_millisecond() -> None:
