@@ -17,9 +17,9 @@ from sip2xmpp.presence.watching import StateWatcher, Told, Watch
 
 @frozen_value
 class ListLimits:
-    """``window`` and ``first`` are seconds: between two states, and until the first one at the latest; for one who hears nothing but
-    the first it is ``fetch``, in which also those may answer who have to be asked elsewhere.
+    """``window`` and ``first`` are seconds: between two states, and until the first one at the latest.
 
+    For one who hears nothing but the first that is ``fetch``, in which also those may answer who have to be asked elsewhere.
     ``lists`` and ``members`` are those that one subscriber may watch at once.  ``turn`` is how many watches of members are begun
     or ended, and how many rows are told, in one turn of the reactor.  Members of other domains, each of which means a request to
     somebody else, are begun ``foreign`` times a second at most, and twice ``members`` in ten minutes for one subscriber.
