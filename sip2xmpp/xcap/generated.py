@@ -28,6 +28,7 @@ _OTHER_NAMESPACES: Final = (
     "urn:oma:xml:prs:pres-rules",
     "urn:ietf:params:xml:ns:pidf:data-model",
     "urn:ietf:params:xml:ns:pidf:rpid",
+    "urn:ag-projects:xml:ns:dialog-rules",
     conflicts.NAMESPACE,
 )
 """Namespaces that documents may have beside those of their usages."""

@@ -1,15 +1,19 @@
 """Documents that the server writes itself, and what list services have to be."""
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
+from sip2xmpp import xcap
 from sip2xmpp.address import Address
+from sip2xmpp.documents.xcap_uri import XML_NAMESPACE
 from sip2xmpp.xcap.generated import Watcher
 from sip2xmpp.xcap.services import ServiceConstraints
 from sip2xmpp.xcap.usages import USAGES
 from tests.xcap.scene import BOB, DOCUMENT, DOMAIN, INDEX, ROOT, Answer, Scene
 
+SCHEMAS = Path(xcap.__file__).parent / "schemas"
 SERVICES = f"rls-services/users/sip:bob@{DOMAIN}/index"
 MEDIA = "application/rls-services+xml"
 DIRECTORY = f"org.openmobilealliance.xcap-directory/users/sip:bob@{DOMAIN}/directory.xml"
@@ -45,9 +49,9 @@ def test_capabilities_list_every_usage_and_its_namespace(scene: Scene) -> None:
     assert texts(answer.body, "auid") == list(USAGES)
     namespaces = texts(answer.body, "namespace")
     assert len(set(namespaces)) == len(namespaces)
-    assert {usage.namespace for usage in USAGES.values()} - {"http://openxcap.org/ns/watchers"} <= set(
-        namespaces
-    )
+    assert {usage.namespace for usage in USAGES.values()} <= set(namespaces)
+    schemas = [ET.parse(path).getroot().get("targetNamespace") for path in SCHEMAS.glob("*.xsd")]
+    assert {each for each in schemas if each is not None} - {XML_NAMESPACE} <= set(namespaces)
     part = scene.request("GET", "xcap-caps/global/index/~~/xcap-caps/auids/auid%5B1%5D")
     assert part.body == b"<auid>xcap-caps</auid>" and part.etag == answer.etag
     same = scene.request("GET", "xcap-caps/global/index", headers={"If-None-Match": answer.etag})
