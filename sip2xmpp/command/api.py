@@ -3,6 +3,7 @@
 Who can read the configuration can read its tokens; the first one that has the right is taken, and the log of the gateway names it.
 """
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -50,7 +51,8 @@ def ask(
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=SECONDS) as answer:
-            return Reply(answer.status, _value(answer.read(LARGEST)))
+            octets = answer.read(LARGEST)
+            reply = Reply(answer.status, _value(octets))
     except urllib.error.HTTPError as error:
         with error:
             value = _value(error.read(LARGEST))
@@ -61,6 +63,11 @@ def ask(
         raise Refused(f"the gateway refuses it: {trouble}") from None
     except OSError as error:
         raise Unreachable(f"no gateway answers at {base}: {getattr(error, 'reason', error)}") from None
+    except http.client.HTTPException:
+        raise Unreachable(f"what answers at {base} is not the API of a gateway") from None
+    if octets and not isinstance(reply.value, dict):
+        raise Unreachable(f"what answers at {base} is not the API of a gateway")
+    return reply
 
 
 def _value(octets: bytes) -> Any:

@@ -85,12 +85,12 @@ def _changed(arguments: argparse.Namespace, config: Config, address: Address) ->
     given: dict[str, Any] = {"name": arguments.name} if arguments.name is not None else {}
     if arguments.group:
         given["groups"] = arguments.group
-    one = f"{_path(address)}/{quote(arguments.contact, safe='')}"
+    one = f"{_path(address)}/{_quoted(arguments.contact)}"
     if arguments.action == "add":
         given["contact"] = arguments.contact
         return ask(config, address, "POST", _path(address), given, right=Right.DOCUMENTS)
     if arguments.action == "remove":
-        query = f"?group={quote(arguments.group[0], safe='')}" if arguments.group else ""
+        query = f"?group={_quoted(arguments.group[0])}" if arguments.group else ""
         return ask(config, address, "DELETE", f"{one}{query}", right=Right.DOCUMENTS)
     there = ask(config, address, "GET", one, right=Right.READ)
     if there.trouble:
@@ -100,6 +100,11 @@ def _changed(arguments: argparse.Namespace, config: Config, address: Address) ->
 
 def _path(address: Address) -> str:
     return f"/users/{quote(str(address), safe='@')}/contacts"
+
+
+def _quoted(word: str) -> str:
+    """A word of the command line in a path, also one that is not UTF-8: the gateway says so."""
+    return quote(word, safe="", errors="surrogateescape")
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """``sip2xmpp contacts`` against the real API in another thread's place: a small HTTP server that serves the same operations."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -101,6 +102,40 @@ def test_contacts_are_added_shown_moved_named_and_removed(asking: Operator) -> N
 def test_what_makes_no_sense_is_not_asked(asking: Operator, words: list[str], why: str) -> None:
     status, _, error = asking("contacts", BOB, *words)
     assert status == 2 and why in error
+
+
+def test_a_word_that_is_not_utf_8_names_nobody(asking: Operator) -> None:
+    assert asking("contacts", BOB, "remove", "x\udcff@example.com")[0] == 1
+    assert asking("contacts", BOB, "add", "x\udcff@example.com")[0] == 1
+    assert asking("contacts", BOB, "remove", "x@example.com", "--group", "\udcff")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SIP/2.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[1]",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+    ],
+)
+def test_somebody_else_on_the_port_is_no_gateway(operator: Operator, said: bytes) -> None:
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, operator.config.open("a") as file:
+        file.write(
+            f'[http]\nlisten = "127.0.0.1:{server.getsockname()[1]}"\n[http.tokens.admin]\n'
+            f'token = "{ADMIN}"\naddresses = ["*@sip.example.org"]\nmay = ["read"]\n'
+        )
+        file.flush()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        status, _, error = operator("contacts", BOB)
+        thread.join()
+    assert status == 2 and "is not the API of a gateway" in error
 
 
 def test_a_token_is_needed_that_may_do_it(asking: Operator) -> None:
