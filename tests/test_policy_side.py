@@ -316,6 +316,41 @@ def test_presence_that_is_withheld_does_not_light_a_lamp(home: Home) -> None:
     assert ear.sees == "dark"
 
 
+@pytest.mark.parametrize(
+    ("provide", "seen"),
+    [
+        (EVERYTHING, "lit"),
+        (ACTIVITIES, "lit"),
+        ("<provide-services><all-services/></provide-services>", "dark"),
+        ("<provide-services><all-services/></provide-services><provide-all-attributes/>", "dark"),
+        ("<provide-persons><all-persons/></provide-persons><provide-mood>true</provide-mood>", "dark"),
+        ("", "dark"),
+    ],
+)
+def test_whom_the_state_is_withheld_from_learns_of_no_call(home: Home, provide: str, seen: str) -> None:
+    on_the_phone(home)
+    home.rules(rule("allow", ALICE))
+    ear = home.watch(package="dialog")
+    assert ear.sees == "lit"
+    home.rules(rule("allow", ALICE, provide=provide))
+    assert ear.sees == home.watch(package="dialog").sees == seen
+    explained = home.own.explaining.explain(BOB, ALICE)
+    assert explained.presence.handling is Handling.ALLOW
+    assert explained.calls.handling is (Handling.ALLOW if seen == "lit" else Handling.POLITE_BLOCK)
+
+
+def test_a_lamp_that_is_still_to_be_judged_is_not_lit(home: Home) -> None:
+    home.rules(rule("allow"))
+    home.rules(rule("allow"), auid=DIALOG_RULES)
+    ears = [home.watch(Address(f"w{number}", "sip.example.org"), package="dialog") for number in range(400)]
+    heard = [len(ear.heard) for ear in ears]
+    keep(home.store.documents, ruleset(rule("block")), auid=DIALOG_RULES)
+    home.publish(document("busy"))
+    assert {ear.sees for ear in ears} == {"rejected"}
+    for ear, before in zip(ears, heard, strict=True):
+        assert not any(told.document.calls for told in ear.heard[before:] if told.document is not None)
+
+
 def test_rules_of_calls_say_nothing_of_presence(home: Home) -> None:
     home.rules(rule("allow", ALICE), auid=DIALOG_RULES)
     assert home.watch().sees == "pending"

@@ -100,6 +100,11 @@ class Permissions:
             all_attributes=self.all_attributes or other.all_attributes,
         )
 
+    @property
+    def shows_state(self) -> bool:
+        """Whether what a human does is shown, whoever tells of it."""
+        return bool(self.persons & EVERY) and (self.all_attributes or "activities" in self.attributes)
+
     def reduced(self) -> "Permissions":
         """The same without what the rest includes, so that those who may see the same have equal permissions."""
         # Sub-states are shown by their names where no person is, and then only so.

@@ -1,7 +1,8 @@
 """Who may see whose calls: what the owner's rules of calls say, and where there are none, whoever may see the presence.
 
 Rules of calls are documents of their own (``org.openxcap.dialog-rules``), written like those of presence.  Where somebody keeps one it
-alone is heard about calls, but for a decision about the very watcher, which counts for presence and calls alike.
+alone is heard about calls, but for a decision about the very watcher, which counts for presence and calls alike.  A call is a state
+of the human: where the rules of presence count, whoever is not shown that state sees none.
 
 Implements: RFC 4235 section 3.6 (authorization) by the rules of RFC 4745.
 """
@@ -27,7 +28,12 @@ class CallPolicy:
 
     def decide(self, presentity: Address, watcher: Address) -> Handling:
         """How a subscription of ``watcher`` to the calls of ``presentity`` is handled now."""
-        return self.of(presentity).decide(presentity, watcher)
+        policy = self.of(presentity)
+        judgement = policy.judge(presentity, watcher)
+        shown = judgement.permissions
+        if policy is self._presence and shown is not None and not shown.shows_state:
+            return Handling.POLITE_BLOCK
+        return judgement.handling
 
     def of(self, presentity: Address) -> Policy:
         """The policy that governs the calls of ``presentity``."""

@@ -7,7 +7,7 @@ Implements: the reading of RFC 4745 section 10 and RFC 5025 sections 3 and 5, fo
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Final
 
 from sip2xmpp.address import Address
@@ -115,8 +115,11 @@ class Explaining:
             watcher=watcher,
             exists=self._exists(presentity),
             presence=_decision(self._policy, self._rules, presentity, watcher),
-            calls=_decision(
-                policy, self._rules if policy is self._policy else self._call_rules, presentity, watcher
+            calls=replace(
+                _decision(
+                    policy, self._rules if policy is self._policy else self._call_rules, presentity, watcher
+                ),
+                handling=self._calls.decide(presentity, watcher),
             ),
             provides=None if judgement.permissions is None else tuple(provisions(judgement.permissions)),
             shown=shown,

@@ -240,8 +240,8 @@ class _Lamp:
     def _shown(self, calls: tuple[Call, ...], presence: Presence | None) -> Shown:
         owner, wanted = self._owner, self._wanted
         address, resource = self.watcher.address, self._resource
-        if self._is_own and owner.decide(resource, address) is Handling.POLITE_BLOCK:
-            presence = None
+        if self._is_own and owner.decide(resource, address) is not Handling.ALLOW:
+            presence = None  # also for one of whom the calls say in a moment that he may not watch
         details = owner.details or address == resource
         visible = [
             revealed(call, resource, details=details, sessions=wanted.sessions)
