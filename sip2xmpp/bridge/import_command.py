@@ -186,6 +186,7 @@ def _told(helped: Helped, wishes: Sequence[Wish]) -> str:
             lines.append(f"These are Jabber users; ask them to let you see them: {', '.join(jabber)}")
     if helped.left:
         lines.append(f"These are Jabber users; add them yourself: {', '.join(helped.left)}")
-    if len(wishes) > MOST_IMPORTED:
+    is_all = helped.way is Way.ROSTER and len(helped.added) < MOST_IMPORTED
+    if len(wishes) > MOST_IMPORTED and not is_all:
         lines.append(f"That were the first {MOST_IMPORTED}; begin again for the others")
     return "\n".join(lines)

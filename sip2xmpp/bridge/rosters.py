@@ -17,6 +17,7 @@ Implements: XEP-0356 (roster permission); XEP-0144; XEP-0100 section 4.1.
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -254,11 +255,11 @@ class RosterHelp:
     ) -> Helped:
         """Help ``jid`` with contacts it does not have; tells how, and which were put into its roster.
 
-        ``ask`` are those who may ask in their own name when nothing else is possible; all if it is not given.
+        ``ask`` are those who may ask in their own name when nothing else is possible; all if it is not given.  ``most`` are added.
         """
         items = {
             each.jid: each
-            for each in wishes[:most]
+            for each in wishes
             if each.jid != jid and self._store.authorizations.get(f"{jid} {each.jid}") is None
         }
         if not items:
@@ -266,11 +267,12 @@ class RosterHelp:
         entrance, added = self.entrance(jid, domain), list[str]()
         if entrance is not None:
             try:
-                await self._add(entrance, jid, items, added)
+                await self._add(entrance, jid, items, added, most)
             except StanzaRefused as refused:
                 self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
             else:
                 return Helped(way=Way.ROSTER, added=tuple(added))
+        items = dict(islice(items.items(), most))
         if await self.suggest(jid, domain, [wish.item for wish in items.values()]):
             return Helped(way=Way.SUGGESTED, added=tuple(added))
         left = []
@@ -281,16 +283,17 @@ class RosterHelp:
                 self._outbox.subscription("subscribe", contact_jid, jid)
         return Helped(way=Way.ASKED, added=tuple(added), left=tuple(left))
 
-    async def _add(self, entrance: str, jid: str, items: Mapping[str, Wish], added: list[str]) -> None:
+    async def _add(
+        self, entrance: str, jid: str, items: Mapping[str, Wish], added: list[str], most: int
+    ) -> None:
         """Put contacts into a roster; what is in it already is its owner's and left alone.
 
         ``added`` gets each that was put there, also when it is refused in the middle.
         """
         before = await self._rosters.get(entrance, jid)
-        for contact, wish in items.items():
-            if contact not in before:
-                await self._rosters.add(entrance, jid, wish.item)
-                added.append(contact)
+        for contact in islice((contact for contact in items if contact not in before), most):
+            await self._rosters.add(entrance, jid, items[contact].item)
+            added.append(contact)
         after = await self._rosters.get(entrance, jid)
         watcher = self._addressing.address_of_jid(jid)
         for contact in added:

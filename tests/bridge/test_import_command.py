@@ -199,6 +199,20 @@ def test_of_a_long_list_a_part_is_shown_and_added_at_once(desk: Desk) -> None:
     assert len(dialogue.field("contacts")) == MOST_SHOWN
     done = run(desk, server, "complete", Dialogue(desk, NODE), groups=["all"])
     assert "begin again" in done.note and len(server.roster) == MOST_IMPORTED
+    again = run(desk, server, "complete", Dialogue(desk, NODE), groups=["all"])
+    assert "begin again" not in again.note and len(server.roster) == MOST_IMPORTED + 5
+
+
+def test_the_rest_of_many_jabber_users_comes_the_next_time(desk: Desk) -> None:
+    server = Server(desk)
+    server.grant()
+    server.most = 10_000
+    members = tuple(Entry(uri=f"xmpp:u{number}@jabber.example") for number in range(MOST_IMPORTED + 5))
+    keep(desk, ResourceList(name="all", members=members))
+    notes = [run(desk, server, "complete", Dialogue(desk, NODE), groups=["all"]).note for _ in range(2)]
+    assert len(server.roster) == MOST_IMPORTED + 5
+    assert "begin again" in notes[0]
+    assert notes[1].startswith("5 added") and "begin again" not in notes[1]
 
 
 def test_a_stranger_who_registers_without_account_has_no_list(desk: Desk) -> None:
