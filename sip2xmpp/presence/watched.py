@@ -63,6 +63,8 @@ class Watched:
         It says the same also if only times are others: the time of a change that is withheld would tell of it.
         """
         if whole is self.offline:
+            # whoever comes back does so at a time that everybody may know
+            self.views.pop(permissions, None)
             return whole
         known = self.views.get(permissions)
         if known is not None and known[0] is whole:

@@ -205,3 +205,18 @@ def test_the_time_of_a_change_that_is_withheld_is_no_news(home: Home) -> None:
     later = home.watch(JULIET)
     assert len(juliet.heard) == 1
     assert later.heard[-1] is juliet.heard[-1]
+
+
+def test_who_was_away_in_between_is_shown_since_the_return(home: Home) -> None:
+    home.allow(BOB, None)
+    home.allow(JULIET, SERVICES)
+    bob, juliet = home.watch(BOB), home.watch(JULIET)
+    home.publish("meeting")
+    home.clock.advance(60)
+    for each in tuple(home.store.publications.all()):
+        home.store.publications.remove(each.key)
+    home.settle()
+    home.clock.advance(60)
+    home.publish("meeting")
+    assert len(juliet.heard) == len(bob.heard) == 4
+    assert juliet.shown.tuples[0].timestamp == bob.shown.tuples[0].timestamp
