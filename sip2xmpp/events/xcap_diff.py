@@ -10,7 +10,7 @@ before (``events.xcap_changes``).  Changes within five seconds are told together
 Implements: RFC 5875 section 4 (the package).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -73,17 +73,41 @@ class Kept:
 class _View:
     """Stands between a watcher and the state agent, and tells it what it has selected."""
 
-    def __init__(self, watcher: StateWatcher, chosen: Selection) -> None:
+    def __init__(self, watcher: StateWatcher, chosen: Selection, store: Store) -> None:
         self._watcher = watcher
         self._chosen = chosen
+        self._store = store
+        self._watch: Watch | None = None
+        self._stopped = False
         self._told: Told[Seen] | None = None
+
+    def begin(self, agent: StateAgent[Kept], resource: Address, *, fetch: bool) -> None:
+        """Watch; raises what the agent raises."""
+        self._watch = agent.watch(resource, self, fetch=fetch)
 
     @property
     def address(self) -> Address:
         return self._watcher.address
 
     def notified(self, notification: Told[Any]) -> None:
-        """Pass on what is seen of it; the same object as before if that is the same."""
+        """Nobody hears of a version that a crash would undo; if it could not be stored, it is in force all the same."""
+        self._store.after_commit(lambda _: self._pass_on(notification))
+
+    def stop(self) -> None:
+        """As ``Watch``."""
+        self._stopped = True
+        if self._watch is not None:
+            self._watch.stop()
+
+    def refresh(self) -> None:
+        """As ``Watch``."""
+        if self._watch is not None:
+            self._watch.refresh()
+
+    def _pass_on(self, notification: Told[Any]) -> None:
+        """What is seen of it; the same object as before if that is the same."""
+        if self._stopped:
+            return
         if not isinstance(notification.document, Kept):
             self._watcher.notified(notification)
             return
@@ -156,11 +180,12 @@ class XcapDiffPackage(Listing):
         if isinstance(watcher, Sender) and watcher.economy is not None:
             listed = watcher.economy.terms.listed
         chosen = selection(listed, self._places)
-        watch = self._agent.watch(resource, _View(watcher, chosen), fetch=fetch)
+        view = _View(watcher, chosen, self._store)
+        view.begin(self._agent, resource, fetch=fetch)
         self._watched[str(resource)] = resource
         if chosen.is_about_all:
             self._watching_all[str(resource)] = resource
-        return watch
+        return view
 
     def form(self, accept: str, user_agent: str, *, datagram: bool) -> XcapDiffForm | None:  # noqa: ARG002
         """The one form there is, if it is accepted."""
@@ -207,10 +232,6 @@ class XcapDiffPackage(Listing):
             self._versions.forget(document)
         elif change.previous is not None:
             self._versions.replaced(change.previous)
-        # Nobody hears of a version that a crash would undo; if it could not be stored, it is in force all the same.
-        self._store.after_commit(lambda _: self._tell(concerned))
-
-    def _tell(self, concerned: Iterable[Address]) -> None:
         for owner in concerned:
             self._agent.changed(owner)
 

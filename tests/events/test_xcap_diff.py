@@ -378,6 +378,31 @@ def test_nobody_hears_of_a_version_that_a_crash_would_undo(clock: Clock) -> None
     assert told(line) == [DocumentChange(sel=MINE, new_etag=etag)]
 
 
+@pytest.mark.parametrize("is_left", [False, True])
+def test_nor_if_another_one_is_safe_already(clock: Clock, is_left: bool) -> None:
+    store = HoldingStore(clock)
+    scene = Scene(clock, store=store)
+    line = scene.subscribed(MINE)
+    first = scene.put(friends())
+    scene.put(friends("joe"))
+    store.held = []
+    third = scene.put(friends("joe", "eve"), after=8)
+    assert len(line.notifies) == 2
+    if is_left:
+        line.unsubscribe()
+        scene.network.drive(0.1)
+    held, store.held = store.held, None
+    for call in held:
+        call(None)
+    scene.network.drive(0.5)
+    assert len(line.notifies) == 3
+    if is_left:
+        assert line.last.state == "terminated"
+        assert told(line) == [DocumentChange(sel=MINE, new_etag=first)]
+    else:
+        assert told(line) == [DocumentChange(sel=MINE, previous_etag=first, new_etag=third)]
+
+
 # patches
 
 
