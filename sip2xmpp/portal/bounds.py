@@ -3,7 +3,8 @@
 A body is not kept beyond the limit, which depends on the path: what comes after it is counted and dropped, so that the client
 can read why it is refused, and after ``DRAINED`` octets the connection is cut.  The same goes for a body of which the length is not
 stated.  Large bodies share a bound, so that many connections at once do not hold many of them.  A request has to be there
-whole within ``WHOLE`` seconds of its first octet, however busily it trickles in.
+whole within ``WHOLE`` seconds of its first octet, however busily it trickles in.  Of requests that are sent one behind the other the next
+one is looked at when the client has taken the answer to the last: otherwise a few octets would order hundreds of documents at once.
 
 A web server in between that is trusted says from where a request came and whether it came by TLS; nobody else is believed.
 
@@ -132,10 +133,12 @@ def _is_within(host: str, networks: Networks) -> bool:
 
 
 class BoundedChannel(HTTPChannel):
-    """A connection whose requests come in within a bounded time."""
+    """A connection whose requests come in within a bounded time, and whose answers do not pile up."""
 
     site: Any
     _deadline: IDelayedCall | None = None
+    _full = False
+    _answered: http.Request | None = None
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted's hook for octets."""
@@ -162,6 +165,27 @@ class BoundedChannel(HTTPChannel):
         """Twisted's hook for the end of the request."""
         self._in_time()
         super().allContentReceived()  # type: ignore[no-untyped-call]
+
+    def requestDone(self, request: http.Request) -> None:
+        """Twisted's hook for the end of an answer, behind which the next request is looked at."""
+        if self._full:
+            self._answered = request
+            self.setTimeout(IDLE)  # type: ignore[no-untyped-call]
+            return
+        super().requestDone(request)  # type: ignore[no-untyped-call]
+
+    def pauseProducing(self) -> None:
+        """Twisted's hook for a client that does not take what it is sent."""
+        self._full = True
+        super().pauseProducing()  # type: ignore[no-untyped-call]
+
+    def resumeProducing(self) -> None:
+        """Twisted's hook for a client that has taken it."""
+        self._full = False
+        answered, self._answered = self._answered, None
+        super().resumeProducing()  # type: ignore[no-untyped-call]
+        if answered is not None:
+            super().requestDone(answered)  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
         """Twisted's hook for the end of the connection."""

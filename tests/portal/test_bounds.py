@@ -8,7 +8,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET, Request
 
-from sip2xmpp.portal.bounds import BODY, CONNECTIONS, DRAINED, LARGE, WHOLE
+from sip2xmpp.portal.bounds import BODY, CONNECTIONS, DRAINED, IDLE, LARGE, WHOLE
 from sip2xmpp.xcap.usages import LARGEST
 from tests.xcap.scene import DOCUMENT, INDEX, LISTS, Answer, Scene
 
@@ -114,6 +114,35 @@ def test_a_body_that_is_too_large_is_read_for_a_while_and_then_cut_off(scene: Sc
     assert not transport.disconnecting
     send(bytes(65_536))
     assert transport.disconnecting
+
+
+def test_the_next_request_is_looked_at_when_the_answer_to_the_last_was_taken(scene: Scene) -> None:
+    transport, send = scene.connect()
+    transport.protocol.pauseProducing()
+    send(b"GET /xcap/xcap-caps/global/index HTTP/1.1\r\nHost: x\r\n\r\n" * 3)
+    assert transport.value().count(b"HTTP/1.1 200 ") == 1
+    scene.clock.advance(IDLE - 1)
+    transport.protocol.resumeProducing()
+    assert transport.value().count(b"HTTP/1.1 200 ") == 3
+    scene.clock.advance(IDLE - 1)
+    send(b"GET /xcap/xcap-caps/global/index HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert transport.value().count(b"HTTP/1.1 200 ") == 4 and transport.disconnecting
+    lose(transport)
+    assert scene.site.connections == 0 and not scene.clock.getDelayedCalls()
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_a_client_that_does_not_take_its_answer_is_cut_off(scene: Scene, connection: str) -> None:
+    transport, send = scene.connect()
+    transport.protocol.pauseProducing()
+    send(
+        f"GET /xcap/xcap-caps/global/index HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n\r\n".encode()
+        + b"GET / HTTP/1.1\r\n"
+    )
+    scene.clock.advance(IDLE + 1)
+    assert transport.disconnecting
+    lose(transport)
+    assert scene.site.connections == 0 and not scene.clock.getDelayedCalls()
 
 
 @pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
