@@ -11,7 +11,7 @@ at again whenever something is to be done, as another configuration may have tak
 Implements: RFC 4826 section 3 (lists in the global tree) onto RFC 6121 section 2 by way of ``bridge.kept_rosters``.
 """
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -195,13 +195,13 @@ class Departments:
     async def _settle(self, key: str, *, insist: bool = False) -> Helped:
         """Bring the roster to what the list says; with ``insist`` also if nobody is there to be told.
 
-        What was done is noted afterwards: after a crash it is done again, which does no harm.
+        What will be put into the roster is noted before, and what was done afterwards: after a crash it is done again.
         """
         held = self._store.followings.get(key)
         if held is not None and not self.permits(held.jid):
             return Helped(way=await self._end(key) if self._ends_now(held) else Way.NOTHING)
         wishes = {} if held is None else self._wishes(held)
-        gone = [] if held is None else [jid for jid in held.members if jid not in wishes]
+        gone = [] if held is None else [jid for jid in _all_of(held) if jid not in wishes]
         new = [] if held is None else [wish for jid, wish in wishes.items() if jid not in held.members]
         helped = Helped(way=Way.NOTHING)
         if held is None or not (gone or new):
@@ -209,9 +209,23 @@ class Departments:
         if not (insist or self._kept.reaches(held.jid, held.domain)):
             return helped
         left = (await self._take(held, gone)).left if gone else ()
+        planned: list[str] = []
+
+        async def plan(coming: Sequence[str]) -> None:
+            planned.extend(coming)
+            current = self._store.followings.get(key)
+            if current is not None:
+                self._store.followings.put(
+                    replace(current, added=tuple(dict.fromkeys((*current.added, *coming))))
+                )
+                await self._store.committed()
+
         if new:
-            helped = await self._kept.bring(held.jid, held.domain, new, self._elsewhere(held))
-        self._note(held, (*wishes, *left), helped.added)
+            helped = await self._kept.bring(
+                held.jid, held.domain, new, self._elsewhere(held), ours=held.added, plan=plan
+            )
+        undone = set(planned).difference(helped.added)
+        self._note(held, (*wishes, *left), helped.added, undone)
         return helped
 
     async def _end(self, key: str) -> Way:
@@ -220,7 +234,7 @@ class Departments:
         if held is None:
             return Way.NOTHING
         self._forget(held)
-        return (await self._take(held, list(dict.fromkeys((*held.members, *held.added))))).way
+        return (await self._take(held, _all_of(held))).way
 
     def _ends_now(self, held: Following) -> bool:
         """Whether to end it for somebody who may not follow any more; who is not registered is never reached better."""
@@ -261,10 +275,16 @@ class Departments:
         registration = self._registrants.get(held.jid, held.domain)
         return reasons.union(registration.added if registration is not None else ())
 
-    def _note(self, held: Following, members: tuple[str, ...], added: Sequence[str]) -> None:
+    def _note(
+        self,
+        held: Following,
+        members: tuple[str, ...],
+        added: Sequence[str],
+        undone: Collection[str] = (),
+    ) -> None:
         """Write down what was done; only ``_end``, which waits for its turn, can have ended it meanwhile."""
         current = self._store.followings.get(held.key) or held
-        kept = [jid for jid in current.added if jid in members]
+        kept = [jid for jid in current.added if jid in members and jid not in undone]
         made = replace(current, members=members, added=tuple(dict.fromkeys((*kept, *added))))
         if made != current:
             self._store.followings.put(made)
@@ -287,6 +307,11 @@ class Departments:
         Deferred.fromCoroutine(doing).addErrback(
             lambda failure: self.log.failure("following a department failed", failure)
         )
+
+
+def _all_of(held: Following) -> list[str]:
+    """Everybody whom it brought."""
+    return list(dict.fromkeys((*held.members, *held.added)))
 
 
 def _nobody(_: str) -> None:

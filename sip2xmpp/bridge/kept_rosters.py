@@ -16,7 +16,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from sip2xmpp.bridge.gateway_contact import GatewayContact
-from sip2xmpp.bridge.rosters import Helped, RosterHelp, Way, Wish
+from sip2xmpp.bridge.rosters import Helped, Plan, RosterHelp, Way, Wish
 from sip2xmpp.xmpp.rosters import RosterItem, Rosters, suggestion
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
@@ -64,16 +64,24 @@ class KeptRosters:
         """Whether something can be done for this user now."""
         return self._helping.entrance(jid, domain) is not None or bool(self._contact.resources(jid, domain))
 
-    async def bring(self, jid: str, domain: str, wishes: Sequence[Wish], shared: Collection[str]) -> Helped:
+    async def bring(
+        self,
+        jid: str,
+        domain: str,
+        wishes: Sequence[Wish],
+        shared: Collection[str],
+        *,
+        ours: Collection[str],
+        plan: Plan,
+    ) -> Helped:
         """Contacts come; those that are ``shared`` are there for another list, and are put into one more group."""
         entrance = self._helping.entrance(jid, domain)
         if entrance is not None:
             await self._regroup(
                 entrance, jid, {wish.jid: wish.groups for wish in wishes if wish.jid in shared}, more=True
             )
-        return await self._helping.help(
-            jid, domain, [wish for wish in wishes if wish.jid not in shared], most=MOST
-        )
+        coming = [wish for wish in wishes if wish.jid not in shared]
+        return await self._helping.help(jid, domain, coming, most=MOST, ours=ours, plan=plan)
 
     async def take(self, jid: str, domain: str, gone: Sequence[Gone]) -> Taken:
         """Contacts go."""

@@ -14,7 +14,7 @@ Only a server itself grants access, and only to the rosters of its own users; wh
 Implements: XEP-0356 (roster permission); XEP-0144; XEP-0100 section 4.1.
 """
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
@@ -89,6 +89,10 @@ class Helped:
     way: Way
     added: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+
+
+Plan = Callable[[Sequence[str]], Awaitable[None]]
+"""Writes down which contacts are about to be put into a roster."""
 
 
 class RosterHelp:
@@ -252,10 +256,13 @@ class RosterHelp:
         *,
         ask: Sequence[Address] | None = None,
         most: int = MOST_CONTACTS,
+        ours: Collection[str] = (),
+        plan: Plan | None = None,
     ) -> Helped:
         """Help ``jid`` with contacts it does not have; tells how, and which were put into its roster.
 
         ``ask`` are those who may ask in their own name when nothing else is possible; all if it is not given.  ``most`` are added.
+        ``plan`` is told what will be, so that it can be ``ours`` after a crash: then it is there, and what was to follow follows.
         """
         items = {
             each.jid: each
@@ -267,7 +274,7 @@ class RosterHelp:
         entrance, added = self.entrance(jid, domain), list[str]()
         if entrance is not None:
             try:
-                await self._add(entrance, jid, items, added, most)
+                await self._add(entrance, jid, items, added, most=most, ours=ours, plan=plan)
             except StanzaRefused as refused:
                 self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
             else:
@@ -284,14 +291,26 @@ class RosterHelp:
         return Helped(way=Way.ASKED, added=tuple(added), left=tuple(left))
 
     async def _add(
-        self, entrance: str, jid: str, items: Mapping[str, Wish], added: list[str], most: int
+        self,
+        entrance: str,
+        jid: str,
+        items: Mapping[str, Wish],
+        added: list[str],
+        *,
+        most: int,
+        ours: Collection[str],
+        plan: Plan | None,
     ) -> None:
         """Put contacts into a roster; what is in it already is its owner's and left alone.
 
         ``added`` gets each that was put there, also when it is refused in the middle.
         """
         before = await self._rosters.get(entrance, jid)
-        for contact in islice((contact for contact in items if contact not in before), most):
+        added += [contact for contact in items if contact in before and contact in ours]
+        coming = list(islice((contact for contact in items if contact not in before), most))
+        if plan is not None and coming:
+            await plan(coming)
+        for contact in coming:
             await self._rosters.add(entrance, jid, items[contact].item)
             added.append(contact)
         after = await self._rosters.get(entrance, jid)

@@ -12,7 +12,7 @@ from sip2xmpp.store.documents import GLOBAL, Document
 from tests.bridge.desk import ADMIN, ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk
 from tests.bridge.test_gateway_commands import Dialogue
 from tests.bridge.test_import_command import run
-from tests.bridge.test_rosters import EXCHANGE, Server, allow, register
+from tests.bridge.test_rosters import EXCHANGE, Server, allow, register, state
 
 NODE = "departments"
 CAROL, DAVE = f"carol@{SIP}", f"dave@{SIP}"
@@ -188,6 +188,27 @@ def test_a_change_while_nobody_was_here_is_followed_after_a_restart(desk: Desk, 
     assert set(after(again, server)) == {DAVE}
     keep(again, sales=[DAVE, ALICE])
     assert set(after(again, server)) == {DAVE, ALICE}
+
+
+def test_who_was_put_into_the_roster_before_a_crash_is_watched_and_goes_again(
+    desk: Desk, server: Server
+) -> None:
+    after(desk, server)
+    Dialogue(desk, NODE).send("complete", {"departments": ["sales"]})
+    for _ in range(3):
+        taken, desk.wire.xml = desk.wire.xml, []
+        for xml in taken:
+            server.take(xml)
+        desk.soon()
+    assert set(server.roster) - {BOB} == {ALICE, CAROL}
+    desk.wire.xml.clear()
+    server.desk = again = Desk(desk.clock, desk.store)
+    keep(again, sales=[ALICE, JULIET])
+    server.grant()
+    assert set(after(again, server)) == {ALICE, JULIET}
+    assert state(again, ALICE) is not None
+    keep(again)
+    assert after(again, server) == {}
 
 
 def test_without_a_grant_clients_are_told_when_they_are_there(desk: Desk) -> None:
