@@ -191,7 +191,9 @@ class ListBook:
             if service is not None:
                 flattening.service(service)
         expansion = flattening.expansion(label)
-        self._hold(key, expansion)
+        if key.service is not None or expansion.dependencies:
+            # what leads to another server, or to the documents of others, is nobody for ever
+            self._hold(key, expansion)
         return expansion
 
     def _hold(self, key: _Key, expansion: Expansion) -> None:

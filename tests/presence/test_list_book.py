@@ -518,6 +518,14 @@ def test_a_listener_that_fails_keeps_no_other_list_from_being_told() -> None:
     assert told.services == ["alice-friends", "alice-all"]
 
 
+def test_nothing_is_held_of_references_that_lead_nowhere() -> None:
+    library = Library()
+    for number in range(100):
+        for reference in (f"https://other.example/xcap/{number}", list_of(BOB, f"n{number}")):
+            assert not library.book.in_list(str(ALICE), reference, BOB)
+    assert not library.book._made_of and not library.book._held
+
+
 def test_what_is_held_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sip2xmpp.presence.list_book.HELD_MEMBERS", 50)
     library = Library()
