@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from sip2xmpp.address import Address, address_from_jid, address_from_sip, percent_decode
+from sip2xmpp.address import CACHED_LENGTH, Address, address_from_jid, address_from_sip, percent_decode
 from sip2xmpp.documents.permissions import EVERYTHING, NOTHING, Permissions
 from sip2xmpp.documents.policy import (
     AnonymousRequest,
@@ -289,8 +289,12 @@ def _judgement(handling: SubHandling, permissions: Permissions) -> Judgement:
     return Judgement(handling=Handling.ALLOW, permissions=permissions)
 
 
-@lru_cache(maxsize=1024)
 def _domain_of(text: str) -> str | None:
+    return None if len(text) > CACHED_LENGTH else _folded(text)
+
+
+@lru_cache(maxsize=1024)
+def _folded(text: str) -> str | None:
     try:
         return fold_domain(text)
     except BadAddress:

@@ -1,5 +1,6 @@
 """What rules say about a watcher; each leak that is known of other servers has a test here."""
 
+import tracemalloc
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -151,6 +152,16 @@ def test_another_domain_of_the_same_length_does_not_match() -> None:
 )
 def test_neither_a_part_nor_more_of_a_domain_matches(domain: str) -> None:
     assert handling("juliet@good.example", rule(many(domain))) is None
+
+
+def test_what_is_too_long_for_a_domain_is_not_remembered() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            assert handling("juliet@good.example", rule(many(f"{number}" * 20_000))) is None
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_exceptions_except() -> None:
