@@ -57,8 +57,8 @@ class ListContacts:
 
     def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:
         """As ``BackEnd``."""
-        service = self._book.service(presentity)
-        if service is None or not service.is_global or not service.serves("presence"):
+        service = self._contact(presentity)
+        if service is None:
             return self._others.watch(presentity, watcher, fetch=fetch)
         if not self.permits(watcher.address):
             raise NoSuchPresentity(f"nobody is called {presentity}")
@@ -81,11 +81,16 @@ class ListContacts:
         if not watches:
             self._watches.pop(summary.presentity, None)
 
+    def _contact(self, presentity: Address) -> ListService | None:
+        """The list at an address, if that is one of the operator's and about presence."""
+        service = self._book.service(presentity)
+        return service if service is not None and service.is_global and service.serves("presence") else None
+
     def _changed(self, presentity: Address) -> None:
         """The list has other members, or is none any more."""
-        service = self._book.service(presentity)
+        service = self._contact(presentity)
         for summary in tuple(self._watches.get(presentity, ())):
-            if service is None or not service.is_global or not self.permits(summary.address):
+            if service is None or not self.permits(summary.address):
                 self._end(summary)
                 continue
             try:

@@ -6,13 +6,16 @@ import pytest
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Presence
+from sip2xmpp.documents.resource_lists import ResourceList
+from sip2xmpp.documents.rls_services import Service
 from sip2xmpp.errors import NoSuchPresentity, Unreachable
 from sip2xmpp.presence.list_contacts import ListContacts
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.telling import Telling, document_of
 from sip2xmpp.presence.texts import user_notes
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Told, Watch
-from tests.presence.listing import ALICE, BOB, SALES, Scene, address
+from sip2xmpp.store.documents import GLOBAL
+from tests.presence.listing import ALICE, BOB, SALES, Scene, address, entries
 
 CAROL = address("carol@sip.example.org")
 ROMEO, JULIET = address("romeo@jabber.example"), address("juliet@jabber.example")
@@ -122,11 +125,16 @@ def test_a_change_of_the_list_is_followed(stage: Stage) -> None:
     assert len(ear.heard) == heard and not stage.players.watched()
 
 
-@pytest.mark.parametrize("end", ["list", "right", "right noticed with a change"])
+@pytest.mark.parametrize("end", ["list", "package", "right", "right noticed with a change"])
 def test_without_list_or_right_there_is_no_such_contact(stage: Stage, end: str) -> None:
     ear, _ = stage.watch()
     if end == "list":
         stage.library.remove("rls-services", "", "departments")
+    elif end == "package":
+        calls = Service(
+            uri=SALES.sip_uri(), resources=ResourceList(members=entries(*TWO)), packages=("dialog",)
+        )
+        stage.library.services(GLOBAL, calls, name="departments")
     else:
         stage.house.clear()
         if end == "right":
