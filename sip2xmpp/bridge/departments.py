@@ -30,7 +30,7 @@ from sip2xmpp.bridge.worlds import Worlds
 from sip2xmpp.documents import resource_lists
 from sip2xmpp.errors import BadDocument, TooMany
 from sip2xmpp.presence.list_book import INDEX, ListBook, reference_of
-from sip2xmpp.store.documents import GLOBAL, document_key
+from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from sip2xmpp.store.followings import Following
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Registrant
@@ -73,6 +73,8 @@ class Departments:
         self._pace = pace
         self._followers: dict[str, dict[str, None]] = {}
         self._references: dict[str, str] = {}
+        self._named: Document | None = None
+        self._names: Mapping[str, str] = {}
         self._busy: dict[str, bool] = {}
         self._locks: dict[str, DeferredLock] = {}
         for each in tuple(store.followings.all()):
@@ -84,10 +86,13 @@ class Departments:
     def names(self) -> Mapping[str, str]:
         """The lists that can be followed, by their names, as people see them."""
         document = self._store.documents.get(document_key("resource-lists", GLOBAL, INDEX))
-        if document is None:
-            return {}
+        if document is not self._named:
+            self._named, self._names = document, self._read(document)
+        return self._names
+
+    def _read(self, document: Document | None) -> Mapping[str, str]:
         try:
-            lists = resource_lists.read(document.octets).lists
+            lists = () if document is None else resource_lists.read(document.octets).lists
         except BadDocument as error:
             self.log.info("the lists of the operator cannot be read: {error}", error=error)
             return {}
@@ -204,11 +209,12 @@ class Departments:
         gone = [] if held is None else [jid for jid in _all_of(held) if jid not in wishes]
         new = [] if held is None else [wish for jid, wish in wishes.items() if jid not in held.members]
         helped = Helped(way=Way.NOTHING)
-        if held is None or not (gone or new):
+        if held is None or not (gone or new or self._title(held) != held.title):
             return helped
         if not (insist or self._kept.reaches(held.jid, held.domain)):
             return helped
         left = (await self._take(held, gone)).left if gone else ()
+        group = await self._retitle(held, wishes)
         planned: list[str] = []
 
         async def plan(coming: Sequence[str]) -> None:
@@ -225,8 +231,21 @@ class Departments:
                 held.jid, held.domain, new, self._elsewhere(held), ours=held.added, plan=plan
             )
         undone = set(planned).difference(helped.added)
-        self._note(held, (*wishes, *left), helped.added, undone)
+        self._note(held, (*wishes, *left), helped.added, undone, group)
         return helped
+
+    def _title(self, held: Following) -> str:
+        """What the group is called; one that is no more is called as it was."""
+        return self.names().get(held.name, held.title or held.name)
+
+    async def _retitle(self, held: Following, wishes: Collection[str]) -> str:
+        """Let those who stay be in the group as it is called now."""
+        now = self._title(held)
+        if held.title and now != held.title:
+            ours = self._elsewhere(held).union(held.added)
+            stay = [jid for jid in held.members if jid in wishes and jid in ours]
+            await self._kept.rename(held.jid, held.domain, stay, held.title, now)
+        return now
 
     async def _end(self, key: str) -> Way:
         """Nobody follows it any more, and the members go."""
@@ -244,7 +263,7 @@ class Departments:
     async def _take(self, held: Following, gone: Sequence[str]) -> Taken:
         """Members go: out of the roster, or out of the group where something else of ours has put them there."""
         elsewhere = self._elsewhere(held)
-        group = self.names().get(held.name, held.name)
+        group = held.title or self._title(held)
         for other in self._store.followings.select(held.jid):
             inherited = [jid for jid in gone if jid in held.added and jid in other.members]
             if other.name != held.name and inherited:
@@ -259,7 +278,7 @@ class Departments:
         )
 
     def _wishes(self, held: Following) -> dict[str, Wish]:
-        group = self.names().get(held.name, held.name)
+        group = self._title(held)
         found: dict[str, Wish] = {}
         for member in self._lists.named(GLOBAL, held.name)[:MOST_MEMBERS]:
             name = member.names[0].text if member.names else ""
@@ -281,11 +300,17 @@ class Departments:
         members: tuple[str, ...],
         added: Sequence[str],
         undone: Collection[str] = (),
+        group: str = "",
     ) -> None:
         """Write down what was done; only ``_end``, which waits for its turn, can have ended it meanwhile."""
         current = self._store.followings.get(held.key) or held
         kept = [jid for jid in current.added if jid in members and jid not in undone]
-        made = replace(current, members=members, added=tuple(dict.fromkeys((*kept, *added))))
+        made = replace(
+            current,
+            title=group or current.title,
+            members=members,
+            added=tuple(dict.fromkeys((*kept, *added))),
+        )
         if made != current:
             self._store.followings.put(made)
 

@@ -83,6 +83,20 @@ class KeptRosters:
         coming = [wish for wish in wishes if wish.jid not in shared]
         return await self._helping.help(jid, domain, coming, most=MOST, ours=ours, plan=plan)
 
+    async def rename(self, jid: str, domain: str, contacts: Collection[str], before: str, after: str) -> None:
+        """A group is called otherwise; where rosters are closed it stays as it is."""
+        entrance = self._helping.entrance(jid, domain)
+        if entrance is None or not contacts:
+            return
+        try:
+            roster = await self._rosters.get(entrance, jid)
+            for item in [roster[contact] for contact in contacts if contact in roster]:
+                if before in item.groups:
+                    groups = tuple(dict.fromkeys(after if each == before else each for each in item.groups))
+                    await self._rosters.add(entrance, jid, replace(item, groups=groups))
+        except StanzaRefused as refused:
+            self.log.info("the roster of {jid} is not open: {why}", jid=jid, why=str(refused))
+
     async def take(self, jid: str, domain: str, gone: Sequence[Gone]) -> Taken:
         """Contacts go."""
         entrance = self._helping.entrance(jid, domain)

@@ -8,7 +8,7 @@ class Following:
     """A Jabber user to whom the members of one of the operator's lists are contacts; ``name`` is that of the list.
 
     ``domain`` is the component domain in whose name that is done.  ``members`` are the JIDs that the user was told of, ``added``
-    those of them that the gateway put into the roster itself.
+    those of them that the gateway put into the roster itself.  ``title`` is how the list, and the group, was called then.
     """
 
     jid: str
@@ -18,6 +18,7 @@ class Following:
     expires_at: float | None = None
     members: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    title: Common = ""
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from sip2xmpp.bridge.departments import MOST_MEMBERS, MOST_OF_ONE
 from sip2xmpp.documents import resource_lists
 from sip2xmpp.documents.resource_lists import Entry, ResourceList, ResourceLists
-from sip2xmpp.store.documents import GLOBAL, Document
+from sip2xmpp.store.documents import GLOBAL, Document, document_key
 from tests.bridge.desk import ADMIN, ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk
 from tests.bridge.test_gateway_commands import Dialogue
 from tests.bridge.test_import_command import run
@@ -107,6 +107,26 @@ def test_what_the_owner_has_is_left_alone_and_what_the_owner_removes_stays_away(
     assert after(desk, server) == {ALICE: ["Friends"], JULIET: ["The sales"], DAVE: ["The sales"]}
     keep(desk, sales=[CAROL])
     assert after(desk, server) == {ALICE: ["Friends"]}
+
+
+def test_a_department_that_is_called_otherwise_is_another_group(desk: Desk, server: Server) -> None:
+    server.roster[ALICE], server.groups[ALICE] = "both", ["The sales"]
+    choose(desk, server, "sales", "support")
+    server.groups[JULIET] = ["The sales", "Mine"]
+    document = desk.store.documents.get(document_key("resource-lists", GLOBAL, "index"))
+    assert document is not None
+    octets = document.octets.replace(b"The sales", b"Sellers").replace(
+        f"sip:{ALICE}".encode(), b"sip:" + DAVE.encode()
+    )
+    desk.store.documents.put(replace(document, octets=octets, etag="renamed"))
+    assert after(desk, server) == {
+        ALICE: ["The sales"],
+        CAROL: ["Sellers", "The support"],
+        JULIET: ["Sellers", "Mine"],
+        DAVE: ["Sellers"],
+    }
+    keep(desk, support=[CAROL])
+    assert after(desk, server) == {ALICE: ["The sales"], CAROL: ["The support"]}
 
 
 def test_who_is_in_two_departments_leaves_one_group_after_the_other(desk: Desk, server: Server) -> None:
