@@ -62,7 +62,7 @@ class Unproved(Refused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What of a request tells who sent it.  ``authorization`` is None without the field; ``target`` is as on the wire."""
+    """What of a request tells who sent it, octets as characters.  ``authorization`` is None without the field; ``target`` is as on the wire."""
 
     method: str
     target: str
@@ -181,7 +181,8 @@ class HttpDigest:
             # COMPAT: Python's urllib, of which python-xcaplib is made, quotes the target without escaping the quotes in it.
             field = field.replace(f'uri="{asking.target}"', f"uri={quoted(asking.target)}", 1)
         try:
-            credentials = Credentials.parse(field)
+            # What is hashed are octets, in UTF-8 as everybody writes names today.
+            credentials = Credentials.parse(field.encode("latin-1").decode("utf-8", "surrogateescape"))
         except BadInput as bad:
             raise Unproved(str(bad), status=400) from None
         assert credentials is not None
@@ -297,7 +298,7 @@ def is_same_target(hashed: str, target: str) -> bool:
         return False
     if split.scheme in ("http", "https"):
         hashed = split.path + (f"?{split.query}" if split.query else "")
-    return _plain(hashed) == _plain(target)
+    return _plain(hashed.encode("utf-8", "surrogateescape").decode("latin-1")) == _plain(target)
 
 
 def _plain(target: str) -> str:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import capturedLogs
 
+from sip2xmpp.address import Address
 from sip2xmpp.digest import Algorithm
 from sip2xmpp.store.accounts import make_account
 from sip2xmpp.xcap.authentication import OF_NAME, OF_PEER, OF_PEER_AND_NAME, is_same_target
@@ -207,6 +208,21 @@ def test_strangers_do_not_fill_the_log(scene: Scene) -> None:
         scene.ask("GET", INDEX, user="alice")
         last = told[-1]
     assert "refused" in last["log_format"] and "rabbit" not in str(told) and "builder" not in str(told)
+
+
+@pytest.mark.parametrize("user", ["j\xfcrgen", f"j\xfcrgen@{DOMAIN}"])
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+def test_names_and_passwords_have_any_letters(scene: Scene, user: str, algorithm: str) -> None:
+    scene.store.accounts.put(make_account(Address("j\xfcrgen", DOMAIN), "gr\xfc\xdfe"))
+    path = f"resource-lists/users/sip:j%C3%BCrgen@{DOMAIN}/index"
+    for uri in (f"/xcap/{path}", f"/xcap/{path.replace('%C3%BC', chr(0xFC))}"):
+        first = scene.request("GET", path)
+        given = scene.credentials(
+            first, "GET", path, user=user, password="gr\xfc\xdfe", algorithm=algorithm, uri=uri
+        )
+        octets = given.encode().decode("latin-1")  # as the scene writes fields
+        assert scene.request("GET", path, headers={"Authorization": octets}).status == 404
+        assert with_field(scene, octets.replace("\xc3", "\xff")).status in {400, 401}
 
 
 # realms
