@@ -1,5 +1,6 @@
 """What a user's client makes of what arrived: state, text and activity, from a presence stanza or from a PIDF document."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -100,5 +101,8 @@ def rows_of(content_type: str, body: bytes) -> dict[str, str]:
 
 
 def sight_of_rows(rows: Mapping[str, str]) -> Sight:
-    """What a client shows for a list."""
-    return Sight(f"list of {len(rows)}", ", ".join(f"{name} {state}" for name, state in sorted(rows.items())))
+    """What a client shows for a list: how many of its people are in each state."""
+    counted = Counter(rows.values())
+    return Sight(
+        f"list of {len(rows)}", ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))
+    )
