@@ -244,7 +244,16 @@ class _Shown:
         return tuple([octets for octets in extensions if self._shows(_name_of(octets))])
 
     def _shows(self, name: tuple[str, str]) -> bool:
-        return name in self._unknown or _attribute_of(*name) in self._attributes
+        if name in self._unknown:
+            return True
+        attribute = _attribute_of(*name)
+        if attribute in _OF_HUMANS and not self.state:
+            return False
+        return attribute in self._attributes
+
+
+_OF_HUMANS: Final = frozenset(("activities", "note"))
+"""Attributes that tell of the human wherever they stand, and of which the words are not looked at in elements without a field."""
 
 
 def _attribute_of(namespace: str, local: str) -> str | None:

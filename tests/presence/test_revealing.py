@@ -367,6 +367,22 @@ def render_all(document: Presence) -> list[bytes]:
     return [render(told, ENTITY, form)[1] for form in FORMS]
 
 
+def test_a_remark_in_an_element_of_another_vocabulary_goes_with_the_state_too() -> None:
+    remark = b'<a:note xmlns:a="urn:ietf:params:xml:ns:pidf:rpid">Busy</a:note>'
+    document = Presence(
+        entity=ENTITY,
+        tuples=(Tuple(id="t", basic=Basic.OPEN, status_extensions=(remark,)),),
+        persons=(Person(id="p", extensions=(remark,)),),
+    )
+    notes = Permissions(services=EVERY, attributes=frozenset({"activities", "note"}))
+    assert reveal(document, notes).tuples[0].status_extensions == ()
+    words = Permissions(services=EVERY, persons=EVERY, attributes=frozenset({"note"}))
+    worded = reveal(document, words)
+    assert worded.tuples[0].status_extensions == worded.persons[0].extensions == ()
+    everything = reveal(document, notes | Permissions(persons=EVERY))
+    assert everything.tuples[0].status_extensions == everything.persons[0].extensions == (remark,)
+
+
 def test_the_state_in_a_foreign_element_is_shown_to_whom_its_name_is_provided() -> None:
     shown = reveal(AWAY, Permissions(services=EVERY, unknown=frozenset((("jabber:client", "show"),))))
     assert shown.tuples[0].show is Show.AWAY
