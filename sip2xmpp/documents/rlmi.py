@@ -80,7 +80,6 @@ class ContentIds(Enum):
 
     BRACKETED = "bracketed"
     BARE = "bare"
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +181,9 @@ def read_related(content_type: str, body: bytes) -> Related:
 
 
 def _part(cid: str, content_type: str, body: bytes, boundary: str, ids: ContentIds) -> bytes:
-    lines = f"--{boundary}\r\nContent-Transfer-Encoding: binary\r\n"
-    if ids is not ContentIds.BARE:
-        lines += f"Content-ID: <{cid}>\r\n"
-    if ids is not ContentIds.BRACKETED:
-        # COMPAT: Linphone looks for this spelling of the header and for the value of cid itself.
-        lines += f"Content-Id: {cid}\r\n"
+    # COMPAT: Linphone looks for this spelling of the header and for the value of cid itself.
+    said = f"Content-ID: <{cid}>" if ids is ContentIds.BRACKETED else f"Content-Id: {cid}"
+    lines = f"--{boundary}\r\nContent-Transfer-Encoding: binary\r\n{said}\r\n"
     return b"".join((f"{lines}Content-Type: {content_type}\r\n\r\n".encode(), body, b"\r\n"))
 
 

@@ -71,9 +71,3 @@ class ListState:
 
     members: tuple[Member, ...]
     rows: tuple[Row, ...]
-
-    def changed_since(self, before: "ListState | None") -> tuple[Row, ...] | None:
-        """The rows that are not those of ``before``; None if that was of another list, so that all have to be told."""
-        if before is None or before.members is not self.members:
-            return None
-        return tuple([row for row, old in zip(self.rows, before.rows, strict=True) if row is not old])

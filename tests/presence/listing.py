@@ -12,7 +12,7 @@ from sip2xmpp.documents import resource_lists, rls_services
 from sip2xmpp.documents.resource_lists import Entry, ListMember, ResourceList, ResourceLists
 from sip2xmpp.documents.rls_services import Service, Services
 from sip2xmpp.presence.flattening import Addresses, FlatteningLimits
-from sip2xmpp.presence.list_agent import ListAgent, ListLimits, ListState
+from sip2xmpp.presence.list_agent import ListAgent, ListLimits, ListState, Row
 from sip2xmpp.presence.list_book import ListBook
 from sip2xmpp.presence.watching import Reason, Standing, StateWatcher, Told, Watch
 from sip2xmpp.store.documents import GLOBAL, Document
@@ -200,6 +200,13 @@ def said(row: Any) -> object:
     if row.reason is not None:
         return row.reason.value
     return None if row.standing is None else row.standing.value
+
+
+def changes(now: ListState, before: ListState | None) -> list[Row] | None:
+    """The rows that are not those of ``before``; None if that was of another list, so that all have to be told."""
+    if before is None or before.members is not now.members:
+        return None
+    return [row for row, old in zip(now.rows, before.rows, strict=True) if row is not old]
 
 
 class Scene:
