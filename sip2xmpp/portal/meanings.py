@@ -38,9 +38,9 @@ class Meanings:
 
     def uri(self, named: str) -> str:
         """How somebody is written in a list who was named by a URI or an address.  Raises ``Problem``."""
-        if clean(named) != named:
+        if clean(named) != named or named.split() != [named]:
             raise Problem(422, "there are characters in the contact that a URI cannot have")
-        if named.lower().startswith("tel:"):
+        if _has_scheme(named) == "tel:" and len(named) > len("tel:"):
             return named
         address = self._address(named)
         if address is None or not address.local:

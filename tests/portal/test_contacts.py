@@ -232,6 +232,12 @@ def test_who_cannot_be_written_is_no_contact(scene: Scene, contact: str) -> None
     assert ask(scene, "POST", CONTACTS, {"contact": contact}).status == 422
 
 
+@pytest.mark.parametrize("contact", ["tel:\n1", "tel: 1", "tel:", "sip:b b@x.example", "a b@x.example", "\t"])
+def test_who_is_named_in_the_path_is_written_as_strictly(scene: Scene, contact: str) -> None:
+    assert ask(scene, "PUT", f"{CONTACTS}/{quote(contact, safe='')}", {}).status == 422
+    assert scene.documents.get("resource-lists", str(BOB), "index") is None
+
+
 def test_a_document_that_cannot_be_read_is_no_reason_to_overwrite_it(scene: Scene) -> None:
     broken = Document(
         auid="resource-lists", owner=str(BOB), name="index", octets=b"<broken", etag="x", changed_at=0.0
