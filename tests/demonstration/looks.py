@@ -14,74 +14,57 @@ from tests.demonstration.eyes import (
 )
 from tests.demonstration.scene import BOB, WEATHER, Scene
 from tests.peers.rawxmpp import any_presence, child
+from tests.peers.sipclient import Subscription
 from tests.peers.sipmessage import SipMessage
 
 Look = Callable[[Scene, Sight, float], Sight]
 """Waits so many seconds for what has to be seen, and returns it; AssertionError when it does not come."""
 
 
-def romeo_looks(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Romeo's client shows this of bob."""
-    return sight_of_stanza(
-        scene.romeo.wait(
-            lambda stanza: any_presence(BOB)(stanza) and sight_of_stanza(stanza) == expected, timeout=within
+def _romeo_sees(contact: str) -> Look:
+    """Romeo's client shows something of a contact."""
+
+    def look(scene: Scene, expected: Sight, within: float) -> Sight:
+        return sight_of_stanza(
+            scene.romeo.wait(
+                lambda stanza: any_presence(contact)(stanza) and sight_of_stanza(stanza) == expected,
+                timeout=within,
+            )
         )
-    )
+
+    return look
 
 
-def bob_sees_lamp(scene: Scene, expected: Sight, within: float) -> Sight:
-    """The key for romeo on bob's phone shows this."""
-    notify = scene.bob.wait_for(
-        lambda message: (
-            message.method == "NOTIFY"
-            and message.call_id == scene.lamp.call_id
-            and sight_of_lamp(message.body) == expected
-        ),
-        "the lamp",
-        within=within,
-        after=scene.heard,
-    )
-    return sight_of_lamp(notify.body)
+def _bob_sees(
+    what: str, watched: Callable[[Scene], Subscription], sight_in: Callable[[Scene, SipMessage], Sight]
+) -> Look:
+    """Bob's phone shows something in one of its subscriptions."""
+
+    def look(scene: Scene, expected: Sight, within: float) -> Sight:
+        def shows(message: SipMessage) -> bool:
+            is_told = message.method == "NOTIFY" and message.call_id == watched(scene).call_id
+            return is_told and sight_in(scene, message) == expected
+
+        scene.bob.wait_for(shows, what, within=within, after=scene.heard)
+        return expected
+
+    return look
 
 
-def bob_looks(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Bob's phone shows this of romeo."""
-    notify = scene.bob.wait_for(
-        lambda message: (
-            message.method == "NOTIFY"
-            and message.call_id == scene.watch.call_id
-            and sight_of_document(message.body) == expected
-        ),
-        "the state",
-        within=within,
-        after=scene.heard,
-    )
-    return sight_of_document(notify.body)
+def _list_in(scene: Scene, message: SipMessage) -> Sight:
+    """The whole list; a NOTIFY tells of those who changed."""
+    scene.rows |= rows_of(message.get("content-type"), message.body)
+    return sight_of_rows(scene.rows)
 
 
-def romeo_looks_out(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Romeo's client shows this of the weather."""
-    return sight_of_stanza(
-        scene.romeo.wait(
-            lambda stanza: any_presence(WEATHER)(stanza) and sight_of_stanza(stanza) == expected,
-            timeout=within,
-        )
-    )
-
-
-def bob_looks_out(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Bob's phone shows this of the weather."""
-    notify = scene.bob.wait_for(
-        lambda message: (
-            message.method == "NOTIFY"
-            and message.call_id == scene.outlook.call_id
-            and sight_of_document(message.body) == expected
-        ),
-        "the weather",
-        within=within,
-        after=scene.heard,
-    )
-    return sight_of_document(notify.body)
+romeo_looks = _romeo_sees(BOB)
+romeo_looks_out = _romeo_sees(WEATHER)
+bob_looks = _bob_sees("the state", lambda scene: scene.watch, lambda _, told: sight_of_document(told.body))
+bob_looks_out = _bob_sees(
+    "the weather", lambda scene: scene.outlook, lambda _, told: sight_of_document(told.body)
+)
+bob_sees_lamp = _bob_sees("the lamp", lambda scene: scene.lamp, lambda _, told: sight_of_lamp(told.body))
+bob_sees_list = _bob_sees("the list", lambda scene: scene.buddies, _list_in)
 
 
 def romeo_gets(wanted: Callable[[Element], bool]) -> Look:
@@ -113,16 +96,3 @@ def bob_gets(wanted: Callable[[SipMessage], bool]) -> Look:
         return expected
 
     return look
-
-
-def bob_sees_list(scene: Scene, expected: Sight, within: float) -> Sight:
-    """Bob's phone shows this of the list that it watches; a NOTIFY tells of those rows that changed."""
-
-    def shows(message: SipMessage) -> bool:
-        if message.method != "NOTIFY" or message.call_id != scene.buddies.call_id:
-            return False
-        scene.rows |= rows_of(message.get("content-type"), message.body)
-        return sight_of_rows(scene.rows) == expected
-
-    scene.bob.wait_for(shows, "the list", within=within, after=scene.heard)
-    return sight_of_rows(scene.rows)
