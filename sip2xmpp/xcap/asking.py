@@ -37,7 +37,6 @@ class Refusal(Exception):
     def __init__(self, status: int, why: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(why)
         self.status = status
-        self.why = why
         self.headers = dict(headers or {})
 
 

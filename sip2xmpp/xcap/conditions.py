@@ -61,14 +61,6 @@ class Conditions:
 ALWAYS: Final = Conditions()
 """Whatever there is."""
 
-ABSENT: Final = Conditions(none_match=ANY)
-"""If there is no document yet."""
-
-
-def as_long_as(etag: str) -> Conditions:
-    """If the document is the one with this tag."""
-    return Conditions(match=frozenset((etag,)))
-
 
 def _tags(field: str | None, *, weak: bool) -> frozenset[str] | None:
     """The tags of a field.  A weak one is never the same as a strong one where the comparison has to be strong."""

@@ -13,7 +13,7 @@ from sip2xmpp.errors import BadInput, NoSuchPresentity, TooMany
 from sip2xmpp.store.documents import GLOBAL
 from sip2xmpp.store.interface import ChangeKind
 from sip2xmpp.store.memory import MemoryStore
-from sip2xmpp.xcap.conditions import ABSENT, ALWAYS, ANY, Conditions, PreconditionFailed, as_long_as
+from sip2xmpp.xcap.conditions import ALWAYS, ANY, Conditions, PreconditionFailed
 from sip2xmpp.xcap.conflicts import Conflict
 from sip2xmpp.xcap.documents import DocumentLimits, Documents, NoSuchDocument, NotKept, TooLarge
 from sip2xmpp.xcap.usages import LARGEST, USAGES, usage_named
@@ -21,6 +21,11 @@ from tests.xcap.scene import DOCUMENT
 
 BOB = "bob@sip.example.org"
 PLACE = ("resource-lists", BOB, "index")
+ABSENT = Conditions(none_match=ANY)
+
+
+def as_long_as(etag: str) -> Conditions:
+    return Conditions(match=frozenset((etag,)))
 
 
 def documents(
