@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from sip2xmpp.address import Address, address_from_jid, address_from_sip
 from sip2xmpp.config import Config, load
 from sip2xmpp.errors import BadInput
+from sip2xmpp.escaping import unescape_node
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -63,6 +64,16 @@ def any_address(text: str) -> Address:
         address = Address.parse(text)
     if not address.local:
         raise BadInput(f"{text} names a domain and nobody in it")
+    return address
+
+
+def watcher_address(text: str, config: Config) -> Address:
+    """The address of a watcher, also in the form in which the other world knows it: inside of the gateway domain."""
+    address = any_address(text)
+    if config.xmpp is not None and address.domain == config.xmpp.gateway_domain:
+        inner = unescape_node(address.local)
+        if "@" in inner:
+            return Address.parse(inner)
     return address
 
 

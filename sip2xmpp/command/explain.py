@@ -10,7 +10,14 @@ from collections.abc import Iterator
 
 from twisted.internet.task import Clock
 
-from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, any_address, configuration, own_address
+from sip2xmpp.command.arguments import (
+    NOT_AS_WISHED,
+    OK,
+    Subparsers,
+    configuration,
+    own_address,
+    watcher_address,
+)
 from sip2xmpp.command.screen import printable
 from sip2xmpp.own_side import own_side
 from sip2xmpp.portal.explanations import explanation_told
@@ -48,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the explanation; exit status 1 if there is no such user."""
     config = configuration(arguments)
     presentity = own_address(arguments.presentity, config)
-    watcher = any_address(arguments.watcher)
+    watcher = watcher_address(arguments.watcher, config)
     clock = Clock()
     clock.rightNow = time.time()
     own = own_side(config, extract(config.gateway.state, presentity, clock), clock)

@@ -17,7 +17,15 @@ from functools import partial
 from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
-from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, any_address, configuration, own_address
+from sip2xmpp.command.arguments import (
+    NOT_AS_WISHED,
+    OK,
+    Subparsers,
+    any_address,
+    configuration,
+    own_address,
+    watcher_address,
+)
 from sip2xmpp.own_side import own_side
 from sip2xmpp.presence.policy import Ground, Handling, Policy
 from sip2xmpp.presence.watcher_info import PACKAGE, Status, waiting_key
@@ -54,7 +62,7 @@ def decide(arguments: argparse.Namespace, handling: Handling) -> int:
     config = configuration(arguments)
     verdict = Verdict(
         presentity=own_address(arguments.presentity, config),
-        watcher=any_address(arguments.watcher),
+        watcher=watcher_address(arguments.watcher, config),
         handling=handling.value,
         decided_at=time.time(),
     )
@@ -68,8 +76,9 @@ def decide(arguments: argparse.Namespace, handling: Handling) -> int:
 
 def forget(arguments: argparse.Namespace) -> int:
     """Remove a decision; exit status 1 if there was none."""
-    key = f"{any_address(arguments.presentity)} {any_address(arguments.watcher)}"
-    with offline(configuration(arguments).gateway.state) as store:
+    config = configuration(arguments)
+    key = f"{any_address(arguments.presentity)} {watcher_address(arguments.watcher, config)}"
+    with offline(config.gateway.state) as store:
         known = store.verdicts.get(key) is not None
         store.verdicts.remove(key)
     print("forgotten" if known else "nothing was decided")

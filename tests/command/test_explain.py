@@ -1,6 +1,8 @@
 import json
 import time
 
+import pytest
+
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Waiting
@@ -106,3 +108,22 @@ def test_the_list_of_watchers_says_what_rules_say(operator: Operator) -> None:
     lines = operator("watchers", str(BOB))[1].splitlines()
     assert any("polite-block (by rules" in line for line in lines)
     assert any("confirm (by default" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "watcher",
+    [
+        "romeo@jabber.example",
+        "sip:Romeo%40Jabber.example@gw.example.org",
+        "xmpp:romeo\\40jabber.example@gw.example.org",
+        "romeo\\40jabber.example@GW.example.org",
+    ],
+)
+def test_a_watcher_is_the_same_in_either_form(operator: Operator, watcher: str) -> None:
+    with operator.config.open("a") as config:
+        config.write('[xmpp]\nserver = "127.0.0.1:5347"\nsecret = "s"\ngateway_domain = "gw.example.org"\n')
+    known(operator, rule("allow", ROMEO))
+    assert operator("explain", watcher, str(BOB))[1].startswith("presence: allow (by the owner's rules)")
+    assert operator("block", str(BOB), watcher)[1] == f"{BOB}: block {ROMEO}\n"
+    assert operator("explain", watcher, str(BOB))[1].startswith("presence: block (the owner decided")
+    assert operator("forget", str(BOB), watcher)[0] == 0
