@@ -9,6 +9,7 @@ Implements: RFC 4826 section 3 (reading), onto RFC 6121 section 2.1.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 from sip2xmpp.address import Address
@@ -118,10 +119,11 @@ def _of_blink(resources: ResourceList) -> Iterator[Person]:
             for each in element.iter(f"{_BLINK}contact_id"):
                 groups.setdefault(content(each), []).append(_name(element))
     for contact in contacts:
+        named = filter(None, groups.get(contact.get("id", ""), ()))
+        name, mine = _name(contact), tuple(islice(named, MOST_GROUPS))
         for uri in contact.iter(f"{_BLINK}uri"):
             written = uri.get("uri", "")
-            mine = groups.get(contact.get("id", ""), ())
-            yield _name(contact), written if ":" in written else f"sip:{written}", tuple(filter(None, mine))
+            yield name, written if ":" in written else f"sip:{written}", mine
 
 
 def _name(element: Element) -> str:

@@ -1,5 +1,7 @@
 """The contact list of a SIP account as people with names and groups."""
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,21 @@ def test_names_and_groups_that_blink_keeps_are_found() -> None:
 def test_no_more_people_are_looked_at_than_a_roster_may_get() -> None:
     entries = tuple(Entry(uri=f"sip:u{number}@example.com") for number in range(MOST_BUDDIES + 5))
     assert len(found(document(ResourceList(name="all", members=entries)))) == MOST_BUDDIES
+
+
+def test_a_contact_of_thousands_of_groups_with_thousands_of_addresses_is_read_soon() -> None:
+    groups = "".join(
+        f"<b:group><b:name>{number}</b:name><b:contact_id>c</b:contact_id></b:group>"
+        for number in range(1_200)
+    )
+    uris = "".join(f'<b:uri uri="u{number}@example.com"/>' for number in range(4_000))
+    octets = (
+        '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists" xmlns:b="urn:ag-projects:xml:ns:addressbook">'
+        f'<list>{groups}<b:contact id="c">{uris}</b:contact></list></resource-lists>'
+    ).encode()
+    began = process_time()
+    assert {each.groups for each in found(octets)} == {("0", "1", "2", "3", "4")}
+    assert process_time() - began < 1
 
 
 @pytest.mark.parametrize("octets", [b"", b"<x/>", b"<resource-lists"])
