@@ -32,5 +32,7 @@ class Document:
 
 
 def document_key(auid: str, owner: str, name: str) -> str:
-    """The key of a document.  Neither an application usage nor an address has a blank, so that no two are alike."""
+    """The key of a document.  No application usage has a blank, and here no name: addresses may, and no two keys are alike."""
+    if " " in name or "%" in name:
+        name = name.replace("%", "%25").replace(" ", "%20")
     return f"{auid} {owner} {name}"
