@@ -18,6 +18,7 @@ from sip2xmpp.documents.presence import frozen_value
 from sip2xmpp.documents.resource_lists import Entry, ResourceList
 from sip2xmpp.documents.xml import Element, children, content, parse
 from sip2xmpp.errors import BadAddress, BadDocument
+from sip2xmpp.xmpp.texts import NAME_LIMIT, clean
 
 MOST_BUDDIES: Final = 1_000
 MOST_GROUPS: Final = 5
@@ -54,7 +55,7 @@ def buddies(
     The two functions raise ``BadAddress``.
     """
     found: dict[Address, Buddy] = {}
-    for name, uri, groups in _people(resource_lists.read(octets).lists):
+    for name, uri, titles in _people(resource_lists.read(octets).lists):
         is_jabber = uri[: len(_JABBER)].lower() == _JABBER
         try:
             address = (
@@ -68,9 +69,10 @@ def buddies(
         if before is None and len(found) >= MOST_BUDDIES:
             continue
         known = before or Buddy(address=address)
+        groups = (clean(each, NAME_LIMIT) for each in titles)
         found[address] = Buddy(
             address=address,
-            name=known.name or name,
+            name=known.name or clean(name, NAME_LIMIT),
             groups=tuple(dict.fromkeys([*known.groups, *groups]))[:MOST_GROUPS],
             is_jabber=known.is_jabber or is_jabber,
         )

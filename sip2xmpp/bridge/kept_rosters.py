@@ -16,7 +16,7 @@ from typing import Final
 from twisted.logger import Logger
 
 from sip2xmpp.bridge.gateway_contact import GatewayContact
-from sip2xmpp.bridge.rosters import Helped, Plan, RosterHelp, Way, Wish
+from sip2xmpp.bridge.rosters import MOST_SUGGESTED, Helped, Plan, RosterHelp, Way, Wish
 from sip2xmpp.xmpp.rosters import RosterItem, Rosters, suggestion
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
 
@@ -107,8 +107,10 @@ class KeptRosters:
             return Taken(way=Way.NOTHING)
         if await self._helping.suggest(jid, domain, items, action="delete"):
             return Taken(way=Way.SUGGESTED)
-        words = f"{items[0].groups[0]}: you may want to remove {', '.join(item.jid for item in items)}"
-        self._send(suggestion(domain, jid, items, words, action="delete"))
+        for start in range(0, len(items), MOST_SUGGESTED):
+            some = items[start : start + MOST_SUGGESTED]
+            words = f"{some[0].groups[0]}: you may want to remove {', '.join(item.jid for item in some)}"
+            self._send(suggestion(domain, jid, some, words, action="delete"))
         return Taken(way=Way.ASKED)
 
     async def _take_out(self, entrance: str, jid: str, gone: Sequence[Gone]) -> tuple[str, ...]:

@@ -36,9 +36,13 @@ from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Registrant, Verdict
 from sip2xmpp.xmpp.rosters import RosterItem, Rosters, suggestion
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
+from sip2xmpp.xmpp.texts import NAME_LIMIT, clean
 
 MOST_CONTACTS: Final = 50
 """Contacts that are helped with at once."""
+
+MOST_SUGGESTED: Final = 50
+"""Contacts in one message: those of a large department would be more than a server takes."""
 
 MOST_WAITING: Final = 1_000
 """Registrants who are helped as soon as a client of theirs is there."""
@@ -333,8 +337,10 @@ class RosterHelp:
             [Deferred.fromCoroutine(self._rosters.takes_suggestions(domain, client)) for client in clients]
         )
         able = [client for client, (_, takes) in zip(clients, answers, strict=True) if takes]
-        for client in able:
-            self._send(suggestion(domain, client, items, _in_words(items, action), action=action))
+        for start in range(0, len(items), MOST_SUGGESTED):
+            some = items[start : start + MOST_SUGGESTED]
+            for client in able:
+                self._send(suggestion(domain, client, some, _in_words(some, action), action=action))
         return bool(able)
 
     def entrance(self, jid: str, domain: str) -> str | None:
@@ -355,7 +361,7 @@ class RosterHelp:
 
 def _in_words(items: Sequence[RosterItem], action: str) -> str:
     """What clients show that do not know how to take a suggestion."""
-    names = ", ".join(item.name or item.jid for item in items)
+    names = ", ".join(clean(item.name, NAME_LIMIT) or item.jid for item in items)
     return f"You may want to {'add' if action == 'add' else 'remove'}: {names}"
 
 

@@ -1,6 +1,6 @@
 """Taking over the contacts of a SIP account into a roster: who may, what is shown, what is added and what goes again."""
 
-from xml.etree.ElementTree import fromstring
+from xml.etree.ElementTree import fromstring, tostring
 
 import pytest
 from twisted.internet.task import Clock
@@ -12,6 +12,7 @@ from sip2xmpp.documents import resource_lists
 from sip2xmpp.documents.resource_lists import Entry, ResourceList, ResourceLists
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.records import Verdict
+from sip2xmpp.xmpp.link import MAX_SENT
 from tests.bridge.desk import ADMIN, ALICE, BOB, GATEWAY, REGISTER, ROMEO, SIP, Desk
 from tests.bridge.test_gateway_commands import Dialogue
 from tests.bridge.test_rosters import EXCHANGE, Server, register, state
@@ -213,6 +214,25 @@ def test_the_rest_of_many_jabber_users_comes_the_next_time(desk: Desk) -> None:
     assert len(server.roster) == MOST_IMPORTED + 5
     assert "begin again" in notes[0]
     assert notes[1].startswith("5 added") and "begin again" not in notes[1]
+
+
+def test_long_names_and_many_contacts_fit_into_stanzas(desk: Desk) -> None:
+    server = Server(desk)
+    server.features = f"<feature var='{EXCHANGE}'/>"
+    desk.presence()
+    server.serve()
+    server.messages.clear()
+    members = tuple(
+        Entry(uri=f"sip:u{number}@{SIP}", display_name="n" * 1_000) for number in range(MOST_IMPORTED)
+    )
+    keep(desk, ResourceList(name="g" * 20_000, members=members))
+    dialogue = Dialogue(desk, NODE)
+    (group,) = dialogue.field("groups")
+    assert len(tostring(dialogue.last)) < 10_000
+    run(desk, server, "complete", dialogue, groups=[group])
+    server.serve()
+    assert sum(len(message[1]) for message in server.messages) == MOST_IMPORTED
+    assert max(len(tostring(message)) for message in server.messages) < MAX_SENT
 
 
 def test_a_stranger_who_registers_without_account_has_no_list(desk: Desk) -> None:
