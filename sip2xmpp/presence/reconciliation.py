@@ -4,7 +4,7 @@ A decision about one watcher, from a page or a command, goes before the rules.  
 down rules, and its user would wonder why nothing happens.  Therefore a decision is taken back when the owner lays down rules
 by which that watcher is handled otherwise than by those before.  A decision that shows less than the new rules is only taken back by
 rules about the very watcher, by address or as a member of a list: nobody who was blocked is let in again because a rule for
-everybody is another one.  What makes rules say something else without the owner, such as the end of their validity, leaves decisions
+everybody is another one, or because the rule that had let him in is gone.  What makes rules say something else without the owner, such as the end of their validity, leaves decisions
 alone.
 
 To notice that, it is remembered what the rules say of those about whom a decision stands; of owners without rules nothing is.
@@ -97,7 +97,10 @@ def _overtakes(verdict: Verdict, before: _Said, now: _Said) -> bool:
     """Whether the last word about a watcher is that of the rules."""
     if now.handling is before.handling:
         return False
-    if now.is_about or before.is_about:
+    if now.is_about:
         return True
     decided = Handling(verdict.handling)
+    withdrawn = before.handling if before.is_about else None
+    if withdrawn is not None and (withdrawn is not Handling.ALLOW or decided is Handling.ALLOW):
+        return True
     return now.handling is not None and _FROM_LEAST.index(now.handling) <= _FROM_LEAST.index(decided)

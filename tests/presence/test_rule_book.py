@@ -380,6 +380,21 @@ def test_the_removal_of_the_rule_about_a_watcher_is_a_word_too(reconciled: Study
     assert reconciled.verdict(ROMEO) is None
 
 
+@pytest.mark.parametrize("decided", [Handling.BLOCK, Handling.CONFIRM, Handling.POLITE_BLOCK])
+def test_nobody_who_was_kept_out_is_let_in_because_the_rule_is_gone_that_let_him_in(
+    reconciled: Study, decided: Handling
+) -> None:
+    reconciled.put(rule(one(ROMEO)))
+    reconciled.decide(ROMEO, decided)
+    reconciled.put(rule(one(JULIET)))
+    assert reconciled.verdict(ROMEO) == decided.value
+    reconciled.put(rule(one(ROMEO), between(START + 10, START + 20)))
+    reconciled.put(rule(OtherIdentity()))
+    assert reconciled.verdict(ROMEO) == decided.value
+    reconciled.remove()
+    assert reconciled.verdict(ROMEO) == decided.value
+
+
 @pytest.mark.parametrize(
     ("decided", "general", "left"),
     [
@@ -423,7 +438,7 @@ def test_decisions_from_before_a_restart_are_compared_with_the_rules_of_then(stu
     Reconciliation(study.store.verdicts, study.book)
     study.put(rule(one(ROMEO)), rule(one(JULIET)))
     assert study.verdict(ROMEO) == "block"
-    study.put(rule(one(JULIET)))
+    study.put(rule(one(ROMEO), handling=SubHandling.CONFIRM))
     assert study.verdict(ROMEO) is None
 
 
