@@ -7,7 +7,8 @@ where a name that nobody has costs the same as a wrong password and gets the sam
 played before is stale.
 
 Wrong passwords are counted by peer and name, by peer, and by name.  A name that strangers try too often is open to the peers only
-from which it was proved before, so that nobody can lock a user out.
+from which it was proved before, and a peer that tries too many names only to the names that it has proved: nobody can lock out a
+user whom he does not share an address with, and who does has to try that very name.
 
 Basic sends the password itself: it is neither offered nor looked at but where a proxy that is trusted says that TLS was spoken.
 
@@ -36,7 +37,7 @@ MINUTE: Final = 60.0
 OF_PEER_AND_NAME: Final = 30
 """Wrong passwords for one name from one peer in a minute; a client made of Python's urllib tries each five times."""
 OF_PEER: Final = 120
-"""Wrong passwords from one peer in a minute."""
+"""Wrong passwords from one peer in a minute, before it is closed to names that were not proved from it."""
 OF_NAME: Final = 200
 """Wrong passwords for one name in a minute, before it is closed to peers that it was not proved from."""
 PROVED: Final = 10_000
@@ -250,9 +251,12 @@ class HttpDigest:
         """The name that a password is tried for, if there were not too many wrong ones."""
         local = username.rpartition("@")[0] or username
         key = f"{local[:LONGEST_NAME]}@{realm}"
-        if not self._wrong.possible((asking.peer, key)) or not self._wrong_peer.possible(asking.peer):
+        pair = asking.peer, key
+        if not (
+            self._wrong.possible(pair) and (self._wrong_peer.possible(asking.peer) or pair in self._proved)
+        ):
             self._wait("too many wrong passwords from this address")
-        if not self._wrong_name.possible(key) and (asking.peer, key) not in self._proved:
+        if not self._wrong_name.possible(key) and pair not in self._proved:
             self._wait("too many wrong passwords for this user")
         return key
 

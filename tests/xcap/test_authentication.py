@@ -181,6 +181,16 @@ def test_wrong_passwords_are_counted_for_each_peer(scene: Scene) -> None:
     assert scene.ask("GET", INDEX, peer="192.0.2.8").status == 404
 
 
+def test_who_shares_an_address_with_somebody_who_tries_names_is_not_locked_out(scene: Scene) -> None:
+    assert scene.ask("GET", INDEX).status == 404
+    for number in range(OF_PEER):
+        assert scene.ask("GET", INDEX, user=f"user{number}").status == 401
+    assert scene.ask("GET", INDEX, user="alice").status == 429
+    assert scene.ask("GET", INDEX).status == 404
+    statuses = [scene.ask("GET", INDEX, password="wrong").status for _ in range(OF_PEER_AND_NAME + 1)]
+    assert statuses == [401] * OF_PEER_AND_NAME + [429]
+
+
 def test_strangers_close_a_name_to_strangers_only(scene: Scene) -> None:
     assert scene.ask("GET", INDEX, peer="198.51.100.1").status == 404
     for number in range(OF_NAME):
