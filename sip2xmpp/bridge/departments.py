@@ -216,6 +216,12 @@ class Departments:
         left = (await self._take(held, gone)).left if gone else ()
         group = await self._retitle(held, wishes)
         planned: list[str] = []
+        elsewhere = self._elsewhere(held)
+        had = [
+            wish.jid
+            for wish in new
+            if wish.jid not in held.added and wish.jid not in elsewhere and self._has(held.jid, wish.jid)
+        ]
 
         async def plan(coming: Sequence[str]) -> None:
             planned.extend(coming)
@@ -227,12 +233,14 @@ class Departments:
                 await self._store.committed()
 
         if new:
-            helped = await self._kept.bring(
-                held.jid, held.domain, new, self._elsewhere(held), ours=held.added, plan=plan
-            )
+            helped = await self._kept.bring(held.jid, held.domain, new, elsewhere, ours=held.added, plan=plan)
         undone = set(planned).difference(helped.added)
-        self._note(held, (*wishes, *left), helped.added, undone, group)
+        self._note(held, (*wishes, *left), helped.added, undone=undone, group=group, had=had)
         return helped
+
+    def _has(self, jid: str, contact: str) -> bool:
+        """Whether somebody watches a contact already."""
+        return self._store.authorizations.get(f"{jid} {contact}") is not None
 
     def _title(self, held: Following) -> str:
         """What the group is called; one that is no more is called as it was."""
@@ -274,6 +282,7 @@ class Departments:
             [
                 Gone(jid=jid, group=group, is_added=jid in held.added, is_shared=jid in elsewhere)
                 for jid in gone
+                if jid not in held.had or jid in held.added
             ],
         )
 
@@ -299,8 +308,10 @@ class Departments:
         held: Following,
         members: tuple[str, ...],
         added: Sequence[str],
+        *,
         undone: Collection[str] = (),
         group: str = "",
+        had: Collection[str] = (),
     ) -> None:
         """Write down what was done; only ``_end``, which waits for its turn, can have ended it meanwhile."""
         current = self._store.followings.get(held.key) or held
@@ -310,6 +321,7 @@ class Departments:
             title=group or current.title,
             members=members,
             added=tuple(dict.fromkeys((*kept, *added))),
+            had=tuple(jid for jid in dict.fromkeys((*current.had, *had)) if jid in members),
         )
         if made != current:
             self._store.followings.put(made)

@@ -257,6 +257,19 @@ def test_without_a_grant_clients_are_told_when_they_are_there(desk: Desk) -> Non
     assert server.messages == []
 
 
+def test_nobody_is_told_to_remove_whom_he_had_himself(desk: Desk) -> None:
+    server = Server(desk)
+    server.features = f"<feature var='{EXCHANGE}'/>"
+    desk.presence()
+    desk.presence("subscribe", ROMEO, ALICE)
+    server.serve()
+    choose(desk, server, "sales")
+    server.messages.clear()
+    keep(desk, sales=[])
+    server.serve()
+    assert [item.get("jid") for message in server.messages for item in message[1]] == [CAROL, JULIET]
+
+
 def test_where_nothing_else_is_possible_contacts_ask_and_a_message_says_who_left(desk: Desk) -> None:
     server = Server(desk)
     desk.presence()
