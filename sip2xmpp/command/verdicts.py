@@ -46,7 +46,7 @@ def add_parser(subparsers: Subparsers) -> None:
         parser = subparsers.add_parser(handling.value, help=told)
         _add_pair(parser)
         parser.set_defaults(run=partial(decide, handling=handling))
-    parser = subparsers.add_parser("forget", help="forget what was decided: the default applies again")
+    parser = subparsers.add_parser("forget", help="forget what was decided: rules or the default apply again")
     _add_pair(parser)
     parser.set_defaults(run=forget)
     parser = subparsers.add_parser(

@@ -96,7 +96,7 @@ class Deciding:
                 path=one,
                 name="forgetWatcher",
                 summary="Forget what was decided about a watcher",
-                about="The default of the domain applies again.",
+                about="The rules of the address apply again, or the default of the domain.",
                 right=Right.DECIDE,
                 serve=self._forget,
             ),
