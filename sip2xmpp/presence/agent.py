@@ -308,8 +308,12 @@ class PresenceAgent:
         else:
             view = watched.offline or self._offline(watched)
         told, watch.told = watch.told, view
+        # a view that was not kept is another object, and the time of what is withheld is no news
         if view is told or (
-            watch.permissions is not None and told is not None and told.document == view.document
+            watch.permissions is not None
+            and told is not None
+            and view.document is not None
+            and settle(told.document, view.document) is told.document
         ):
             return
         watch.watcher.notified(view)

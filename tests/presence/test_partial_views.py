@@ -220,3 +220,17 @@ def test_who_was_away_in_between_is_shown_since_the_return(home: Home) -> None:
     home.publish("meeting")
     assert len(juliet.heard) == len(bob.heard) == 4
     assert juliet.shown.tuples[0].timestamp == bob.shown.tuples[0].timestamp
+
+
+def test_the_time_of_a_withheld_change_is_no_news_however_many_kinds_of_watchers_there_are(home: Home) -> None:
+    home.publish("meeting")
+    ears = []
+    for number in range(VIEWS + 20):
+        watcher = Address(f"w{number}", "jabber.example")
+        home.allow(watcher, Permissions(services=EVERY, unknown=frozenset({("urn:example", f"n{number}")})))
+        ears.append(home.watch(watcher))
+    home.clock.advance(60)
+    home.publish("meal")
+    assert {len(ear.heard) for ear in ears} == {1}
+    home.publish("meal", basic=Basic.CLOSED)
+    assert {len(ear.heard) for ear in ears} == {2}
