@@ -222,7 +222,9 @@ def test_who_was_away_in_between_is_shown_since_the_return(home: Home) -> None:
     assert juliet.shown.tuples[0].timestamp == bob.shown.tuples[0].timestamp
 
 
-def test_the_time_of_a_withheld_change_is_no_news_however_many_kinds_of_watchers_there_are(home: Home) -> None:
+def test_the_time_of_a_withheld_change_is_no_news_however_many_kinds_of_watchers_there_are(
+    home: Home,
+) -> None:
     home.publish("meeting")
     ears = []
     for number in range(VIEWS + 20):
