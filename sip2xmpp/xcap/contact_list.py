@@ -243,7 +243,8 @@ def changed_group(
         raise BadInput("a group cannot be inside itself")
     around = group.path[:-1] if parent is None else () if goal is None else goal.path
     path = (*around, group.name if name is None else name)
-    others = [each for each in groups if each is not group and each not in inner]
+    going = {id(each) for each in (group, *inner)}
+    others = [each for each in groups if id(each) not in going]
     if path != group.path and any(each.path == path for each in others):
         raise Taken(f"there is a group {path[-1][:100]} already")
     moved = [replace(each, path=(*path, *each.path[len(group.path) :])) for each in (group, *inner)]

@@ -212,6 +212,14 @@ def test_a_long_name_is_not_told_again_in_thousands_of_groups() -> None:
         written(EMPTY, longer)
 
 
+def test_a_group_around_thousands_is_renamed_at_once() -> None:
+    octets = lists(f'<list name="a">{"<list/>" * 10_000}</list>')
+    groups = read(octets)
+    began = process_time()
+    written(octets, changed_group(groups, groups[0], name="b", display=None, parent=None))
+    assert process_time() - began < 4
+
+
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=6)
 URIS = st.sampled_from([f"sip:u{number}@example.com" for number in range(8)])
 CONTACTS = st.lists(
