@@ -137,7 +137,14 @@ def test_a_jabber_user_registers_and_acts_for_a_sip_user(desk: World) -> None:
     there = romeo.wait(presence(sender=GATEWAY_DOMAIN), "the gateway is there")
     assert text(there, "status") == f"SIP account {BOB}"
     romeo.befriend(GATEWAY_DOMAIN)
-    assert nodes(romeo) == {"presence", "permanent-presence", "watchers", "import-contacts", "departments", "lookup"}
+    assert nodes(romeo) == {
+        "presence",
+        "permanent-presence",
+        "watchers",
+        "import-contacts",
+        "departments",
+        "lookup",
+    }
     prompt = romeo.iq(
         "set", "<query xmlns='jabber:iq:gateway'><prompt>sip:bob@example.com</prompt></query>", GATEWAY_DOMAIN
     )
