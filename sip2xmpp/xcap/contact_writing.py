@@ -28,7 +28,8 @@ EMPTY: Final = (
 
 _BLANKS_BEFORE: Final = re.compile(rb"\r?\n[ \t]*\Z")
 _LONGEST_INDENT: Final = 400
-_DECLARATION: Final = re.compile(rb"\sxmlns(?::([^\s=]+))?\s*=")
+_DECLARATION: Final = re.compile(rb"""\sxmlns(?::([^\s=]+))?\s*=|"[^"]*"|'[^']*'""")
+"""The beginning of a declaration; or a value, in which there is none."""
 
 
 class Splice(NamedTuple):
@@ -257,6 +258,7 @@ class _Writing:
         own = {
             (match[1] or b"").decode()
             for match in _DECLARATION.finditer(self._source, element.start, element.content_start)
+            if match[0][:1].isspace()
         }
         missing = [
             (prefix, uri)

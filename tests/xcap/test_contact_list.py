@@ -109,6 +109,16 @@ def test_a_contact_that_moves_takes_along_what_a_client_keeps_with_it() -> None:
     assert entry.attributes["urn:x", "k"] == "v"
 
 
+def test_what_looks_like_a_declaration_in_a_value_is_none() -> None:
+    octets = lists(
+        '<list name="a" xmlns:z="urn:z"><entry uri="u" z:v=" xmlns:z=\'\'"/></list><list name="b"/>'
+    )
+    groups = read(octets)
+    moved = with_contact(groups, Contact(uri="u"), lambda uri: uri == "u", ["b"], named=False)
+    entry = read_tree(written(octets, moved)).children[1].children[0]
+    assert entry.attributes[("urn:z", "v")] == " xmlns:z=''"
+
+
 def test_a_name_is_changed_in_its_place() -> None:
     groups = with_contact(read(BLINK), Contact(uri="new", name="Al"), alice, None, named=True)
     assert written(BLINK, groups) == BLINK.replace(b">Alice<", b">Al<")
