@@ -115,12 +115,12 @@ def test_pictures_are_read_by_watchers_or_by_anybody() -> None:
     joined = Joined(configured(**HTTP))
     assert joined.ask("PUT", PICTURE, picture(PNG), media=ICON).status == 201
     assert joined.request("GET", PICTURE).status == 401
-    assert joined.ask("GET", PICTURE, user="alice").status == 403
+    assert joined.ask("GET", PICTURE, user="alice").status == 404
     verdict = Verdict(presentity=BOB, watcher=ALICE, handling=Handling.ALLOW.value, decided_at=0.0)
     joined.store.verdicts.put(verdict)
     assert joined.ask("GET", PICTURE, user="alice").body == picture(PNG)
     joined.store.verdicts.remove(verdict.key)
-    assert joined.ask("GET", PICTURE, user="alice").status == 403
+    assert joined.ask("GET", PICTURE, user="alice").status == 404
     everybody = Joined(configured(xcap={"pictures": "anybody"}, **HTTP))
     assert everybody.ask("PUT", PICTURE, picture(PNG), media=ICON).status == 201
     assert everybody.request("GET", PICTURE).body == picture(PNG)
@@ -142,7 +142,7 @@ def test_rules_say_whether_a_picture_is_shown() -> None:
     path = f"pres-rules/users/sip:bob@{DOMAIN}/index"
     for provided, status in (
         ("<provide-status-icon>true</provide-status-icon>", 200),
-        ("<provide-mood>true</provide-mood>", 403),
+        ("<provide-mood>true</provide-mood>", 404),
         ("<provide-all-attributes/>", 200),
     ):
         put = joined.ask("PUT", path, rules(provided), media="application/auth-policy+xml")
