@@ -405,7 +405,7 @@ class ContactSubscriptions(Generic[D]):
             else:
                 goes_on.add(record.key)
                 asked.is_known = True
-                self._hold(asked, dialog_of(record), established=True)
+                self._hold(asked, dialog_of(record, record.cseq_ceiling), established=True)
             self._enqueue(asked)
         for record in records:
             if record.key not in goes_on:

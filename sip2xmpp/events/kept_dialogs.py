@@ -73,8 +73,8 @@ class KeptDialogs:
         )
 
 
-def dialog_of(record: DialogRecord) -> Dialog:
-    """The dialog to go on in."""
+def dialog_of(record: DialogRecord, local_cseq: int) -> Dialog:
+    """The dialog to go on in, when ``local_cseq`` is the last number that may have been used."""
     return Dialog(
         call_id=record.call_id,
         local_tag=record.local_tag,
@@ -83,6 +83,6 @@ def dialog_of(record: DialogRecord) -> Dialog:
         remote_uri=record.remote_uri,
         remote_target=record.remote_target,
         route_set=record.route_set,
-        local_cseq=record.cseq_ceiling,
+        local_cseq=local_cseq,
         remote_cseq=record.remote_cseq,
     )

@@ -420,7 +420,7 @@ class FollowedRegistrars:
                 self._kept.forget(record)
                 continue
             followed = self._followed[address] = _Followed(address, registrar)
-            self._hold(followed, dialog_of(record), established=True)
+            self._hold(followed, dialog_of(record, record.cseq_ceiling), established=True)
             self._queue.add(followed)
             self.watched(address, anybody=False)
 

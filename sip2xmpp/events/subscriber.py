@@ -231,7 +231,7 @@ class RemotePresentities:
         """The dialog of an earlier life of this process, if the remote side may still have it."""
         for record in self._kept.of(str(pair.presentity)):
             if record.watcher == pair.watcher and record.call_id not in self._dialogs:
-                return dialog_of(record)
+                return dialog_of(record, record.cseq_ceiling)
         return None
 
     def _tell(self, watch: _Watch) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 from sip2xmpp.events.conditions import NO_BODY, bare, block, holds, tag_in, tagged, taken_apart
 from sip2xmpp.events.economy import Economy
 from sip2xmpp.events.forms import Comparing, Portioned
+from sip2xmpp.events.kept_dialogs import dialog_of
 from sip2xmpp.events.package import EventPackage, Form, entity_of
 from sip2xmpp.presence.watching import Standing, Told
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.dialog import Dialog, Prepared
+from sip2xmpp.sip.dialog import Prepared
 from sip2xmpp.sip.flow import Flow, Transport
 from sip2xmpp.sip.message import Request
 from sip2xmpp.store.records import DialogRecord
@@ -137,7 +138,7 @@ class Writer:
 
     def _prepare(self, number: int) -> Prepared:
         """What is the same in all NOTIFYs until the watcher is somewhere else."""
-        self._prepared = self._dialog(number).prepare("NOTIFY", self._headers())
+        self._prepared = dialog_of(self.record, number - 1).prepare("NOTIFY", self._headers())
         return self._prepared
 
     def _request(
@@ -151,7 +152,7 @@ class Writer:
         """The NOTIFY with this number to be routed by the dialog; raises ``TransportFailed`` where that cannot be."""
         content = NO_BODY if newest is None else self._content_for(newest, before, number)
         tag, content_type, body = taken_apart(content)
-        return self._dialog(number).next_request(
+        return dialog_of(self.record, number - 1).next_request(
             "NOTIFY",
             headers=[
                 *self._headers(),
@@ -168,18 +169,3 @@ class Writer:
         if isinstance(self.form, Portioned):
             return [contact, ("Event", self.form.event_of(event)), ("Require", self.form.requires)]
         return [contact, ("Event", event)]
-
-    def _dialog(self, number: int) -> Dialog:
-        """The dialog before the NOTIFY with that CSeq."""
-        record = self.record
-        return Dialog(
-            call_id=record.call_id,
-            local_tag=record.local_tag,
-            remote_tag=record.remote_tag,
-            local_uri=record.local_uri,
-            remote_uri=record.remote_uri,
-            remote_target=record.remote_target,
-            route_set=record.route_set,
-            local_cseq=number - 1,
-            remote_cseq=record.remote_cseq,
-        )
