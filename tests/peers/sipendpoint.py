@@ -23,6 +23,10 @@ Answer = tuple[int, str, Headers, bytes]
 RETRANSMISSIONS = (0.5, 1.0, 2.0, 4.0, 4.0, 4.0)
 
 
+PATIENCE = 5.0
+"""Seconds that sending may take."""
+
+
 class SipEndpoint:
     """One address that speaks SIP; use it as a context manager."""
 
@@ -39,6 +43,7 @@ class SipEndpoint:
         self.trouble: list[Exception] = []
         self._answered: dict[tuple[str, str, str], bytes] = {}
         self._arrived = threading.Condition()
+        self._tls_in_use = threading.Lock()
         self._streams: dict[Address, socket.socket] = {}
         self._buffers: dict[socket.socket, bytes] = {}
         self._selector = selectors.DefaultSelector()
@@ -89,7 +94,7 @@ class SipEndpoint:
         if (transport or self.transport) == "udp":
             self._udp.sendto(octets, where)
         else:
-            self.stream(where).sendall(octets)
+            self._send_all(self.stream(where), octets)
 
     def stream(self, where: Address) -> socket.socket:
         """The connection to an address, opened if there is none."""
@@ -239,9 +244,9 @@ class SipEndpoint:
         if connection not in self._buffers:
             return  # closed by the test since it became readable
         try:
-            octets = connection.recv(65_536)
-            while isinstance(connection, ssl.SSLSocket) and connection.pending():
-                octets += connection.recv(65_536)
+            octets = self._received(connection)
+        except ssl.SSLWantReadError:
+            return  # a record of TLS itself, such as a session ticket
         except OSError:
             octets = b""
         if not octets:
@@ -254,6 +259,26 @@ class SipEndpoint:
             if not message:
                 return
             self._take(message, source, self.transport, connection)
+
+    def _received(self, connection: socket.socket) -> bytes:
+        """What there is; never waits."""
+        if not isinstance(connection, ssl.SSLSocket):
+            return connection.recv(65_536)
+        with self._tls_in_use:
+            connection.settimeout(0)
+            octets = connection.recv(65_536)
+            while connection.pending():
+                octets += connection.recv(65_536)
+            return octets
+
+    def _send_all(self, connection: socket.socket, octets: bytes) -> None:
+        if not isinstance(connection, ssl.SSLSocket):
+            connection.sendall(octets)
+            return
+        # a connection of OpenSSL is not for two threads at once, and the receiving one may just read a session ticket
+        with self._tls_in_use:
+            connection.settimeout(PATIENCE)
+            connection.sendall(octets)
 
     def _take(self, octets: bytes, source: Address, transport: str, connection: socket.socket | None) -> None:
         message = parse(octets, source)
@@ -309,4 +334,4 @@ class SipEndpoint:
         if connection is None:
             self._udp.sendto(octets, source)
         else:
-            connection.sendall(octets)
+            self._send_all(connection, octets)
