@@ -7,6 +7,7 @@ a watcher want, and ``PartialForm`` says what changed in what either of them wri
 Implements: RFC 5263 sections 4.1 to 4.3 (partial notification); RFC 4660 section 5.3 (filtered content).
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -55,9 +56,9 @@ class Comparing:
 
     __slots__ = ()
 
+    @abstractmethod
     def whole(self, told: Told[Any], entity: str) -> Body | None:
         """The state in full, not numbered."""
-        raise NotImplementedError
 
 
 class Portioned:
@@ -76,25 +77,25 @@ class Portioned:
         """The Event header of the NOTIFYs; ``said`` is that of the SUBSCRIBE, as which it should be."""
         return said
 
+    @abstractmethod
     def portion(self, newest: Told[Any], before: Told[Any] | None, entity: str) -> Told[Any]:
         """What the next NOTIFY brings its reader to, who knows ``before``; ``newest`` itself if all of it has room."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_news(self, told: Told[Any], newest: Told[Any], entity: str) -> bool:
         """Whether one who knows ``told`` would see anything new in ``newest``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tag(self, told: Told[Any], entity: str) -> str:
         """What identifies the whole of ``told``, as it is told in this form."""
-        raise NotImplementedError
 
 
 class Filtering:
     """A package whose bodies can be filtered; what other packages make of the body of a SUBSCRIBE is their business."""
 
+    @abstractmethod
     def filtered(self, form: Form, filters: tuple[Filter, ...]) -> Form:
         """The form that tells what these filters leave of ``form``."""
-        raise NotImplementedError
 
 
 class Triggering:
@@ -103,12 +104,13 @@ class Triggering:
     __slots__ = ()
 
     @property
+    @abstractmethod
     def has_triggers(self) -> bool:
-        raise NotImplementedError
+        """Whether it is only told of changes that a trigger fires for."""
 
+    @abstractmethod
     def is_pulled(self, before: Told[Any] | None, now: Told[Any], entity: str) -> bool:
         """Whether a trigger fires when ``now`` follows ``before``."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

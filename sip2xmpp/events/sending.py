@@ -8,6 +8,7 @@ goes on above it, so that the watcher never sees a number twice.
 Implements: RFC 6665 sections 4.2.2 and 4.4.1; RFC 5057 section 5.1 (which failures end the usage).
 """
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -109,21 +110,21 @@ class Sender(Writer):
 
     # What the subscription itself knows
 
+    @abstractmethod
     def _proceed(self) -> None:
         """Send what has to be sent now, if anything."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _look_again(self) -> None:
         """The deadline of the watcher's terms may be another one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _heed(self, economy: Economy, event: str | None) -> None:
         """The watcher may ask for other rates in its answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _close(self, why: str) -> None:
         """The subscription takes no more SUBSCRIBEs."""
-        raise NotImplementedError
 
     # On the way
 

@@ -9,6 +9,7 @@ Implements: RFC 5839 section 5; RFC 6446 sections 3.1 and 3.2; RFC 4660 sections
 """
 
 import json
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,21 +30,21 @@ NO_FILTERS: Final = FilterSet()
 class Listing:
     """A package whose resources are lists of others; it says itself what the body of a SUBSCRIBE means."""
 
+    @abstractmethod
     def listed_in(self, request: Request, held: str) -> str:
         """Which list a SUBSCRIBE is about, never empty; ``held`` is what the subscription has.  Raises ``BadTerms``."""
-        raise NotImplementedError
 
 
 class MemberFiltering(Listing):
     """A package of lists with members whose documents can be filtered."""
 
+    @abstractmethod
     def takes_filters(self, request: Request) -> bool:
         """Whether the body of a SUBSCRIBE is no list, but filters for the documents of members."""
-        raise NotImplementedError
 
+    @abstractmethod
     def filtered_by(self, form: Form, filters: FilterSet, presentity: Address, uri: str) -> Form:
         """The form that tells of each member what the filters about it leave; ``uri`` is how the watcher calls the list."""
-        raise NotImplementedError
 
 
 class BadTerms(Refused):

@@ -8,6 +8,7 @@ timer values of RFC 3261 stay exact.
 A timer is an object with an ``expired`` method rather than a closure: a transaction *is* its one timer.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Final
@@ -29,9 +30,9 @@ class Timer:
     def __init__(self) -> None:
         self.bucket: dict[Timer, None] | None = None
 
+    @abstractmethod
     def expired(self) -> None:
         """The time has come; the timer may be started again from here."""
-        raise NotImplementedError
 
     def cancel(self) -> None:
         """Do not happen; harmless when it is not running."""

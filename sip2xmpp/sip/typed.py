@@ -3,6 +3,7 @@
 Implements: RFC 3261, section 20; RFC 6665, section 8.4.
 """
 
+from abc import abstractmethod
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
@@ -45,8 +46,9 @@ class Message:
         return head.encode("utf-8", "surrogateescape") + self.body
 
     @property
+    @abstractmethod
     def start_line(self) -> str:
-        raise NotImplementedError
+        """The first line, without its end."""
 
     def _bad(self, bad: BadMessage) -> BadMessage:
         """``bad`` made to tell how this message is to be answered."""

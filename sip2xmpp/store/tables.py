@@ -12,6 +12,7 @@ An engine learns what to make durable from ``note``, called with the key and the
 ``adopt`` and ``drop`` are changes that are durable already, because they came from there.
 """
 
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic
@@ -223,9 +224,9 @@ class Tables:
         self.documents: Table[Document] = table("documents")
         self.followings: Table[Following] = table("followings")
 
+    @abstractmethod
     def after_commit(self, call: Told) -> None:
         """As in ``Store``; each engine has its own."""
-        raise NotImplementedError
 
     def committed(self) -> Deferred[None]:
         """Fires when ``after_commit`` calls; fails with ``StorageFailed``."""
