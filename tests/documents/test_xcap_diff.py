@@ -19,7 +19,7 @@ from sip2xmpp.errors import BadDocument
 
 RFC_EXAMPLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 <d:xcap-diff xmlns="urn:ietf:params:xml:ns:resource-lists" xmlns:d="urn:ietf:params:xml:ns:xcap-diff"
- xmlns:x="urn:x" xcap-root="http://xcap.example.com/root/">
+ xmlns:x="urn:x" xcap-root="http://xcap.example.com/base/">
  <d:document new-etag="7ahggs" sel="resource-lists/users/sip:joe@example.com/coworkers" previous-etag="8a77f8d">
   <d:add sel="*/list[1]"><entry uri="sip:bob@example.com"/></d:add>
   <d:remove sel="*/x:gone"/>
@@ -34,7 +34,7 @@ RFC_EXAMPLE = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 def test_documents_of_others_are_read() -> None:
     diff = read(RFC_EXAMPLE)
-    assert diff.root == "http://xcap.example.com/root/"
+    assert diff.root == "http://xcap.example.com/base/"
     changed, same, there, gone, attribute = diff.changes
     assert isinstance(changed, DocumentChange)
     assert (changed.previous_etag, changed.new_etag) == ("8a77f8d", "7ahggs")
