@@ -20,10 +20,10 @@ from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.documents.pictures import picture_of
 from sip2xmpp.documents.presence import Cipid, Presence
 from sip2xmpp.errors import BadAddress, BadDocument
+from sip2xmpp.metering import Attempts
 from sip2xmpp.store.interface import Change, Table
 from sip2xmpp.store.records import Card
 from sip2xmpp.xmpp.avatars import NO_PICTURE, Avatar

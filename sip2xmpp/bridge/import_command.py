@@ -18,13 +18,13 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.bridge.buddies import Buddy, buddies
 from sip2xmpp.bridge.registrants import Registrants
 from sip2xmpp.bridge.requesters import Requesters
 from sip2xmpp.bridge.rosters import Helped, RosterHelp, Way, Wish
 from sip2xmpp.bridge.worlds import Worlds
 from sip2xmpp.errors import BadDocument, BadInput
+from sip2xmpp.metering import Attempts
 from sip2xmpp.store.documents import document_key
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xmpp.commands import Outcome, Stage

@@ -12,9 +12,9 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
-from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.bridge.requesters import Requesters
 from sip2xmpp.errors import BadAddress, BadInput, TooMany
+from sip2xmpp.metering import Attempts
 from sip2xmpp.preparation import ascii_domain
 from sip2xmpp.presence.directory import Directory, Finding, Leg
 from sip2xmpp.xmpp.commands import Outcome, Stage

@@ -23,9 +23,9 @@ from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.errors import BadAddress
+from sip2xmpp.metering import Attempts
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Account, Registrant
 from sip2xmpp.xmpp.registration import Wanted

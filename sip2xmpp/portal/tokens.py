@@ -6,19 +6,18 @@ are wrong tokens from one peer address; what is metered is bounded.
 Implements: RFC 6750 section 2.1 (bearer tokens in the Authorization field); RFC 6585 section 4 (429).
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from hmac import compare_digest
-from math import ceil
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
+from sip2xmpp.metering import Meter
 from sip2xmpp.portal.problems import Problem
 
 WRONG_A_MINUTE: Final = 20
@@ -63,27 +62,6 @@ def _fits(address: Address, pattern: str) -> bool:
 def digest_of(secret: str) -> bytes:
     """What is kept of a token."""
     return sha256(secret.encode()).digest()
-
-
-class Meter:
-    """Lets ``a_minute`` pass in a minute for each key, all at once if nothing passed before."""
-
-    def __init__(self, clock: IReactorTime, a_minute: int, keys: int) -> None:
-        self._clock = clock
-        self._most = float(a_minute)
-        self._keys = keys
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, key: str) -> int:
-        """0 if it may pass, else the seconds to wait."""
-        now = self._clock.seconds()
-        left, since = self._left.pop(key, (self._most, now))
-        left = min(self._most, left + max(0.0, now - since) * self._most / 60)
-        wait = 0 if left >= 1 else ceil((1 - left) * 60 / self._most)
-        self._left[key] = (left if wait else left - 1, now)
-        if len(self._left) > self._keys:
-            self._left.popitem(last=False)
-        return wait
 
 
 class Tokens:

@@ -29,9 +29,9 @@ from urllib.parse import unquote, urlsplit
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
-from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.digest import AUTH, Algorithm, Challenge, Credentials, Nonces, algorithm_named, ha1, quoted
 from sip2xmpp.errors import BadInput, Refused
+from sip2xmpp.metering import Attempts
 
 MINUTE: Final = 60.0
 OF_PEER_AND_NAME: Final = 30

@@ -31,9 +31,9 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request
 
 from sip2xmpp.address import Address
-from sip2xmpp.bridge.attempts import Attempts
 from sip2xmpp.documents.xcap_uri import XcapUri, address_of_xui
 from sip2xmpp.errors import BadAddress, BadDocument, NoSuchPresentity, StorageFailed, TooMany
+from sip2xmpp.metering import Attempts, Meter
 from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.xcap import conflicts, editing
 from sip2xmpp.xcap.asking import (
@@ -48,12 +48,17 @@ from sip2xmpp.xcap.asking import (
     targets_below,
 )
 from sip2xmpp.xcap.authentication import Anybody, Asking, Authentication, Caller, Unproved
-from sip2xmpp.xcap.budget import Budget
 from sip2xmpp.xcap.conditions import PreconditionFailed
 from sip2xmpp.xcap.conflicts import Conflict, ConflictKind
 from sip2xmpp.xcap.documents import Documents, NoSuchDocument, TooLarge
 from sip2xmpp.xcap.generated import Generated
 from sip2xmpp.xcap.usages import CAPS, PRES_CONTENT, RLS_SERVICES, Usage, usage_named
+
+A_MINUTE: Final = 4_194_304
+"""Octets of documents that are read for one client in a minute: to check one or to find a part of it takes time in proportion."""
+
+REQUEST: Final = 1_024
+"""Octets that a request counts for whatever it asks."""
 
 LOGGED_A_MINUTE: Final = 60
 """Refusals that are written into the log in a minute."""
@@ -122,7 +127,7 @@ class Xcap(Resource):
         self._generated = generated
         self._authentication = authentication
         self._rules = rules
-        self._budget = Budget(clock)
+        self._budget = Meter(clock, A_MINUTE)
         self._refusals = Attempts(clock, most=LOGGED_A_MINUTE, seconds=60.0)
         self.path = path
         self._targets = targets_below("/xcap", path)
@@ -282,7 +287,7 @@ class Xcap(Resource):
             held = self._documents.get(uri.auid, asked.tree, uri.name)
             octets += 0 if held is None else len(held.octets)
         key = _peer(request) if caller.address is None else caller.name
-        wait = self._budget.take(key, octets) if caller.is_metered else 0
+        wait = self._budget.take(key, REQUEST + octets) if caller.is_metered else 0
         if wait:
             raise Refusal(429, "too much at a time", headers={"Retry-After": str(wait)})
 

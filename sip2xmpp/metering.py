@@ -1,10 +1,12 @@
-"""How often somebody tried: at most so many times in so many seconds.
+"""How much strangers may do: attempts that are counted, and work that is metered.
 
-What is counted by is bounded as well: who tried the longest time ago is forgotten first.
+``Attempts`` are at most so many in so many seconds; ``Meter`` lets so much pass in a minute, all at once if nothing passed
+before.  What is counted by is bounded as well: who tried the longest time ago is forgotten first.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Hashable
+from math import ceil
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -45,3 +47,24 @@ class Attempts:
             return False
         self.count(key)
         return True
+
+
+class Meter:
+    """Lets ``a_minute`` pass in a minute for each key; what is left comes back steadily."""
+
+    def __init__(self, clock: IReactorTime, a_minute: int, keys: int = 10_000) -> None:
+        self._clock = clock
+        self._most = float(a_minute)
+        self._keys = keys
+        self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: Hashable, cost: int = 1) -> int:
+        """0 if it may pass, else the seconds to wait.  The last one may take more than what is left."""
+        now = self._clock.seconds()
+        left, since = self._left.pop(key, (self._most, now))
+        left = min(self._most, left + max(0.0, now - since) * self._most / 60)
+        wait = 0 if left >= 1 else ceil((1 - left) * 60 / self._most)
+        self._left[key] = (left if wait else left - cost, now)
+        if len(self._left) > self._keys:
+            self._left.popitem(last=False)
+        return wait
