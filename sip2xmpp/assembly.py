@@ -30,18 +30,10 @@ from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.keys import host_port
 from sip2xmpp.list_side import list_subscriptions
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
-from sip2xmpp.portal.api import Api
-from sip2xmpp.portal.contacts import Contacts
-from sip2xmpp.portal.deciding import Deciding
-from sip2xmpp.portal.explanations import Explanations
-from sip2xmpp.portal.meanings import Meanings
-from sip2xmpp.portal.site import BODY
-from sip2xmpp.portal.sources import Sources
-from sip2xmpp.portal.stating import Stating
-from sip2xmpp.portal.tokens import Token, Tokens, digest_of
+from sip2xmpp.portal_side import PortalSide, portal_side, tokens
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
-from sip2xmpp.settings import Authentication, HttpConfig
+from sip2xmpp.settings import Authentication
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.authentication import DigestClient, DigestServer
 from sip2xmpp.sip.flow import HostPort, Target
@@ -73,7 +65,7 @@ class Parts:
     pace: Pace
     xmpp: XmppSide | None
     xcap: XcapSide
-    api: Api | None
+    portal: PortalSide | None
 
     def legs(self) -> dict[str, dict[str, Any]]:
         """The state of each leg, for ``/health``."""
@@ -265,9 +257,11 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     agent.look_first(gate)
     for method in ("SUBSCRIBE", "NOTIFY", "PUBLISH", "REGISTER", "MESSAGE"):
         agent.serve(method, gate)
-    tokens = _tokens(config.http, reactor)
-    xcap = xcap_side(config, store, reactor, own=own, tokens=tokens, secret=_secret(store, "http-nonce"))
-    contacts = Contacts(xcap.documents, Meanings(addressing, directory), exists=addresses.exists)
+    known = tokens(config, store, reactor, _secret(store, "command"))
+    xcap = xcap_side(config, store, reactor, own=own, tokens=known, secret=_secret(store, "http-nonce"))
+    portal = portal_side(
+        config, store, reactor, own=own, known=known, directory=directory, documents=xcap.documents
+    )
     return Parts(
         store=store,
         transports=transports,
@@ -278,7 +272,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         pace=pace,
         xmpp=side,
         xcap=xcap,
-        api=_api(config.http, own, store, reactor, tokens=tokens, contacts=contacts),
+        portal=portal,
     )
 
 
@@ -318,37 +312,6 @@ def _registrar(
     own.addresses.listen(registrar.existence_changed)
     registrar.restore()
     return registrar
-
-
-def _tokens(http: HttpConfig | None, reactor: Any) -> Tokens:
-    """The tokens of programs."""
-    if http is None:
-        return Tokens([], reactor, a_minute=1)
-    tokens = [
-        Token(name=name, digest=digest_of(each.token), addresses=each.addresses, may=frozenset(each.may))
-        for name, each in http.tokens.items()
-    ]
-    return Tokens(tokens, reactor, a_minute=http.requests)
-
-
-def _api(
-    http: HttpConfig | None, own: OwnSide, store: Store, reactor: Any, *, tokens: Tokens, contacts: Contacts
-) -> Api | None:
-    """What programs use over HTTP; None where there is no port for it."""
-    if http is None:
-        return None
-    sources = Sources(own.presence, own.statements, store, reactor)
-    return Api(
-        [
-            *Stating(own.statements, sources, reactor).operations(),
-            *Deciding(store, own.watchers, own.addresses.exists, reactor).operations(),
-            *Explanations(own.explaining, own.addresses.exists).operations(),
-            *contacts.operations(),
-        ],
-        tokens,
-        serves=lambda domain: domain in own.addresses.domains,
-        body=BODY,
-    )
 
 
 def _next_hop(directory: Directory, domain: str) -> SipUri | None:

@@ -124,7 +124,7 @@ class Gateway(MultiService):
             try:
                 made = site(
                     self._health,
-                    parts.api,
+                    parts.portal.api if parts.portal is not None else None,
                     parts.xcap.resource,
                     trusted_proxies=config.http.trusted_proxies,
                     clock=reactor,

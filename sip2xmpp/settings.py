@@ -41,6 +41,7 @@ from sip2xmpp.keys import (
     text,
     whole,
 )
+from sip2xmpp.pages.roles import Role
 from sip2xmpp.portal.tokens import Right
 from sip2xmpp.presence.calls import OnThePhone
 from sip2xmpp.presence.clients import OPTIONS, PROFILES, sound_pattern
@@ -277,9 +278,12 @@ class TokenConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
-    """``[http]``; ``requests`` is how many a token may make in a minute."""
+    """``[http]``; ``requests`` is how many a token may make in a minute, ``roles`` what users of ours are beside being one."""
 
     listen: HostPort = key(address_port, HostPort("127.0.0.1", 8080))
+    certificate: Path | None = key(_path, None)
+    private_key: Path | None = key(_path, None)
+    roles: Mapping[str, Role] = key(mapping(lambda name: str(_identity(name)), choice(Role)), NOTHING)
     requests: int = key(whole(1, 1_000_000), 600)
     tokens: Mapping[str, TokenConfig] = key(mapping(_token_name, table(TokenConfig)), NOTHING)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())

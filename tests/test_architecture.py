@@ -14,7 +14,7 @@ PACKAGE = ROOT / "sip2xmpp"
 
 ORDER = (
     "errors", "metering", "escaping", "preparation", "address", "digest", "documents", "sip", "xmpp", "store", "presence", "events", "bridge",
-    "xcap", "portal", "keys", "settings", "config", "logs", "policy_side", "own_side", "list_side", "asking_side", "gateway_side", "xmpp_side", "xcap_side", "assembly", "gateway", "service", "command",
+    "xcap", "portal", "pages", "keys", "settings", "config", "logs", "policy_side", "own_side", "list_side", "asking_side", "gateway_side", "xmpp_side", "xcap_side", "portal_side", "assembly", "gateway", "service", "command",
 )  # fmt: skip
 """Each imports from its left only."""
 

@@ -1,6 +1,6 @@
-"""The HTTP API as commands use it: that of the gateway of this configuration, with a token of the configuration.
+"""The HTTP API as commands use it: that of the gateway of this configuration, with the token that the state file is good for.
 
-Who can read the configuration can read its tokens; the first one that has the right is taken, and the log of the gateway names it.
+Who can read the state file can read everything that is in it, so nothing more has to be proved; the audit log names ``command``.
 """
 
 import http.client
@@ -9,12 +9,12 @@ import urllib.error
 import urllib.request
 from typing import Any, Final, NamedTuple
 
-from sip2xmpp.address import Address
 from sip2xmpp.command.status import url_of
 from sip2xmpp.config import Config
-from sip2xmpp.errors import ConfigError, Refused, Unreachable
-from sip2xmpp.portal.problems import Problem
-from sip2xmpp.portal.tokens import Right, Token, digest_of
+from sip2xmpp.errors import Refused, Unreachable
+from sip2xmpp.portal.operations import JSON
+from sip2xmpp.portal.tokens import COMMAND, command_token
+from sip2xmpp.store.offline import offline
 
 SECONDS: Final = 15.0
 """How long an answer may take."""
@@ -31,12 +31,10 @@ class Reply(NamedTuple):
     trouble: str = ""
 
 
-def ask(
-    config: Config, address: Address, method: str, path: str, body: object = None, *, right: Right
-) -> Reply:
-    """Make a request about ``address``; ``path`` is below ``/api/v1``.
+def ask(config: Config, method: str, path: str, body: object = None) -> Reply:
+    """Make a request; ``path`` is below ``/api/v1``.
 
-    Raises ``ConfigError`` without a token for it, ``Unreachable``, or ``Refused`` for what is nobody's wish: no right, too much.
+    Raises ``ConfigError``, ``StorageFailed`` or ``Unreachable``, or ``Refused`` for what is nobody's wish: no right, too much.
     """
     base = url_of(config).removesuffix("/health")
     request = urllib.request.Request(  # noqa: S310 - the scheme is ours
@@ -44,14 +42,15 @@ def ask(
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={
-            "Authorization": f"Bearer {_token(config, right, address)}",
-            **({} if body is None else {"Content-Type": "application/json"}),
+            "Authorization": f"Bearer {_token(config)}",
+            **({} if body is None else {"Content-Type": JSON}),
         },
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=SECONDS) as answer:
             octets = answer.read(LARGEST)
+            is_ours = not octets or answer.headers.get_content_type() == JSON
             reply = Reply(answer.status, _value(octets))
     except urllib.error.HTTPError as error:
         with error:
@@ -65,7 +64,7 @@ def ask(
         raise Unreachable(f"no gateway answers at {base}: {getattr(error, 'reason', error)}") from None
     except http.client.HTTPException:
         raise Unreachable(f"what answers at {base} is not the API of a gateway") from None
-    if octets and not isinstance(reply.value, dict):
+    if not is_ours or (octets and not isinstance(reply.value, dict | list)):
         raise Unreachable(f"what answers at {base} is not the API of a gateway")
     return reply
 
@@ -77,14 +76,9 @@ def _value(octets: bytes) -> Any:
         return None
 
 
-def _token(config: Config, right: Right, address: Address) -> str:
-    for name, each in (config.http.tokens if config.http is not None else {}).items():
-        token = Token(
-            name=name, digest=digest_of(each.token), addresses=each.addresses, may=frozenset(each.may)
-        )
-        try:
-            token.check(right, address)
-        except Problem:
-            continue
-        return each.token
-    raise ConfigError([f"http.tokens: none has the right to {right.value} for {address}"])
+def _token(config: Config) -> str:
+    with offline(config.gateway.state) as store:
+        secret = store.secrets.get(COMMAND)
+    if secret is None:
+        raise Unreachable("no gateway has used this state file yet; start it first")
+    return command_token(secret.value)

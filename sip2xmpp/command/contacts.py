@@ -16,7 +16,6 @@ from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configurat
 from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
 from sip2xmpp.errors import BadInput
-from sip2xmpp.portal.tokens import Right
 
 ACTIONS = ("list", "add", "remove", "move", "name")
 
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     address = own_address(arguments.address, config)
     _check(arguments)
     if arguments.action == "list":
-        reply = ask(config, address, "GET", _path(address), right=Right.READ)
+        reply = ask(config, "GET", _path(address))
     else:
         reply = _changed(arguments, config, address)
     if reply.trouble:
@@ -88,14 +87,14 @@ def _changed(arguments: argparse.Namespace, config: Config, address: Address) ->
     one = f"{_path(address)}/{_quoted(arguments.contact)}"
     if arguments.action == "add":
         given["contact"] = arguments.contact
-        return ask(config, address, "POST", _path(address), given, right=Right.DOCUMENTS)
+        return ask(config, "POST", _path(address), given)
     if arguments.action == "remove":
         query = f"?group={_quoted(arguments.group[0])}" if arguments.group else ""
-        return ask(config, address, "DELETE", f"{one}{query}", right=Right.DOCUMENTS)
-    there = ask(config, address, "GET", one, right=Right.READ)
+        return ask(config, "DELETE", f"{one}{query}")
+    there = ask(config, "GET", one)
     if there.trouble:
         return there
-    return ask(config, address, "PUT", one, given, right=Right.DOCUMENTS)
+    return ask(config, "PUT", one, given)
 
 
 def _path(address: Address) -> str:

@@ -1,7 +1,7 @@
 """The HTTP resource of the API: finds the operation, lets in who may, and answers.
 
 Everything that is refused is a problem document.  What is served comes from the table of operations; its description is
-at ``/api/v1/openapi.json`` for everybody.  Each change is one line of the log: which token, from where, what.
+at ``/api/v1/openapi.json`` for everybody.  Each change is one line of the audit log: which token, from where, what.
 
 Implements: RFC 9110 (methods, conditions, 304, 404, 405, 411, 412, 413, 415); RFC 9457 (problems).
 """
@@ -28,6 +28,7 @@ from sip2xmpp.errors import (
     StorageFailed,
     TooMany,
 )
+from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.openapi import description
 from sip2xmpp.portal.operations import JSON, NAME_LIMIT, PLACES, Answer, Call, Operation
 from sip2xmpp.portal.problems import PROBLEM, Problem, wrong
@@ -69,12 +70,14 @@ class Api(Resource):
         *,
         serves: Callable[[str], bool],
         body: int,
+        audit: Audit,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._operations = [(_pattern(operation.path), operation) for operation in operations]
         self._tokens = tokens
         self._serves = serves
         self._body = body
+        self._audit = audit
         self._description = _octets(description(operations))
 
     def render(self, request: Request) -> Any:
@@ -122,9 +125,12 @@ class Api(Resource):
         peer = _peer(request)
         token = self._tokens.of(_field(request, "authorization"), peer)
         addresses = {name: _address(text) for name, text in places.items() if name in PLACES}
-        if not self._serves(addresses["address"].domain):
-            raise Problem(404, f"{addresses['address'].domain} is not a domain of ours")
-        token.check(operation.right, addresses["address"])
+        if "address" not in addresses:
+            token.check_everywhere(operation.right)
+        else:
+            if not self._serves(addresses["address"].domain):
+                raise Problem(404, f"{addresses['address'].domain} is not a domain of ours")
+            token.check(operation.right, addresses["address"])
         call = Call(
             token=token,
             addresses=addresses,
@@ -137,10 +143,10 @@ class Api(Resource):
         try:
             answer: Answer = await operation.serve(call)
         except StorageFailed:
-            self._tell(call, peer, method, "a change is in force and not stored yet")
+            self._tell(call, peer, "a change is in force and not stored yet")
             raise
         if answer.done:
-            self._tell(call, peer, method, answer.done)
+            self._tell(call, peer, answer.done)
         request.setResponseCode(answer.status)
         if answer.etag:
             request.setHeader("etag", f'"{answer.etag}"')  # type: ignore[no-untyped-call]
@@ -151,16 +157,10 @@ class Api(Resource):
             request.setHeader("location", answer.location)  # type: ignore[no-untyped-call]
         return _with_type(request, JSON, _octets(answer.value)) if answer.value is not None else b""
 
-    def _tell(self, call: Call, peer: str, method: str, done: str) -> None:
+    def _tell(self, call: Call, peer: str, done: str) -> None:
         """The audit line of a change."""
-        self.log.info(
-            "API: {token} at {peer}: {done} ({method} {address})",
-            token=call.token.name,
-            peer=peer,
-            done=done,
-            method=method,
-            address=str(call.addresses["address"]),
-        )
+        about = str(call.addresses.get("address", ""))
+        self._audit.record(who=f"token {call.token.name}", by="API", peer=peer, what=done, about=about)
 
     def _found(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
         allowed = set()

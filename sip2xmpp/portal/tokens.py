@@ -19,21 +19,35 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.metering import Meter
 from sip2xmpp.portal.problems import Problem
+from sip2xmpp.store.interface import Table
+from sip2xmpp.store.keeping import Grant
 
 WRONG_A_MINUTE: Final = 20
 """Wrong tokens that one peer address may try in a minute before it is told to wait."""
+
+TOKENS: Final = 2_000
+"""Tokens that are metered at a time."""
 
 PEERS: Final = 10_000
 """Peer addresses that are metered at a time."""
 
 
+EVERYBODY: Final = "*@*"
+"""The pattern of all addresses."""
+
+COMMAND: Final = "command"
+"""The name of the token of the operator's command, which is made of a secret in the state file."""
+
+
 class Right(Enum):
-    """What a token may do with the addresses it is for."""
+    """What a token may do with the addresses it is for; ``OBSERVE`` is to see what operators see, ``OPERATE`` to do what they do."""
 
     PUBLISH = "publish"
     READ = "read"
     DECIDE = "decide"
     DOCUMENTS = "documents"
+    OBSERVE = "observe"
+    OPERATE = "operate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +61,19 @@ class Token:
 
     def check(self, right: Right, address: Address) -> None:
         """Raises ``Problem`` 403 unless the token has the right to do this with the address."""
-        if right not in self.may:
-            raise Problem(403, f"the token {self.name} has no right to {right.value}")
+        self._check_right(right)
         if not any(_fits(address, pattern) for pattern in self.addresses):
             raise Problem(403, f"the token {self.name} is not for {address}")
+
+    def check_everywhere(self, right: Right) -> None:
+        """Raises ``Problem`` 403 unless the token has the right to do this with every address there is."""
+        self._check_right(right)
+        if EVERYBODY not in self.addresses:
+            raise Problem(403, f"the token {self.name} is not for all addresses, {EVERYBODY}")
+
+    def _check_right(self, right: Right) -> None:
+        if right not in self.may:
+            raise Problem(403, f"the token {self.name} has no right to {right.value}")
 
 
 def _fits(address: Address, pattern: str) -> bool:
@@ -59,18 +82,64 @@ def _fits(address: Address, pattern: str) -> bool:
     return fnmatchcase(address.local, parts[0]) and fnmatchcase(address.domain, parts[2])
 
 
+def _token_of(grant: Grant) -> Token:
+    known = {right.value: right for right in Right}
+    return Token(
+        name=grant.name,
+        digest=bytes.fromhex(grant.digest),
+        addresses=grant.addresses,
+        may=frozenset(known[word] for word in grant.may if word in known),
+    )
+
+
 def digest_of(secret: str) -> bytes:
     """What is kept of a token."""
     return sha256(secret.encode()).digest()
 
 
-class Tokens:
-    """All tokens, and how much they are used; ``a_minute`` is the number of requests of one token."""
+def command_token(secret: bytes) -> str:
+    """The token of the operator's command: whoever can read the state file can make it."""
+    return sha256(b"command " + secret).hexdigest()
 
-    def __init__(self, tokens: Sequence[Token], clock: IReactorTime, *, a_minute: int) -> None:
-        self._tokens = tuple(tokens)
-        self._used = Meter(clock, a_minute, len(self._tokens) + 1)
+
+class Tokens:
+    """All tokens, and how much they are used; ``a_minute`` is the number of requests of one token.
+
+    Those of the configuration and that of the command are ``fixed`` until the configuration is read again; ``grants`` are those that
+    operators make meanwhile.
+    """
+
+    def __init__(
+        self,
+        fixed: Sequence[Token],
+        clock: IReactorTime,
+        *,
+        a_minute: int,
+        grants: Table[Grant] | None = None,
+    ) -> None:
+        self._fixed = tuple(fixed)
+        self._grants = grants
+        self._tokens = self._fixed
+        self._used = Meter(clock, a_minute, TOKENS)
         self._wrong = Meter(clock, WRONG_A_MINUTE, PEERS)
+        if grants is not None:
+            grants.listen(lambda _: self._join())
+        self._join()
+
+    def replace(self, fixed: Sequence[Token]) -> None:
+        """The configuration was read again."""
+        self._fixed = tuple(fixed)
+        self._join()
+
+    def names(self) -> list[str]:
+        """The names of those that are fixed."""
+        return [token.name for token in self._fixed]
+
+    def _join(self) -> None:
+        """A token of the configuration goes before a grant of its name."""
+        names = set(self.names())
+        grants = () if self._grants is None else self._grants.all()
+        self._tokens = (*self._fixed, *(_token_of(grant) for grant in grants if grant.name not in names))
 
     def of(self, authorization: str | None, peer: str) -> Token:
         """The token of a request; raises ``Problem`` 401 or 429."""

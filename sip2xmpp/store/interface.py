@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from sip2xmpp.errors import StorageFailed
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.followings import Following
+from sip2xmpp.store.keeping import Deed, Grant, Session
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -119,6 +120,9 @@ class Store(Protocol):
     observations: Table[Observation]
     documents: Table[Document]
     followings: Table[Following]
+    sessions: Table[Session]
+    grants: Table[Grant]
+    deeds: Table[Deed]
 
     def after_commit(self, call: Told) -> None:
         """``call(None)`` once every change made so far survives the death of the process.

@@ -17,6 +17,7 @@ from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.store.connection import connect, transaction
 from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.store.interface import R
+from sip2xmpp.store.keeping import Deed, Grant, Session
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.store.opening import state_path
 from sip2xmpp.store.records import (
@@ -25,6 +26,8 @@ from sip2xmpp.store.records import (
     Binding,
     Card,
     DialogRecord,
+    Publication,
+    Secret,
     Statement,
     Verdict,
     Virtual,
@@ -82,10 +85,15 @@ class OfflineStore:
         self.waiting: OfflineTable[Waiting] = OfflineTable(connection, LAYOUTS["waiting"])
         self.bindings: OfflineTable[Binding] = OfflineTable(connection, LAYOUTS["bindings"])
         self.cards: OfflineTable[Card] = OfflineTable(connection, LAYOUTS["cards"])
+        self.grants: OfflineTable[Grant] = OfflineTable(connection, LAYOUTS["grants"])
+        self.deeds: OfflineTable[Deed] = OfflineTable(connection, LAYOUTS["deeds"])
         # Only to be read: a running gateway does not look for changes of these, but that documents were removed.
         self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
         self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
         self.documents: OfflineTable[Document] = OfflineTable(connection, LAYOUTS["documents"])
+        self.publications: OfflineTable[Publication] = OfflineTable(connection, LAYOUTS["publications"])
+        self.secrets: OfflineTable[Secret] = OfflineTable(connection, LAYOUTS["secrets"])
+        self.sessions: OfflineTable[Session] = OfflineTable(connection, LAYOUTS["sessions"])
 
 
 KNOWN_BY_ADDRESS: Final = (

@@ -30,6 +30,7 @@ from sip2xmpp.store.connection import transaction
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.followings import Following
 from sip2xmpp.store.interface import R
+from sip2xmpp.store.keeping import Deed, Grant, Session
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -251,6 +252,9 @@ LAYOUTS: dict[str, Layout[Any]] = {
         Layout("observations", Observation),
         Layout("documents", Document),
         Layout("followings", Following),
+        Layout("sessions", Session),
+        Layout("grants", Grant),
+        Layout("deeds", Deed),
     )
 }
 

@@ -36,7 +36,7 @@ _log = Logger()
 LOOK_SECONDS = 1.0
 """How often foreign commits are looked for."""
 
-SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards", "bindings")
+SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards", "bindings", "grants", "deeds")
 """The tables that the operator's command writes."""
 
 ERASED = ("documents",)

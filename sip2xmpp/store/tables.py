@@ -25,6 +25,7 @@ from sip2xmpp.store.documents import Document
 from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.followings import Following
 from sip2xmpp.store.interface import Change, ChangeKind, R, Table, Told
+from sip2xmpp.store.keeping import Deed, Grant, Session
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -223,6 +224,9 @@ class Tables:
         self.observations: Table[Observation] = table("observations")
         self.documents: Table[Document] = table("documents")
         self.followings: Table[Following] = table("followings")
+        self.sessions: Table[Session] = table("sessions")
+        self.grants: Table[Grant] = table("grants")
+        self.deeds: Table[Deed] = table("deeds")
 
     @abstractmethod
     def after_commit(self, call: Told) -> None:

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from twisted.internet.task import Clock
 
+from sip2xmpp.portal.tokens import COMMAND
+from sip2xmpp.store.offline import offline
+from sip2xmpp.store.records import Secret
 from tests.command.conftest import Operator
-from tests.portal.scene import ADMIN, Scene
+from tests.portal.scene import SECRET, Scene
 
 BOB = "bob@sip.example.org"
 
@@ -57,11 +60,14 @@ def port(clock: Clock) -> Iterator[int]:
 @pytest.fixture
 def asking(operator: Operator, port: int) -> Operator:
     with operator.config.open("a") as file:
-        file.write(
-            f'[http]\nlisten = "127.0.0.1:{port}"\n[http.tokens.other]\ntoken = "{"x" * 20}"\naddresses = ["x@example.com"]\n'
-            f'[http.tokens.admin]\ntoken = "{ADMIN}"\naddresses = ["*@sip.example.org"]\nmay = ["read", "documents"]\n'
-        )
+        file.write(f'[http]\nlisten = "127.0.0.1:{port}"\n')
+    with_secret(operator)
     return operator
+
+
+def with_secret(operator: Operator) -> None:
+    with offline(operator.url) as store:
+        store.secrets.put(Secret(name=COMMAND, value=SECRET))
 
 
 def test_contacts_are_added_shown_moved_named_and_removed(asking: Operator) -> None:
@@ -126,28 +132,30 @@ def test_somebody_else_on_the_port_is_no_gateway(operator: Operator, said: bytes
             connection.sendall(said)
 
     with socket.create_server(("127.0.0.1", 0)) as server, operator.config.open("a") as file:
-        file.write(
-            f'[http]\nlisten = "127.0.0.1:{server.getsockname()[1]}"\n[http.tokens.admin]\n'
-            f'token = "{ADMIN}"\naddresses = ["*@sip.example.org"]\nmay = ["read"]\n'
-        )
+        file.write(f'[http]\nlisten = "127.0.0.1:{server.getsockname()[1]}"\n')
         file.flush()
-        thread = threading.Thread(target=serve)
+        with_secret(operator)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         status, _, error = operator("contacts", BOB)
-        thread.join()
+        thread.join(10)
     assert status == 2 and "is not the API of a gateway" in error
 
 
-def test_a_token_is_needed_that_may_do_it(asking: Operator) -> None:
-    status, _, error = asking("contacts", "bob@example.com")
-    assert status == 2 and "none has the right to read" in error
+def test_only_who_can_read_the_state_file_may_ask(asking: Operator) -> None:
+    with offline(asking.url) as store:
+        store.secrets.put(Secret(name=COMMAND, value=b"guessed"))
+    status, _, error = asking("contacts", BOB)
+    assert status == 2 and "this token is not known" in error
+    with offline(asking.url) as store:
+        store.secrets.remove(COMMAND)
+    assert "no gateway has used this state file" in asking("contacts", BOB)[2]
 
 
 def test_without_a_gateway_that_is_said(operator: Operator) -> None:
+    with_secret(operator)
     assert "http: is not configured" in operator("contacts", BOB)[2]
     with operator.config.open("a") as file:
-        file.write(
-            '[http]\nlisten = "127.0.0.1:9"\n[http.tokens.admin]\n'
-            f'token = "{ADMIN}"\naddresses = ["*@sip.example.org"]\nmay = ["read"]\n'
-        )
+        file.write('[http]\nlisten = "127.0.0.1:9"\n')
+    with_secret(operator)
     assert "no gateway answers" in operator("contacts", BOB)[2]

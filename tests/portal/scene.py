@@ -13,6 +13,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.documents import pidf
 from sip2xmpp.portal.api import Api
+from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.contacts import Contacts
 from sip2xmpp.portal.deciding import Deciding
 from sip2xmpp.portal.explanations import Explanations
@@ -21,7 +22,7 @@ from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.portal.site import BODY, site
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal.stating import Stating
-from sip2xmpp.portal.tokens import Right, Token, Tokens, digest_of
+from sip2xmpp.portal.tokens import COMMAND, EVERYBODY, Right, Token, Tokens, command_token, digest_of
 from sip2xmpp.presence.agent import PresenceAgent
 from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.directory import Directory, Evidence
@@ -38,6 +39,7 @@ WEATHER = Address("weather", "sip.example.org")
 BOB = Address("bob", "sip.example.org")
 STATION = "station-token-0123456789"
 READER = "reader-token-0123456789x"
+SECRET = b"the secret in the state file"
 ADMIN = "admin-token-0123456789xyz"
 WEATHER_PATH = "/api/v1/presence/weather@sip.example.org"
 PERMANENT_PATH = "/api/v1/permanent/weather@sip.example.org"
@@ -113,6 +115,7 @@ class Scene:
                 ("station", STATION, ("weather@sip.example.org", "*@offers.example.org"), [Right.PUBLISH]),
                 ("reader", READER, ("*@sip.example.org",), [Right.READ]),
                 ("admin", ADMIN, ("*@sip.example.org",), list(Right)),
+                (COMMAND, command_token(SECRET), (EVERYBODY,), list(Right)),
             )
         ]
         explaining = Explaining(
@@ -146,6 +149,7 @@ class Scene:
             Tokens(tokens, clock, a_minute=requests),
             serves=lambda domain: domain == "sip.example.org",
             body=BODY,
+            audit=Audit(store, clock),
         )
         health = Health(clock, dict, dict)
         health.phase = "serving"

@@ -103,7 +103,7 @@ def test_it_is_answered_when_it_is_on_the_disk_and_not_before(scene: Scene) -> N
         for told in scene.store.untold[1:]:
             told(StorageFailed("the disk is full"))
     # The change is in force, and so there is a line of it in the log.
-    assert [one["done"] for one in logs if "done" in one] == ["a change is in force and not stored yet"]
+    assert [one["what"] for one in logs if "what" in one] == ["a change is in force and not stored yet"]
     assert b"503 " in transport.value() and b"Retry-After" in transport.value()
 
 
@@ -330,11 +330,14 @@ def test_changes_are_logged_with_who_and_whence_and_never_the_token(scene: Scene
         scene.ask("POST", WEATHER_PATH, {"note": "secret text"})
         scene.ask("DELETE", WEATHER_PATH)
         scene.ask("GET", WEATHER_PATH, token=READER)
-    changes = [entry for entry in logs if str(entry.get("log_format", "")).startswith("API:")]
-    assert [(one["token"], one["peer"], one["address"], one["done"]) for one in changes] == [
-        ("station", "192.0.2.7", "weather@sip.example.org", "station states"),
-        ("station", "192.0.2.7", "weather@sip.example.org", "station is withdrawn"),
+    changes = [entry for entry in logs if entry.get("by") == "API"]
+    expected = [
+        ("token station", "192.0.2.7", "weather@sip.example.org", "station states"),
+        ("token station", "192.0.2.7", "weather@sip.example.org", "station is withdrawn"),
     ]
+    assert [(one["who"], one["peer"], one["about"], one["what"]) for one in changes] == expected
+    kept = [(deed.who, deed.peer, deed.about, deed.what) for deed in scene.store.deeds.all()]
+    assert kept == expected
     with capturedLogs() as refusals:
         scene.ask("POST", WEATHER_PATH, {}, token="guessed-by-somebody-else")
         scene.ask("POST", WEATHER_PATH, {}, token=READER)

@@ -1,0 +1,1 @@
+"""What people use in a browser: "my presence" for users, the control panel for operators."""
