@@ -1,0 +1,71 @@
+"""Small charts: a series of numbers as the points of an SVG line, with the words that say the same.
+
+A chart is drawn without script and without style attributes, which the Content-Security-Policy of the pages forbids: its template
+writes the points into attributes, and everything else is a class of the style sheet.  What a chart shows stands beside it in
+numbers, and in its ``desc`` for who cannot see it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+WIDTH: Final = 120
+HEIGHT: Final = 32
+_MARGIN: Final = 2
+"""Units above and below the line, so that its stroke is inside of the picture."""
+
+MOST: Final = 120
+"""Points that are drawn: one for each unit of the width; of longer series the mean of each piece is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """What a template draws.  ``line`` and ``area`` are values of ``points``; the numbers are those of the whole series."""
+
+    line: str
+    area: str
+    least: float
+    most: float
+    last: float
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing happened."""
+        return self.least == self.most
+
+
+def chart(series: Sequence[float]) -> Chart | None:
+    """The chart of a series, the oldest number first; None where there is not enough for a line.
+
+    It stands on zero, unless something is below: a number that hardly changes is a line that hardly moves.
+    """
+    if len(series) < 2:
+        return None
+    drawn = _thinned(series)
+    floor, top = min(0.0, *drawn), max(0.0, *drawn)
+    height = (HEIGHT - 2 * _MARGIN) / (top - floor) if top > floor else 0.0
+    step = WIDTH / (len(drawn) - 1)
+    points = [
+        f"{_short(index * step)},{_short(HEIGHT - _MARGIN - (value - floor) * height)}"
+        for index, value in enumerate(drawn)
+    ]
+    line = " ".join(points)
+    return Chart(
+        line=line,
+        area=f"0,{HEIGHT} {line} {WIDTH},{HEIGHT}",
+        least=min(series),
+        most=max(series),
+        last=series[-1],
+    )
+
+
+def _thinned(series: Sequence[float]) -> list[float]:
+    if len(series) <= MOST:
+        return list(series)
+    edges = [index * len(series) // MOST for index in range(MOST + 1)]
+    return [sum(series[a:b]) / (b - a) for a, b in pairwise(edges)]
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
