@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.xml import clean
-from sip2xmpp.errors import BadDocument, NoSuchPresentity
+from sip2xmpp.portal.contact_book import ContactBook, etag_of, groups_of
 from sip2xmpp.portal.contact_shapes import (
     CHANGED_CONTACT,
     CHANGED_GROUP,
@@ -42,17 +42,14 @@ from sip2xmpp.xcap.contact_list import (
     changed_group,
     contacts,
     known,
-    read,
     with_contact,
     with_group,
     without,
     without_group,
 )
-from sip2xmpp.xcap.contact_writing import EMPTY, written
 from sip2xmpp.xcap.documents import Documents
-from sip2xmpp.xcap.usages import LARGEST, RESOURCE_LISTS
+from sip2xmpp.xcap.usages import LARGEST
 
-INDEX: Final = "index"
 _FULL: Final = {409: "It is there already, or there is no room for it, or the document cannot be kept so."}
 
 
@@ -62,9 +59,8 @@ class Contacts:
     def __init__(
         self, documents: Documents, meanings: Meanings, *, exists: Callable[[Address], bool]
     ) -> None:
-        self._documents = documents
+        self._book = ContactBook(documents, exists=exists)
         self._meanings = meanings
-        self._exists = exists
 
     def operations(self) -> list[Operation]:
         """The rows of the table."""
@@ -191,20 +187,20 @@ class Contacts:
 
     async def _read(self, call: Call) -> Answer:
         held = self._held(call)
-        return self._told(call, held, _groups_of(held))
+        return self._told(call, held, groups_of(held))
 
     async def _replace(self, call: Call) -> Answer:
         wanted = tuple(_group_meant(each) for each in _body(call, LIST)["groups"])
         _check(wanted)
         document = await self._edit(call, lambda _: wanted)
-        return self._told(call, document, _groups_of(document), done="replace the contacts")
+        return self._told(call, document, groups_of(document), done="replace the contacts")
 
     def _told(self, call: Call, held: Document | None, groups: Groups, done: str = "") -> Answer:
         told = {
             "address": str(call.addresses["address"]),
             "groups": [self._group_told(each) for each in groups],
         }
-        return Answer(value=told, etag=_etag(held), done=done)
+        return Answer(value=told, etag=etag_of(held), done=done)
 
     # One contact
 
@@ -212,7 +208,7 @@ class Contacts:
         held = self._held(call)
         means = self._meanings.means(call.names["contact"])
         return Answer(
-            value=self._contact_told(_groups_of(held), means, call.names["contact"]), etag=_etag(held)
+            value=self._contact_told(groups_of(held), means, call.names["contact"]), etag=etag_of(held)
         )
 
     async def _add(self, call: Call) -> Answer:
@@ -232,7 +228,7 @@ class Contacts:
         given = _body(call, CHANGED_CONTACT)
         written_so = call.names["contact"]
         means = self._meanings.means(written_so)
-        was_there = bool(contacts(_groups_of(self._held(call)), means))
+        was_there = bool(contacts(groups_of(self._held(call)), means))
         contact = Contact(
             uri=written_so if was_there else self._meanings.uri(written_so), name=given.get("name", "")
         )
@@ -260,7 +256,7 @@ class Contacts:
     def _contact_answer(
         self, call: Call, document: Document, means: Means, named: str, *, created: bool
     ) -> Answer:
-        told = self._contact_told(_groups_of(document), means, named)
+        told = self._contact_told(groups_of(document), means, named)
         verb = "add" if created else "change"
         return Answer(
             value=told,
@@ -281,7 +277,7 @@ class Contacts:
             return with_group(groups, given["name"], given.get("display_name", ""), given.get("parent"))
 
         document = await self._edit(call, change)
-        made = next(each for each in _groups_of(document) if each.id not in before)
+        made = next(each for each in groups_of(document) if each.id not in before)
         return Answer(
             value=self._group_told(made),
             etag=document.etag,
@@ -307,7 +303,7 @@ class Contacts:
             return made
 
         document = await self._edit(call, change)
-        made = _groups_of(document)[places[0]]
+        made = groups_of(document)[places[0]]
         return Answer(
             value=self._group_told(made), etag=document.etag, done=f"change the group {made.id[:100]}"
         )
@@ -320,22 +316,10 @@ class Contacts:
     # The document
 
     def _held(self, call: Call) -> Document | None:
-        address = call.addresses["address"]
-        if not self._exists(address):
-            raise NoSuchPresentity(f"nobody is called {address}")
-        return self._documents.get(RESOURCE_LISTS.auid, str(address), INDEX)
+        return self._book.held(call.addresses["address"])
 
     async def _edit(self, call: Call, change: Callable[[Groups], Groups]) -> Document:
-        """Read, change and write in one turn of the reactor; then wait until it is safe."""
-        held = self._held(call)
-        call.conditions.check(None if held is None else held.etag)
-        octets = EMPTY if held is None else held.octets
-        made = written(octets, change(_groups_of(held)))
-        owner, document = str(call.addresses["address"]), held
-        if document is None or made != octets:
-            document, _ = self._documents.put(RESOURCE_LISTS.auid, owner, INDEX, made, call.conditions)
-        await self._documents.committed()
-        return document
+        return await self._book.edit(call.addresses["address"], change, call.conditions)
 
     # How it is told
 
@@ -368,19 +352,6 @@ class Contacts:
 def _place(call: Call, kind: str, name: str) -> str:
     """The path of a contact or a group."""
     return f"/api/v1/users/{quote(str(call.addresses['address']), safe='@')}/{kind}/{quote(name, safe='')}"
-
-
-def _groups_of(held: Document | None) -> Groups:
-    if held is None:
-        return ()
-    try:
-        return read(held.octets)
-    except BadDocument as error:
-        raise Problem(409, f"the list cannot be read: {error}") from None
-
-
-def _etag(held: Document | None) -> str:
-    return "" if held is None else held.etag
 
 
 def _body(call: Call, shape: Shape[dict[str, Any]]) -> dict[str, Any]:

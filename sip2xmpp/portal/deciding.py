@@ -133,6 +133,19 @@ class Deciding:
             handling: Handling = _BODY.read(loaded(call.body))["handling"]
         except Wrong as error:
             raise wrong([fault._replace(pointer=f"#{fault.pointer}") for fault in error.faults]) from None
+        await self.decide(address, watcher, handling)
+        told = {"address": str(address), "watcher": str(watcher), "handling": handling.value}
+        return Answer(value=told, done=f"{handling.value} {watcher}")
+
+    async def _forget(self, call: Call) -> Answer:
+        watcher = call.addresses["watcher"]
+        await self.forget(self._known(call), watcher)
+        return Answer(done=f"forget {watcher}")
+
+    # What pages do as well
+
+    async def decide(self, address: Address, watcher: Address, handling: Handling) -> None:
+        """Let this hold for a watcher of one of ours, and wait until it is safe.  Raises ``Problem``."""
         verdict = Verdict(
             presentity=address, watcher=watcher, handling=handling.value, decided_at=self._clock.seconds()
         )
@@ -141,17 +154,14 @@ class Deciding:
             raise Problem(409, f"{VERDICTS} decisions are kept for {address} already")
         verdicts.put(verdict)
         await self._store.committed()
-        told = {"address": str(address), "watcher": str(watcher), "handling": handling.value}
-        return Answer(value=told, done=f"{handling.value} {watcher}")
 
-    async def _forget(self, call: Call) -> Answer:
-        address, watcher = self._known(call), call.addresses["watcher"]
+    async def forget(self, address: Address, watcher: Address) -> None:
+        """Decide nothing about a watcher any more, and wait until that is safe.  Raises ``Problem`` where nothing was decided."""
         key = f"{address} {watcher}"
         if self._store.verdicts.get(key) is None:
             raise Problem(404, f"nothing was decided about {watcher}")
         self._store.verdicts.remove(key)
         await self._store.committed()
-        return Answer(done=f"forget {watcher}")
 
     def _known(self, call: Call) -> Address:
         address = call.addresses["address"]
