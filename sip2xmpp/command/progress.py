@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Final, TextIO, TypeVar
+from typing import Final, Self, TextIO, TypeVar
 
 from sip2xmpp.command.screen import can_redraw, cut, printable, window
 
@@ -48,10 +48,10 @@ class Progress:
         self._clock = clock
         self._drawing = can_redraw(self._stream)
         self._began = clock()
-        self._drawn_at = self._began - PERIOD
+        self._drawn_at = float("-inf")
         self._told = 0
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         self._draw()
         return self
 
