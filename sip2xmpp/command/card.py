@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
-from sip2xmpp.documents.pictures import picture_of
-from sip2xmpp.documents.uris import absolute_uri
-from sip2xmpp.documents.xml import clean
 from sip2xmpp.errors import BadInput
+from sip2xmpp.presence.card_texts import card_picture, card_text, is_other_card
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Card
 
@@ -31,9 +29,6 @@ TEXTS: Final = {
     "description": ("description", "a few words"),
 }
 """Option -> field of the card, and what it is."""
-
-TEXT_LIMIT: Final = 1024
-URLS: Final = ("url", "icon")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -70,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         known = store.cards.get(str(address))
         card = known if known is not None and not arguments.clear else Card(address=address)
         card = replace(card, **changes)  # type: ignore[arg-type]
-        # A card that was is emptied and not removed: clients have to learn that the picture is gone.
-        if card != known and (known is not None or card != Card(address=address)):
+        if is_other_card(card, known):
             store.cards.put(card)
     if arguments.json:
         print(json.dumps(_shown(card), indent=2))
@@ -95,15 +89,10 @@ def _shown(card: Card) -> dict[str, str]:
 
 
 def _text(option: str, value: str) -> str:
-    said = clean(value)
-    if len(said) > TEXT_LIMIT:
-        raise BadInput(f"--{option}: {TEXT_LIMIT} characters are the most")
-    if said and option in URLS:
-        url = absolute_uri(said)
-        if url is None or not url.lower().startswith(("http://", "https://")):
-            raise BadInput(f"--{option}: {said[:80]} is no http or https URL")
-        return url
-    return said
+    try:
+        return card_text(TEXTS[option][0], value)
+    except BadInput as error:
+        raise BadInput(f"--{option}: {error}") from None
 
 
 def _picture(name: str, limit: int) -> tuple[bytes, str]:
@@ -113,9 +102,8 @@ def _picture(name: str, limit: int) -> tuple[bytes, str]:
     path = Path(name)
     try:
         with path.open("rb") as file:
-            octets = file.read(limit + 1)
+            return card_picture(file.read(limit + 1), limit)
     except OSError as error:
         raise BadInput(f"--picture: {path}: {error.strerror}") from error
-    if len(octets) > limit:
-        raise BadInput(f"--picture: {path} is larger than {limit} octets (limits.picture)")
-    return octets, picture_of(octets).type
+    except BadInput as error:
+        raise BadInput(f"--picture: {path}: {error}") from None
