@@ -31,6 +31,7 @@ from sip2xmpp.errors import (
     TooMany,
     Unreachable,
 )
+from sip2xmpp.events.dialog_report import DialogReport
 from sip2xmpp.events.economy import NEVER, Economy
 from sip2xmpp.events.forms import Portioned
 from sip2xmpp.events.lifetimes import granted, too_brief
@@ -118,6 +119,15 @@ class Notifier:
     def __iter__(self) -> Iterator[Subscription]:
         """The subscriptions there are now, for operators."""
         return iter(list(self._subscriptions.values()))
+
+    def reports(self, watcher: Address, presentity: Address) -> list[DialogReport]:
+        """The subscriptions of a pair, for operators."""
+        held = (
+            self._subscriptions.get(record.local_tag)
+            for record in self.store.dialogs.select(str(presentity))
+            if record.watcher == watcher
+        )
+        return [subscription.report() for subscription in held if subscription is not None]
 
     # SUBSCRIBE
 

@@ -30,6 +30,7 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.errors import BadDocument, BadMessage, Sip2XmppError
 from sip2xmpp.events.asked import AskedPackage, event_of
+from sip2xmpp.events.dialog_report import DialogReport
 from sip2xmpp.presence.watching import Reason
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.dialog import Dialog, route_set_of
@@ -162,6 +163,29 @@ class Outgoing(Generic[D]):
         """Ask again now, as a watcher that came back may want; not while an answer is on its way."""
         if self.phase is Phase.LIVE and not self._asking:
             self._send(self._asked_expires)
+
+    def report(self) -> DialogReport:
+        """For operators."""
+        timer, what = self._refresh, "SUBSCRIBE refreshes it"
+        if timer is None:
+            timer, what = self._timer_n, "given up unless a NOTIFY comes"
+        dialog, flow = self.dialog, self.flow
+        return DialogReport(
+            role="subscriber",
+            watcher=self.watcher,
+            presentity=self.presentity,
+            event=self.package.event,
+            state=self.phase.value,
+            call_id=dialog.call_id,
+            expires_at=self.expires_at,
+            next_what=what if timer is not None else "expires",
+            next_at=timer.getTime() if timer is not None else self.expires_at,
+            local_cseq=dialog.local_cseq,
+            remote_cseq=max(dialog.remote_cseq, 0),
+            flow="" if flow is None else flow.to_text(),
+            remote_target=dialog.remote_target,
+            under_way=self._asking,
+        )
 
     # SUBSCRIBE out
 

@@ -22,6 +22,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadAddress, NoSuchPresentity
 from sip2xmpp.events.asked import PRESENCE
+from sip2xmpp.events.dialog_report import DialogReport
 from sip2xmpp.events.kept_dialogs import KeptDialogs, dialog_of
 from sip2xmpp.events.outgoing import News, Outgoing, Phase, backoff
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
@@ -101,6 +102,11 @@ class RemotePresentities:
     def __len__(self) -> int:
         """Subscriptions held."""
         return len(self._dialogs)
+
+    def reports(self, watcher: Address, presentity: Address) -> list[DialogReport]:
+        """The subscription of a pair, if there is one, for operators."""
+        pair = self._pairs.get((watcher, presentity))
+        return [] if pair is None or pair.subscription is None else [pair.subscription.report()]
 
     # The seam
 

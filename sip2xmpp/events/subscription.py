@@ -29,6 +29,7 @@ from typing import Any
 
 from sip2xmpp.address import Address
 from sip2xmpp.events.conditions import holds
+from sip2xmpp.events.dialog_report import DialogReport
 from sip2xmpp.events.economy import NEVER, Course, Economy
 from sip2xmpp.events.forms import Comparing, Portioned
 from sip2xmpp.events.package import Form, entity_of
@@ -56,6 +57,29 @@ class Subscription(Sender):
     def is_silent(self) -> bool:
         """Whether the watcher waits for the first word of the back end."""
         return self._newest is None and self._ending is None and not self.over
+
+    def report(self) -> DialogReport:
+        """For operators."""
+        record, newest = self.record, self._newest
+        waits = 0.0 < self._paused_until < record.expires_at
+        return DialogReport(
+            role=record.role,
+            watcher=record.watcher,
+            presentity=record.presentity,
+            event=record.event,
+            state="ending" if self.over else "waiting" if newest is None else newest.standing.value,
+            call_id=record.call_id,
+            expires_at=record.expires_at,
+            next_what="NOTIFY is tried again" if waits else "expires unless the watcher refreshes",
+            next_at=self._paused_until if waits else record.expires_at,
+            local_cseq=self._cseq,
+            remote_cseq=record.remote_cseq,
+            flow=record.flow,
+            remote_target=record.remote_target,
+            user_agent=record.user_agent,
+            under_way=self._busy,
+            failures=self._failures,
+        )
 
     # Inputs
 

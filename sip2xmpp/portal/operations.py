@@ -85,6 +85,7 @@ class Operation:
 PLACES: Final[Mapping[str, str]] = {
     "address": "The presentity, as in weather@sip.example.org; an address of a domain of ours.",
     "watcher": "A SIP or Jabber user, as in juliet@jabber.example.",
+    "presentity": "A SIP or Jabber user who is watched, or a list, as in bob@sip.example.org.",
 }
 """What may stand in braces in a path and is an address."""
 
