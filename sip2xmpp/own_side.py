@@ -1,6 +1,6 @@
 """What knows about our own users, built and joined: the part of the composition root around the presence agent; see ``assembly``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, KeysView
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +40,15 @@ from sip2xmpp.store.interface import Store
 
 
 class Addresses:
-    """Who exists among our own users: whoever has an account or was stated something about, and lines, or anybody where nothing is proved."""
+    """Who exists among our own users: whoever has an account or was stated something about, and lines, or anybody where nothing is proved.
+
+    ``domains`` is one object for as long as the gateway runs, and always says which domains are ours now.
+    """
 
     def __init__(self, config: Config, store: Store) -> None:
-        self.domains = frozenset(config.sip.domains)
+        self._names = dict.fromkeys(config.sip.domains)
+        self.domains: KeysView[str] = self._names.keys()
+        self._listeners: list[Callable[[Address], None]] = []
         self._open = config.sip.authentication is Authentication.NONE
         self._accounts = store.accounts
         self._virtuals = store.virtuals
@@ -51,8 +56,20 @@ class Addresses:
 
     def listen(self, changed: Callable[[Address], None]) -> None:
         """Call ``changed(address)`` when an address may have come into existence or gone."""
+        self._listeners.append(changed)
         self._accounts.listen(lambda change: changed(change.record.address))
         self._virtuals.listen(lambda change: changed(change.record.address))
+
+    def serve(self, domains: Iterable[str], known: Iterable[Address]) -> None:
+        """Have these domains from now on.  ``known`` are addresses that somebody holds something about, beside our users."""
+        before = frozenset(self._names)
+        self._names.clear()
+        self._names.update(dict.fromkeys(domains))
+        other = before ^ self._names.keys()
+        ours = (each.address for table in (self._accounts, self._virtuals) for each in table.all())
+        for address in {address for source in (ours, known) for address in source if address.domain in other}:
+            for changed in self._listeners:
+                changed(address)
 
     def is_taken(self, address: Address) -> bool:
         """Whether an address was given to somebody or something, an account that is disabled included."""
@@ -102,6 +119,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         config,
         store,
         reactor,
+        domains=addresses.domains,
         sphere=lambda presentity: sphere_of(presence.sources(presentity), reactor.seconds()),
     )
     policy, call_policy = policies.policy, policies.call_policy

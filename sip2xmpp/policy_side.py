@@ -5,6 +5,7 @@ document of the list changes, and the book has to know of that first.
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -46,14 +47,19 @@ def xcap_root(config: Config) -> str:
 
 
 def policy_side(
-    config: Config, store: Store, reactor: Any, *, sphere: Callable[[Address], SphereNow]
+    config: Config,
+    store: Store,
+    reactor: Any,
+    *,
+    domains: AbstractSet[str],
+    sphere: Callable[[Address], SphereNow],
 ) -> PolicySide:
-    """The policies; ``sphere`` is asked later, when there is somebody to ask."""
+    """The policies; ``domains`` are ours now, and ``sphere`` is asked later, when there is somebody to ask."""
     xmpp = config.xmpp
     addressing = Addressing(
         xmpp.domains if xmpp else (), xmpp.gateway_domain if xmpp else None, store.spellings
     )
-    lists = _list_book(config, store, reactor, addressing)
+    lists = _list_book(config, store, reactor, addressing, domains)
 
     def book(usages: Mapping[str, bool]) -> RuleBook:
         made = RuleBook(
@@ -85,7 +91,9 @@ def policy_side(
     )
 
 
-def _list_book(config: Config, store: Store, reactor: Any, addressing: Addressing) -> ListBook:
+def _list_book(
+    config: Config, store: Store, reactor: Any, addressing: Addressing, domains: AbstractSet[str]
+) -> ListBook:
     """All lists that the store has documents of."""
     rules = config.lists
     return ListBook(
@@ -96,7 +104,7 @@ def _list_book(config: Config, store: Store, reactor: Any, addressing: Addressin
             address_of_jid=addressing.address_of_jid,
             roots=[xcap_root(config)],
         ),
-        domains=config.sip.domains,
+        domains=domains,
         reserved=[Address.parse(name) for name in config.sip.lines],
         limits=FlatteningLimits(depth=rules.depth, members=rules.members, references=rules.references),
     )

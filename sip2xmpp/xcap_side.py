@@ -68,7 +68,7 @@ def xcap_side(
             programs,
             secret=secret,
             clock=reactor,
-            realms=config.sip.domains,
+            realms=addresses.domains,
             algorithms=config.xcap.digest,
         )
     resource = Xcap(
@@ -76,7 +76,7 @@ def xcap_side(
         Generated(store.documents, root=root, watchers=lambda address: _watchers(own.watchers, address)),
         authentication,
         Rules(
-            domains=config.sip.domains,
+            domains=addresses.domains,
             exists=addresses.exists,
             may_see_picture=lambda owner, who: (
                 config.xcap.pictures is Pictures.ANYBODY or may_see_picture(own.policy, owner, who)
@@ -104,7 +104,7 @@ def xcap_events(config: Config, store: Store, reactor: Any, *, own: OwnSide) -> 
         places=Places(
             root=f"{xcap_root(config).rstrip('/')}/",
             usage=called,
-            default_domain=config.sip.domains[0] if len(config.sip.domains) == 1 else "",
+            domains=own.addresses.domains,
         ),
     )
     own.addresses.listen(package.existence_changed)

@@ -36,8 +36,12 @@ class Realm:
     """Which Jabber users are served: those of ``domains``, or all if it is empty; never our own component domains."""
 
     def __init__(self, domains: Collection[str], addressing: Addressing) -> None:
-        self._domains = frozenset(domains)
         self._addressing = addressing
+        self.serve(domains)
+
+    def serve(self, domains: Collection[str]) -> None:
+        """Serve the users of these domains, or all."""
+        self._domains = frozenset(domains)
         self._remembered = lru_cache(CACHE_SIZE)(self._examine)
 
     def admit(self, jid: str) -> Address:

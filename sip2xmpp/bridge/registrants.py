@@ -13,7 +13,8 @@ Implements: XEP-0077 section 3; XEP-0100 sections 4.1 to 4.3 and 6.
 
 import hashlib
 import hmac
-from collections.abc import Callable, Collection
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
@@ -63,7 +64,7 @@ class Registrants:
         addressing: Addressing,
         clock: IReactorTime,
         admit: Callable[[str], str],
-        domains: Collection[str],
+        domains: AbstractSet[str],
         is_jabber: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """``is_jabber`` says of a domain that it is known to speak XMPP."""
@@ -71,7 +72,7 @@ class Registrants:
         self._addressing = addressing
         self._clock = clock
         self._admit = admit
-        self._domains = frozenset(domains)
+        self._domains = domains
         self._is_jabber = is_jabber
         self._failures = Attempts(clock, most=FAILURES, seconds=FAILURE_SECONDS)
         # apart, so that nobody makes us forget those of an account by failing with names that are none

@@ -4,6 +4,7 @@ Implements: the permissions behind the ad-hoc commands (XEP-0050 section 4.4, XE
 """
 
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
@@ -21,20 +22,20 @@ class Requesters:
         registrants: Registrants,
         operators: Collection[str],
         addressing: Addressing,
-        domains: Collection[str],
+        domains: AbstractSet[str],
     ) -> None:
         self._registrants = registrants
-        self._operators = frozenset(operators)
+        self.operators = frozenset(operators)
         self._addressing = addressing
-        self._domains = frozenset(domains)
+        self._domains = domains
 
     def is_operator(self, jid: str) -> bool:
         """Whether the configuration names this JID."""
-        return jid in self._operators
+        return jid in self.operators
 
     def is_known(self, jid: str) -> bool:
         """Whether this JID is registered, or an operator's."""
-        return jid in self._operators or self._registrants.is_known(jid)
+        return jid in self.operators or self._registrants.is_known(jid)
 
     def is_sip_user(self, jid: str) -> bool:
         """Whether this JID has proved to be one of our SIP users."""
@@ -49,7 +50,7 @@ class Requesters:
 
     def must_be_operator(self, jid: str) -> None:
         """Raises ``StanzaRefused`` for everybody else."""
-        if jid not in self._operators:
+        if jid not in self.operators:
             raise StanzaRefused("forbidden", type_="cancel")
 
     def address(self, written: str) -> Address:

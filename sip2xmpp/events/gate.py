@@ -13,6 +13,7 @@ Implements: RFC 3261 sections 8.2 and 22; RFC 3325 (asserted identity from trust
 """
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Protocol
@@ -88,7 +89,7 @@ class Gate:
     def __init__(
         self,
         *,
-        own_domains: frozenset[str],
+        own_domains: AbstractSet[str],
         is_ourselves: Callable[[str], bool],
         directory: Directory,
         address_of_uri: Callable[[str], Address],
@@ -108,7 +109,7 @@ class Gate:
         self._directory = directory
         self._address_of_uri = address_of_uri
         self._digest = digest
-        self._trusted = tuple(trusted_peers)
+        self.trust(trusted_peers)
         self._subscriptions = subscriptions
         self._publications = publications
         self._registrations = registrations
@@ -117,6 +118,10 @@ class Gate:
         self._proxy = proxy
         self._may_publish = may_publish
         self._short_own_address = lru_cache(maxsize=CACHE_SIZE)(self._read_own_address)
+
+    def trust(self, peers: Sequence[Network]) -> None:
+        """Let these skip digest and assert identities, and nobody else."""
+        self._trusted = tuple(peers)
 
     def takes(self, transaction: ServerTransaction, request: Request) -> bool:
         """Take what belongs to another SIP domain, of whatever method, before it is looked at as a request for us."""

@@ -13,6 +13,7 @@ service); RFC 4660 section 4.3 (filters of a list).
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from sip2xmpp.address import Address
@@ -145,7 +146,7 @@ class Lists:
         packages: Iterable[ListPackage],
         *,
         is_user: Callable[[Address], bool],
-        domains: frozenset[str],
+        domains: AbstractSet[str],
         takes_bodies: bool = True,
     ) -> None:
         self._book = book

@@ -11,6 +11,7 @@ Implements: RFC 5875 section 4 (the body of a SUBSCRIBE, the event parameter, wh
 import json
 import re
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -46,16 +47,17 @@ class Places:
 
     ``root`` is the URI that others are relative to, ending with a slash.  ``usage`` gives the proper name of an application usage
     and the namespace of its unprefixed names, None for one that there is not.  COMPAT: eyeBeam names users without their domain,
-    which is then ``default_domain``, if there is one.
+    which is then the one of ``domains``, if there is only one.
     """
 
     root: str
     usage: Callable[[str], tuple[str, str] | None]
-    default_domain: str = ""
+    domains: AbstractSet[str] = frozenset()
 
     def owner(self, xui: str) -> str:
         """Whose tree an XUI names, as the owner of documents.  Raises ``BadAddress``."""
-        return str(address_of_xui(xui, default_domain=self.default_domain))
+        only = next(iter(self.domains)) if len(self.domains) == 1 else ""
+        return str(address_of_xui(xui, default_domain=only))
 
     def below(self, uri: str) -> str | None:
         """What follows the root in a URI that is absolute, or relative to the root; None if it is elsewhere."""

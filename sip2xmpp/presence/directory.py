@@ -11,6 +11,7 @@ Implements: RFC 7247 section 4 (the order of look-ups on each side).
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -119,17 +120,21 @@ class Directory:
     def __init__(
         self,
         *,
-        own_domains: frozenset[str],
+        own_domains: AbstractSet[str],
         overrides: Mapping[str, str],
         discover: Callable[[str], Coroutine[Any, Any, Evidence]],
         clock: IReactorTime,
     ) -> None:
         self.own_domains = own_domains
-        self._overrides = {domain.lower(): configured(value) for domain, value in overrides.items()}
+        self.override(overrides)
         self._discover = discover
         self._clock = clock
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
         self._asking: dict[str, list[Deferred[Evidence]]] = {}
+
+    def override(self, overrides: Mapping[str, str]) -> None:
+        """Believe the operator about these domains, and DNS about all others."""
+        self._overrides = {domain.lower(): configured(value) for domain, value in overrides.items()}
 
     def find(self, domain: str, prefer: Leg) -> Finding | None:
         """The finding if it is known now, else None; a known but outdated one is renewed in the background."""

@@ -16,7 +16,7 @@ Implements: RFC 4662 sections 4.5 to 4.8, 5.5 and 7 (with the state of members f
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from itertools import count
 from math import inf
 from typing import Any, Final, Protocol
@@ -79,7 +79,7 @@ class ListAgent:
         back_end: StateBackEnd,
         *,
         clock: IReactorTime,
-        domains: Collection[str],
+        domains: AbstractSet[str],
         package: str = "presence",
         limits: ListLimits | None = None,
         shares: Shares | None = None,
@@ -87,7 +87,7 @@ class ListAgent:
         self._book = book
         self._back_end = back_end
         self._clock = clock
-        self._domains = frozenset(domains)
+        self._domains = domains
         self._package = package
         self._limits = limits = limits or ListLimits()
         self._shares = shares or Shares(lists=limits.lists, members=limits.members)

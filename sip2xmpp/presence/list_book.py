@@ -14,6 +14,7 @@ Implements: RFC 4826 sections 3 and 4.
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -77,7 +78,7 @@ class ListBook:
         clock: IReactorTime,
         *,
         addresses: Addresses,
-        domains: Collection[str],
+        domains: AbstractSet[str],
         reserved: Collection[Address] = (),
         limits: FlatteningLimits | None = None,
     ) -> None:
@@ -86,8 +87,7 @@ class ListBook:
         self._virtuals = store.virtuals
         self._clock = clock
         self._addresses = addresses
-        self._domains = tuple(dict.fromkeys(domains))
-        self._domain = next(iter(self._domains), "")
+        self._domains = domains
         self._reserved = frozenset(reserved)
         self._limits = limits or FlatteningLimits()
         self._named_limits = replace(self._limits, members=max(NAMED_MEMBERS, self._limits.members))
@@ -150,6 +150,18 @@ class ListBook:
     def listen_references(self, changed: Callable[[str, str], None]) -> None:
         """Call ``changed(owner, reference)`` when ``in_list`` or ``named`` may answer otherwise than before."""
         self._reference_listeners.append(changed)
+
+    def domains_changed(self) -> None:
+        """Other domains are ours: lists of the operator have other addresses, and those of users may be lists or not."""
+        for document in self._documents.all():
+            if document.auid in (SERVICES_AUID, LISTS_AUID):
+                for address in self._claim(document):
+                    self._service_changed(address)
+
+    @property
+    def _domain(self) -> str:
+        """The domain of whoever is named without one."""
+        return next(iter(self._domains), "")
 
     # for flattening
 

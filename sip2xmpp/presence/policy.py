@@ -7,14 +7,14 @@ presence agent) listens, and is told which pair to decide again.
 Implements: RFC 3856 section 6.6; RFC 5025 section 3.2.1 (the four handlings).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Final, Protocol
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.permissions import Permissions
 from sip2xmpp.documents.presence import frozen_value
-from sip2xmpp.store.interface import Table
+from sip2xmpp.store.interface import Change, Table
 from sip2xmpp.store.records import Verdict, Virtual
 
 
@@ -84,15 +84,13 @@ class Policy:
         rules: Rules | None = None,
     ) -> None:
         self._verdicts = verdicts
-        self._default = PLAIN[default]
-        self._defaults = {domain: PLAIN[handling] for domain, handling in (defaults or {}).items()}
-        self._virtuals = virtuals if virtual is not None else None
-        self._virtual = None if virtual is None else PLAIN[virtual]
+        self._virtuals = virtuals
+        self._lay_down(default, defaults or {}, virtual)
         self._rules = rules
         self._listeners: list[Callable[[Address, Address | None], None]] = []
         verdicts.listen(lambda change: self._changed(change.record.presentity, change.record.watcher))
-        if self._virtuals is not None:
-            self._virtuals.listen(lambda change: self._changed(change.record.address, None))
+        if virtuals is not None:
+            virtuals.listen(self._virtual_changed)
         if rules is not None:
             rules.listen(lambda presentity: self._changed(presentity, None))
 
@@ -130,7 +128,11 @@ class Policy:
         return Ground.DOMAIN if presentity.domain in self._defaults else Ground.DEFAULT
 
     def _is_virtual(self, presentity: Address) -> bool:
-        return self._virtuals is not None and self._virtuals.get(str(presentity)) is not None
+        return (
+            self._virtual is not None
+            and self._virtuals is not None
+            and self._virtuals.get(str(presentity)) is not None
+        )
 
     def _otherwise(self, presentity: Address) -> Judgement:
         """What holds where nothing was decided."""
@@ -138,9 +140,32 @@ class Policy:
             return self._virtual
         return self._defaults.get(presentity.domain, self._default)
 
+    def lay_down(
+        self,
+        default: Handling,
+        defaults: Mapping[str, Handling],
+        virtual: Handling | None,
+        concerned: Iterable[Address],
+    ) -> None:
+        """Have other defaults from now on; who watches somebody of those ``concerned`` is judged anew."""
+        self._lay_down(default, defaults, virtual)
+        for presentity in concerned:
+            self._changed(presentity, None)
+
+    def _lay_down(
+        self, default: Handling, defaults: Mapping[str, Handling], virtual: Handling | None
+    ) -> None:
+        self._default = PLAIN[default]
+        self._defaults = {domain: PLAIN[handling] for domain, handling in defaults.items()}
+        self._virtual = None if virtual is None else PLAIN[virtual]
+
     def listen(self, listener: Callable[[Address, Address | None], None]) -> None:
         """Call ``listener(presentity, watcher)`` whenever the decision about that pair may have changed; None: about every watcher."""
         self._listeners.append(listener)
+
+    def _virtual_changed(self, change: Change[Virtual]) -> None:
+        if self._virtual is not None:
+            self._changed(change.record.address, None)
 
     def _changed(self, presentity: Address, watcher: Address | None) -> None:
         for listener in self._listeners:

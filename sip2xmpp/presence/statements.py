@@ -17,7 +17,8 @@ statement (``presence.kept_documents``); its name is not free, so that nobody ta
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Final
 
@@ -84,13 +85,13 @@ class Statements:
         *,
         store: Store,
         clock: IReactorTime,
-        domains: Collection[str],
+        domains: AbstractSet[str],
         limits: StatementLimits | None = None,
     ) -> None:
         self._store = store
         self._statements = store.statements
         self._clock = clock
-        self._domains = frozenset(domains)
+        self._domains = domains
         self.limits = limits or StatementLimits()
         self._tellers = Counter(statement.told_by for statement in store.statements.all())
         self._read: dict[str, Source] = {}

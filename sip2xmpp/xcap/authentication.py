@@ -21,6 +21,7 @@ from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final, NoReturn, Protocol
@@ -154,12 +155,12 @@ class HttpDigest:
         *,
         secret: bytes,
         clock: IReactorTime,
-        realms: Sequence[str],
+        realms: AbstractSet[str],
         algorithms: Sequence[Algorithm] = (Algorithm.MD5, Algorithm.SHA256),
     ) -> None:
         self._account_of = account_of
         self._programs = programs
-        self._realms = frozenset(realms)
+        self._realms = realms
         self._algorithms = tuple(algorithms)
         self._nonces = Nonces(secret, clock)
         self._wrong = Attempts(clock, most=OF_PEER_AND_NAME, seconds=MINUTE)

@@ -20,6 +20,7 @@ Implements: RFC 4825 sections 7 and 8; RFC 9110.
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -101,7 +102,7 @@ class Rules:
     read the pictures of a user.
     """
 
-    domains: tuple[str, ...]
+    domains: AbstractSet[str]
     exists: Callable[[Address], bool]
     may_see_picture: Callable[[Address, Address | None], bool]
 
@@ -230,7 +231,7 @@ class Xcap(Resource):
             domains = self._rules.domains
             try:
                 owner = address_of_xui(
-                    uri.owner, default_domain=domain or (domains[0] if len(domains) == 1 else "")
+                    uri.owner, default_domain=domain or (next(iter(domains)) if len(domains) == 1 else "")
                 )
             except BadAddress as error:
                 raise Refusal(404, f"this is no user: {error}") from None
@@ -251,7 +252,7 @@ class Xcap(Resource):
         candidates = [domain, host, host.removeprefix("xcap.")]
         if asked.owner is not None:
             candidates.insert(0, asked.owner.domain)
-        return next((each for each in candidates if each in domains), domains[0])
+        return next((each for each in candidates if each in domains), next(iter(domains)))
 
     def _authorize(self, method: str, asked: Asked, caller: Caller) -> bool:
         """Raises ``Refusal`` unless the caller may do this, whatever there is; whether it is told what there is.

@@ -34,7 +34,7 @@ def usage(auid: str) -> tuple[str, str] | None:
     return (auid, NAMESPACES[auid]) if auid in NAMESPACES else None
 
 
-PLACES = Places(root=ROOT, usage=usage, default_domain="sip.example.org")
+PLACES = Places(root=ROOT, usage=usage, domains=frozenset({"sip.example.org"}))
 
 
 def friends(*names: str, title: str = "friends") -> bytes:
