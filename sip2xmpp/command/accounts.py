@@ -10,7 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sip2xmpp.address import Address
-from sip2xmpp.command.arguments import OK, Subparsers, any_address, ask_password, configuration, own_address
+from sip2xmpp.command.arguments import (
+    OK,
+    Subparsers,
+    add_json,
+    any_address,
+    ask_password,
+    configuration,
+    own_address,
+    say,
+)
+from sip2xmpp.command.parser import Group
 from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.errors import BadInput, NoSuchPresentity
 from sip2xmpp.store.accounts import make_account, with_password
@@ -20,20 +30,29 @@ from sip2xmpp.store.records import Account, Card
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``user`` with its verbs."""
-    user = subparsers.add_parser("user", help="add, list, change and remove accounts of our SIP domains")
+    user = subparsers.add_parser(
+        "user",
+        help="add, list, change and remove accounts of our SIP domains",
+        group=Group.ACCOUNTS,
+        description="The accounts of our own SIP domains: who may register, publish and watch with a password. Works with the "
+        "gateway running or stopped; a running one sees a change within a second.",
+    )
     verbs = user.add_subparsers(metavar="VERB", required=True)
-    for name, run, told in (
-        ("add", add, "add an account; the password is asked for, or one line of standard input"),
-        ("password", password, "set another password"),
-        ("disable", disable, "keep an account and let nobody use it"),
-        ("enable", enable, "let a disabled account be used again"),
-        ("remove", remove, "remove an account with all that is kept of its owner"),
-    ):
-        parser = verbs.add_parser(name, help=told)
+    for name, run, told, description, examples in _CHANGES:
+        parser = verbs.add_parser(name, help=told, description=description, examples=examples)
         parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
+        add_json(parser, "print the account as a JSON object")
         parser.set_defaults(run=run)
-    parser = verbs.add_parser("list", help="list all accounts")
-    parser.add_argument("--json", action="store_true", help="print a JSON array")
+    parser = verbs.add_parser(
+        "list",
+        help="list all accounts",
+        description="All accounts by domain and name, each with whether it is disabled.",
+        examples=(
+            ("sip2xmpp user list", "everybody who has an account, one on each line"),
+            ("sip2xmpp user list --json", "the same for a script"),
+        ),
+    )
+    add_json(parser, "print a JSON array")
     parser.set_defaults(run=show)
 
 
@@ -54,7 +73,7 @@ def add(arguments: argparse.Namespace) -> int:
     with offline(config.gateway.state) as store:
         check(store)
         store.accounts.put(account)
-    print(f"{address} added")
+    say(arguments, f"{address} added", _told(account))
     return OK
 
 
@@ -66,8 +85,9 @@ def password(arguments: argparse.Namespace) -> int:
         _account(store, address)
     given = ask_password(f"New password of {address}: ")
     with offline(config.gateway.state) as store:
-        store.accounts.put(with_password(_account(store, address), given))
-    print(f"password of {address} changed")
+        account = with_password(_account(store, address), given)
+        store.accounts.put(account)
+    say(arguments, f"password of {address} changed", _told(account))
     return OK
 
 
@@ -97,7 +117,7 @@ def remove(arguments: argparse.Namespace) -> int:
         # Emptied and not removed: clients have to learn that the picture is gone.
         if store.cards.get(str(address)) is not None:
             store.cards.put(Card(address=address))
-    print(f"{address} removed")
+    say(arguments, f"{address} removed", {"address": str(address)})
     return OK
 
 
@@ -108,11 +128,7 @@ def show(arguments: argparse.Namespace) -> int:
             store.accounts.all(), key=lambda account: (account.address.domain, account.address.local)
         )
     if arguments.json:
-        print(
-            json.dumps(
-                [{"address": account.key, "disabled": account.disabled} for account in accounts], indent=2
-            )
-        )
+        print(json.dumps([_told(account) for account in accounts], indent=2))
     for account in () if arguments.json else accounts:
         print(f"{account.key} disabled" if account.disabled else account.key)
     return OK
@@ -122,8 +138,9 @@ def _change(arguments: argparse.Namespace, change: Callable[[Account], Account],
     config = configuration(arguments)
     address = own_address(arguments.address, config)
     with offline(config.gateway.state) as store:
-        store.accounts.put(change(_account(store, address)))
-    print(f"{address} {told}")
+        account = change(_account(store, address))
+        store.accounts.put(account)
+    say(arguments, f"{address} {told}", _told(account))
     return OK
 
 
@@ -132,3 +149,57 @@ def _account(store: OfflineStore, address: Address) -> Account:
     if account is None:
         raise NoSuchPresentity(f"{address} has no account")
     return account
+
+
+def _told(account: Account) -> dict[str, object]:
+    """An account as scripts get it."""
+    return {"address": account.key, "disabled": account.disabled}
+
+
+_CHANGES = (
+    (
+        "add",
+        add,
+        "add an account; the password is asked for, or one line of standard input",
+        "Makes an account with a password. Of the password only digest hashes are kept.",
+        (
+            ("sip2xmpp user add alice@sip.example.org", "asks for the password, twice"),
+            ("pwgen 20 1 | sip2xmpp user add bob@sip.example.org", "takes one line of standard input"),
+        ),
+    ),
+    (
+        "password",
+        password,
+        "set another password",
+        "Replaces the password of an account; the old one is of no use from then on.",
+        (("sip2xmpp user password alice@sip.example.org", "asks for the new password, twice"),),
+    ),
+    (
+        "disable",
+        disable,
+        "keep an account and let nobody use it",
+        (
+            "Lets nobody use an account, and keeps everything that belongs to it. For somebody who is away for long, or "
+            "whose password may be known to others."
+        ),
+        (("sip2xmpp user disable alice@sip.example.org", "until it is enabled again"),),
+    ),
+    (
+        "enable",
+        enable,
+        "let a disabled account be used again",
+        "Lets the owner of a disabled account use it again, with the password it had.",
+        (("sip2xmpp user enable alice@sip.example.org", "and she can register again"),),
+    ),
+    (
+        "remove",
+        remove,
+        "remove an account with all that is kept of its owner",
+        (
+            "Removes an account with the rules, lists, decisions, statements and the card of its owner, and ends what is "
+            "registered. The next owner of the address starts with nothing of this one."
+        ),
+        (("sip2xmpp user remove alice@sip.example.org", "cannot be undone"),),
+    ),
+)
+"""Name of the verb, what it does, and how it is taught."""

@@ -1,22 +1,25 @@
 """What the verbs of the command share.
 
 A verb is a module with ``add_parser(subparsers)``, which adds one or more sub-commands and gives each, with
-``set_defaults(run=...)``, a function that takes the parsed arguments and returns the exit status.  A verb that needs
-the configuration asks ``configuration`` for it, so that one that does not works without a file.
+``set_defaults(run=...)``, a function that takes the parsed arguments and returns the exit status.  What it says of itself to
+``subparsers.add_parser`` is described in ``parser``.  A verb that needs the configuration asks ``configuration`` for it, so that
+one that does not works without a file.
 """
 
 import argparse
 import getpass
+import json
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from sip2xmpp.address import Address, address_from_jid, address_from_sip
+from sip2xmpp.command.parser import Parser
 from sip2xmpp.config import Config, load
 from sip2xmpp.errors import BadInput
 from sip2xmpp.escaping import unescape_node
 
 if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+    Subparsers = argparse._SubParsersAction[Parser]
 else:
     Subparsers = argparse._SubParsersAction
 
@@ -38,6 +41,16 @@ class Verb(Protocol):
 def configuration(arguments: argparse.Namespace) -> Config:
     """The configuration in the file that ``--config`` names; raises ``ConfigError``."""
     return load(arguments.config)
+
+
+def add_json(parser: argparse.ArgumentParser, told: str = "print JSON") -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help=told)
+
+
+def say(arguments: argparse.Namespace, told: str, value: Any) -> None:
+    """The outcome: ``told`` to a person, ``value`` as JSON if that is wished."""
+    print(json.dumps(value, indent=2, ensure_ascii=False) if arguments.json else told)
 
 
 def ask_password(prompt: str = "Password: ") -> str:

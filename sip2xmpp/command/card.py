@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.parser import Group
 from sip2xmpp.errors import BadInput
 from sip2xmpp.presence.card_texts import card_picture, card_text, is_other_card
 from sip2xmpp.store.offline import offline
@@ -33,7 +34,23 @@ TEXTS: Final = {
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``card``."""
-    parser = subparsers.add_parser("card", help="show or change the contact data of a user")
+    parser = subparsers.add_parser(
+        "card",
+        help="show or change the contact data of a user",
+        group=Group.PEOPLE,
+        description="Shows or changes what is known of one of our users beside presence: names, phone, mail, a page, a picture. "
+        "Jabber users who may see the presence get it as a vCard, SIP watchers as contact information. What is not named "
+        "stays as it was; an empty text takes a field away. Works with the gateway running or stopped.",
+        examples=(
+            ("sip2xmpp card bob@sip.example.org", "what is known of Bob"),
+            (
+                'sip2xmpp card bob@sip.example.org --name Bob --phone "+1 555 0100" --picture bob.png',
+                "changes three fields and leaves the others",
+            ),
+            ('sip2xmpp card bob@sip.example.org --picture ""', "takes the picture away"),
+        ),
+        no="nothing is known of the user",
+    )
     parser.add_argument("address", metavar="ADDRESS", help="one of our users, as in bob@sip.example.org")
     for option, (_, told) in TEXTS.items():
         parser.add_argument(f"--{option}", metavar="TEXT", help=told)

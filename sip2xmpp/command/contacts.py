@@ -13,6 +13,7 @@ from urllib.parse import quote
 from sip2xmpp.address import Address
 from sip2xmpp.command.api import Reply, ask
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
 from sip2xmpp.errors import BadInput
@@ -23,7 +24,20 @@ ACTIONS = ("list", "add", "remove", "move", "name")
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``contacts``."""
     parser = subparsers.add_parser(
-        "contacts", help="show or change the contacts of a user of ours, by the API of the running gateway"
+        "contacts",
+        help="show or change the contacts of a user of ours, by the API of the running gateway",
+        group=Group.PEOPLE,
+        description="Shows or changes the contact list that a user's SIP clients keep on the server. The running gateway does it. A "
+        "group is named by its id; one that is not there yet is made.",
+        examples=(
+            ("sip2xmpp contacts bob@sip.example.org", "the whole list, group by group"),
+            (
+                "sip2xmpp contacts bob@sip.example.org add juliet@jabber.example --name Juliet --group Friends",
+                "adds a Jabber user to a group",
+            ),
+            ("sip2xmpp contacts bob@sip.example.org remove juliet@jabber.example", "out of every group"),
+        ),
+        no="there is no such contact, or it is there already",
     )
     parser.add_argument("address", metavar="ADDRESS", help="whose, as in bob@sip.example.org")
     parser.add_argument(

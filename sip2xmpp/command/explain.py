@@ -18,6 +18,7 @@ from sip2xmpp.command.arguments import (
     own_address,
     watcher_address,
 )
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.screen import printable
 from sip2xmpp.own_side import own_side
 from sip2xmpp.portal.explanations import explanation_told
@@ -39,7 +40,20 @@ _GROUNDS = {
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``explain``."""
     parser = subparsers.add_parser(
-        "explain", help="tell what a watcher is shown of one of our users, and why"
+        "explain",
+        help="tell what a watcher is shown of one of our users, and why",
+        group=Group.LOOKING,
+        description="Tells which decision or which of the owner's rules decides what a watcher is shown of one of our users, what "
+        'each condition says at the moment, and what is left out of the present document. For the question "why can '
+        'he not see me?". Read from the state file, so the gateway may be stopped.',
+        examples=(
+            (
+                "sip2xmpp explain romeo@jabber.example bob@sip.example.org",
+                "what does Romeo see of Bob, and why?",
+            ),
+            ("sip2xmpp explain romeo@jabber.example bob@sip.example.org --json", "as the API gives it"),
+        ),
+        no="there is no such user",
     )
     parser.add_argument(
         "watcher", metavar="WATCHER", help="a SIP or Jabber user, as in juliet@jabber.example"

@@ -8,6 +8,7 @@ import argparse
 import time
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.stating import (
     Place,
     add_times,
@@ -27,7 +28,24 @@ from sip2xmpp.store.offline import offline
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``inject``."""
     parser = subparsers.add_parser(
-        "inject", help="state how an address of ours is now; it needs neither an account nor a SIP client"
+        "inject",
+        help="state how an address of ours is now; it needs neither an account nor a SIP client",
+        group=Group.PEOPLE,
+        description="States how an address of ours is, from a script: a weather station, a backup, a meeting room. The address needs no "
+        "account and is known from the first statement on. What is stated holds until it is withdrawn or its time "
+        "has passed. Works with the gateway running or stopped.",
+        examples=(
+            (
+                'sip2xmpp inject weather@sip.example.org online --note "17 degrees" --note "17 Grad;de" --for 30m',
+                "watchers see the text in their language, for half an hour",
+            ),
+            (
+                "sip2xmpp inject room7@sip.example.org busy --activity meeting --until 2030-01-05T11:00",
+                "until eleven",
+            ),
+            ("sip2xmpp inject weather@sip.example.org --withdraw", "takes it back"),
+        ),
+        no="there was nothing to withdraw or to forget",
     )
     parser.add_argument("address", metavar="ADDRESS", help="as in weather@sip.example.org")
     add_words(parser)

@@ -17,6 +17,7 @@ from typing import Any
 
 from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import FAILED, NOT_AS_WISHED, OK, Subparsers, any_address
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reacting import configuration_if_any, react
 from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
@@ -48,7 +49,18 @@ class Report:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``lookup``."""
-    parser = subparsers.add_parser("lookup", help="show which leg serves a domain, and why")
+    parser = subparsers.add_parser(
+        "lookup",
+        help="show which leg serves a domain, and why",
+        group=Group.LOOKING,
+        description="Shows what the configuration and DNS say of a domain, whether it is asked by SIP or by XMPP, and which servers "
+        "are tried in which order. Decides as the gateway does, and works without it.",
+        examples=(
+            ("sip2xmpp lookup example.net", "as for a SIP user who watches somebody there"),
+            ("sip2xmpp lookup juliet@jabber.example --from xmpp", "as for a Jabber user; an address will do"),
+        ),
+        no="no leg serves the domain",
+    )
     parser.add_argument(
         "domain", metavar="DOMAIN", help="as in example.net; an address stands for its domain"
     )

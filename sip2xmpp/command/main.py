@@ -4,10 +4,10 @@ Exit status: 0 for success, 1 when the answer is no, 2 when the command could no
 standard error), 130 when interrupted.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from sip2xmpp import __version__
@@ -24,10 +24,12 @@ from sip2xmpp.command import (
     registrations,
     sources,
     status,
+    teaching,
     verdicts,
     watch,
 )
 from sip2xmpp.command.arguments import FAILED, Verb
+from sip2xmpp.command.parser import PROGRAM, Parser
 from sip2xmpp.config import DEFAULT_PATH, PATH_VARIABLE
 from sip2xmpp.errors import Sip2XmppError
 
@@ -46,13 +48,14 @@ VERBS: Sequence[Verb] = (
     lookup,
     mapping,
     status,
+    teaching,
 )
 
 
-def parser(verbs: Sequence[Verb] = VERBS) -> argparse.ArgumentParser:
+def parser(verbs: Sequence[Verb] = VERBS) -> Parser:
     """The command line with all its verbs."""
-    made = argparse.ArgumentParser(
-        prog="sip2xmpp",
+    made = Parser(
+        prog=PROGRAM,
         description="A presence gateway between SIP and XMPP: ask it, feed it, and keep its accounts.",
         epilog="The gateway itself is started with: twistd -n sip2xmpp --config FILE",
     )
@@ -67,22 +70,29 @@ def parser(verbs: Sequence[Verb] = VERBS) -> argparse.ArgumentParser:
     subparsers = made.add_subparsers(metavar="VERB", required=True)
     for verb in verbs:
         verb.add_parser(subparsers)
+    made.set_defaults(root=made)
     return made
 
 
 def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
     """Run the command; ``arguments`` are those of the process unless given."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # a terminal that cannot show a letter is no reason to say nothing
+        sys.stdout.reconfigure(errors="backslashreplace")
     parsed = parser(verbs).parse_args(arguments)
     try:
         ended: int = parsed.run(parsed)
         sys.stdout.flush()
     except Sip2XmppError as error:
         for line in str(error).splitlines() or [type(error).__name__]:
-            print(f"sip2xmpp: {line}", file=sys.stderr)
+            print(f"{PROGRAM}: {line}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         # whoever read our output has seen enough; Python would complain when it flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        print(f"{PROGRAM}: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130

@@ -19,6 +19,7 @@ from sip2xmpp.address import Address, address_from_jid, address_from_sip
 from sip2xmpp.bridge.losses import lost_to_sip, lost_to_xmpp
 from sip2xmpp.bridge.mapping import availabilities_from_presence, presence_from_resources
 from sip2xmpp.command.arguments import OK, Subparsers
+from sip2xmpp.command.parser import Group
 from sip2xmpp.documents import pidf, xpidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.documents.times import write_time
@@ -54,7 +55,18 @@ class Outcome:
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``map``."""
     parser = subparsers.add_parser(
-        "map", help="show what becomes of a presence document or stanza on the other side"
+        "map",
+        help="show what becomes of a presence document or stanza on the other side",
+        group=Group.LOOKING,
+        description="A dry run of the translation: what becomes of a presence document on the Jabber side, or of a presence stanza on "
+        "the SIP side, and what is lost. Nothing is sent, and neither gateway nor configuration is needed.",
+        examples=(
+            ("sip2xmpp map document.xml", "PIDF becomes stanzas, a stanza becomes PIDF"),
+            (
+                'echo "<presence><show>dnd</show></presence>" | sip2xmpp map - --profile rfc',
+                "as the standard has it, not as most clients like it",
+            ),
+        ),
     )
     parser.add_argument(
         "file", metavar="FILE", help="PIDF, XPIDF or a <presence/> stanza; - is standard input"

@@ -8,6 +8,7 @@ import argparse
 import time
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.stating import (
     Place,
     add_times,
@@ -29,7 +30,20 @@ SHOWN = (Rank.PERMANENT, Rank.OVERRIDE)
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``permanent``."""
     parser = subparsers.add_parser(
-        "permanent", help="state how somebody is while no device says anything, as on a holiday"
+        "permanent",
+        help="state how somebody is while no device says anything, as on a holiday",
+        group=Group.PEOPLE,
+        description="The sign on the door: how somebody is while no device says anything about the person. With --always it wins over "
+        "everything, also over calls. Works with the gateway running or stopped.",
+        examples=(
+            (
+                'sip2xmpp permanent alice@sip.example.org xa --note "On holiday until 5 January" --until 2030-01-05',
+                "ends by itself",
+            ),
+            ("sip2xmpp permanent alice@sip.example.org dnd --always", "whatever her phones say"),
+            ("sip2xmpp permanent alice@sip.example.org --clear", "takes it back"),
+        ),
+        no="there was nothing to clear",
     )
     parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
     add_words(parser)

@@ -19,6 +19,7 @@ from twisted.internet.task import deferLater
 from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import OK, Subparsers, any_address
 from sip2xmpp.command.client import Client, add_server_arguments, caller_of
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reacting import configuration_if_any, react
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Presence
@@ -44,7 +45,22 @@ PIDF: Final = "application/pidf+xml"
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``publish``."""
-    parser = subparsers.add_parser("publish", help="publish somebody's presence, as that person's SIP client")
+    parser = subparsers.add_parser(
+        "publish",
+        help="publish somebody's presence, as that person's SIP client",
+        group=Group.PEOPLE,
+        description="Tells a SIP server how somebody is, as that person's client would, with that person's password. Speaks to any SIP "
+        "server. Prints the SIP-ETag, by which a later call changes or removes what was published. To state something "
+        "without password and lifetime, there is inject.",
+        examples=(
+            ("sip2xmpp publish bob@sip.example.org --state away --note Lunch", "for an hour"),
+            ("sip2xmpp publish bob@sip.example.org --state dnd --hold", "until Ctrl-C"),
+            (
+                "sip2xmpp publish bob@sip.example.org --remove --etag 4f1c",
+                "takes back what was printed as 4f1c",
+            ),
+        ),
+    )
     parser.add_argument("address", metavar="ADDRESS", help="as in bob@sip.example.org")
     said = parser.add_mutually_exclusive_group()
     said.add_argument(

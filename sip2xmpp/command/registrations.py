@@ -10,7 +10,17 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, any_address, configuration
+from sip2xmpp.command.arguments import (
+    NOT_AS_WISHED,
+    OK,
+    Subparsers,
+    add_json,
+    any_address,
+    configuration,
+    say,
+)
+from sip2xmpp.command.parser import Group
+from sip2xmpp.command.screen import printable
 from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Binding
@@ -18,13 +28,36 @@ from sip2xmpp.store.records import Binding
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add both verbs."""
-    parser = subparsers.add_parser("registrations", help="list who is registered where")
+    parser = subparsers.add_parser(
+        "registrations",
+        help="list who is registered where",
+        group=Group.ACCOUNTS,
+        description="Lists the devices that are registered now: where each is reached, for how long still, and what it says it is.",
+        examples=(
+            ("sip2xmpp registrations", "everybody's"),
+            ("sip2xmpp registrations alice@sip.example.org --json", "those of one user, for a script"),
+        ),
+    )
     parser.add_argument(
         "address", metavar="ADDRESS", nargs="?", help="only this one, as in alice@sip.example.org"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON array")
     parser.set_defaults(run=show)
-    parser = subparsers.add_parser("deregister", help="end the registrations of an address, or one of them")
+    parser = subparsers.add_parser(
+        "deregister",
+        help="end the registrations of an address, or one of them",
+        group=Group.ACCOUNTS,
+        description="Ends registrations, for a phone that is lost or registered by mistake. A running gateway does it within a second "
+        "and tells watchers, and the phone, if it subscribed to its registrations.",
+        examples=(
+            ("sip2xmpp deregister alice@sip.example.org", "all of them; phones may register again"),
+            (
+                "sip2xmpp deregister alice@sip.example.org sip:alice@192.0.2.7:5060 --forbid",
+                "one, which shall stay away",
+            ),
+        ),
+        no="nothing of the kind is registered",
+    )
     parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
     parser.add_argument("contact", metavar="CONTACT", nargs="?", help="only this contact, as it is listed")
     parser.add_argument(
@@ -32,6 +65,7 @@ def add_parser(subparsers: Subparsers) -> None:
         action="store_true",
         help="tell the phone not to come back; otherwise it may register again",
     )
+    add_json(parser, "print a JSON array of what was ended")
     parser.set_defaults(run=deregister)
 
 
@@ -49,7 +83,8 @@ def show(arguments: argparse.Namespace) -> int:
         return OK
     for binding in bindings:
         left = int(binding.expires_at - time.time())
-        print(f"{binding.aor} {binding.contact} q={binding.q:g} for {left} s  {binding.user_agent}".rstrip())
+        told = f"{binding.aor} {binding.contact} q={binding.q:g} for {left} s  {binding.user_agent}"
+        print(printable(told))
     return OK
 
 
@@ -65,10 +100,10 @@ def deregister(arguments: argparse.Namespace) -> int:
         ]
         for binding in ended:
             store.bindings.put(replace(binding, event=event.value))
-    for binding in ended:
-        print(f"{binding.contact} is no longer registered")
+    told = [f"{binding.contact} is no longer registered" for binding in ended]
     if not ended:
-        print(f"{address} is not registered" + (f" at {arguments.contact}" if arguments.contact else ""))
+        told = [f"{address} is not registered" + (f" at {arguments.contact}" if arguments.contact else "")]
+    say(arguments, "\n".join(map(printable, told)), [_as_json(binding) for binding in ended])
     return OK if ended else NOT_AS_WISHED
 
 

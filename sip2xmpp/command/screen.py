@@ -52,6 +52,9 @@ class Ink:
     def green(self, text: str) -> str:
         return self._wrapped("32", text)
 
+    def yellow(self, text: str) -> str:
+        return self._wrapped("33", text)
+
     def _wrapped(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.on and text else text
 

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from sip2xmpp.command.arguments import OK, Subparsers, configuration, own_address
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.screen import printable
 from sip2xmpp.own_side import own_side
 from sip2xmpp.portal.sources import Sources
@@ -19,7 +20,18 @@ from sip2xmpp.store.offline import extract
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``sources``."""
-    parser = subparsers.add_parser("sources", help="show what each source says about an address of ours")
+    parser = subparsers.add_parser(
+        "sources",
+        help="show what each source says about an address of ours",
+        group=Group.LOOKING,
+        description="Shows everything that is said about one of our addresses, by publications, registrations, calls, programs and "
+        'the owner, each with rank and lifetime, and what watchers are shown in the end. For the question "why am I '
+        'shown as away?". Read from the state file, so the gateway may be stopped.',
+        examples=(
+            ("sip2xmpp sources bob@sip.example.org", "who says what about Bob, and what comes of it"),
+            ("sip2xmpp sources bob@sip.example.org --json", "as the API gives it"),
+        ),
+    )
     parser.add_argument("address", metavar="ADDRESS", help="as in bob@sip.example.org")
     parser.add_argument("--json", action="store_true", help="print JSON, as the API gives it")
     parser.set_defaults(run=run)

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration
+from sip2xmpp.command.parser import Group
 from sip2xmpp.errors import ConfigError, Unreachable
 from sip2xmpp.settings import Config
 from sip2xmpp.sip.flow import HostPort
@@ -26,7 +27,18 @@ LARGEST = 1_000_000
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``status``."""
-    parser = subparsers.add_parser("status", help="ask the running gateway how its legs are")
+    parser = subparsers.add_parser(
+        "status",
+        help="ask the running gateway how its legs are",
+        group=Group.GATEWAY,
+        description="Asks the running gateway how its legs are, over its web port, and what it holds. For a look, and for monitoring: "
+        "the exit status says it all. Why something is down, check tells.",
+        examples=(
+            ("sip2xmpp status", "the state of each leg, and how much is held"),
+            ("sip2xmpp status --json", "the answer as it came"),
+        ),
+        no="it runs, and something is down or not ready",
+    )
     parser.add_argument("--json", action="store_true", help="print the answer as it came")
     parser.set_defaults(run=run)
 

@@ -21,11 +21,14 @@ from sip2xmpp.command.arguments import (
     NOT_AS_WISHED,
     OK,
     Subparsers,
+    add_json,
     any_address,
     configuration,
     own_address,
+    say,
     watcher_address,
 )
+from sip2xmpp.command.parser import Group
 from sip2xmpp.own_side import own_side
 from sip2xmpp.presence.policy import Ground, Handling, Policy
 from sip2xmpp.presence.watcher_info import PACKAGE, Status, waiting_key
@@ -39,21 +42,72 @@ _HELP = {
     Handling.POLITE_BLOCK: "let a watcher see a presentity that is always offline",
 }
 
+_TAUGHT = {
+    Handling.ALLOW: "Lets a watcher see one of our users.",
+    Handling.CONFIRM: "Lets a watcher wait, and see nothing, until it is decided.",
+    Handling.BLOCK: "Refuses a watcher, and lets that be known.",
+    Handling.POLITE_BLOCK: "Shows a watcher a user who is always offline, so that nobody is offended.",
+}
+_WHEN = (
+    "It holds within a second on the SIP and on the Jabber side, over restarts too, and whether the gateway runs or not; a decision "
+    "about a watcher comes before the owner's rules and the default."
+)
+_EFFECT = {
+    Handling.ALLOW: "sees her from now on",
+    Handling.CONFIRM: "waits",
+    Handling.BLOCK: "is told that he may not see her",
+    Handling.POLITE_BLOCK: "sees her offline",
+}
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add one verb for each handling, and two more."""
     for handling, told in _HELP.items():
-        parser = subparsers.add_parser(handling.value, help=told)
+        parser = subparsers.add_parser(
+            handling.value,
+            help=told,
+            group=Group.PEOPLE,
+            description=f"{_TAUGHT[handling]} {_WHEN}",
+            examples=(
+                (
+                    f"sip2xmpp {handling.value} alice@sip.example.org romeo@jabber.example",
+                    f"alice is the one who is seen; romeo {_EFFECT[handling]}",
+                ),
+            ),
+        )
         _add_pair(parser)
         parser.set_defaults(run=partial(decide, handling=handling))
-    parser = subparsers.add_parser("forget", help="forget what was decided: rules or the default apply again")
+    parser = subparsers.add_parser(
+        "forget",
+        help="forget what was decided: rules or the default apply again",
+        group=Group.PEOPLE,
+        description=f"Forgets what was decided about a watcher, so that the owner's rules or the default apply again. {_WHEN}",
+        examples=(
+            (
+                "sip2xmpp forget alice@sip.example.org romeo@jabber.example",
+                "romeo is handled as if nobody had decided about him",
+            ),
+        ),
+        no="nothing was decided about this watcher",
+    )
     _add_pair(parser)
     parser.set_defaults(run=forget)
     parser = subparsers.add_parser(
-        "watchers", help="list who watches a presentity or waits to, and what was decided"
+        "watchers",
+        help="list who watches a presentity or waits to, and what was decided",
+        group=Group.PEOPLE,
+        description="Lists whom the state file knows as watchers of one of our users: SIP users by their subscriptions, Jabber "
+        "users by their authorizations, who asked in vain, and about whom something was decided. Who needs a "
+        "decision comes first.",
+        examples=(
+            ("sip2xmpp watchers alice@sip.example.org", "who watches, and who waits to be let"),
+            ("sip2xmpp watchers alice@sip.example.org --json", "the same for a script"),
+        ),
     )
-    parser.add_argument("presentity", metavar="PRESENTITY")
-    parser.add_argument("--json", action="store_true", help="print a JSON array")
+    parser.add_argument(
+        "presentity", metavar="PRESENTITY", help="one of our users, as in bob@sip.example.org"
+    )
+    add_json(parser, "print a JSON array")
     parser.set_defaults(run=show)
 
 
@@ -70,18 +124,20 @@ def decide(arguments: argparse.Namespace, handling: Handling) -> int:
         store.verdicts.put(verdict)
         if handling is not Handling.CONFIRM:
             store.waiting.remove(waiting_key(verdict.presentity, verdict.watcher))
-    print(f"{verdict.presentity}: {handling.value} {verdict.watcher}")
+    told = f"{verdict.presentity}: {handling.value} {verdict.watcher}"
+    say(arguments, told, _as_json(verdict.presentity, verdict.watcher, handling.value))
     return OK
 
 
 def forget(arguments: argparse.Namespace) -> int:
     """Remove a decision; exit status 1 if there was none."""
     config = configuration(arguments)
-    key = f"{any_address(arguments.presentity)} {watcher_address(arguments.watcher, config)}"
+    presentity, watcher = any_address(arguments.presentity), watcher_address(arguments.watcher, config)
+    key = f"{presentity} {watcher}"
     with offline(config.gateway.state) as store:
         known = store.verdicts.get(key) is not None
         store.verdicts.remove(key)
-    print("forgotten" if known else "nothing was decided")
+    say(arguments, "forgotten" if known else "nothing was decided", _as_json(presentity, watcher, None))
     return OK if known else NOT_AS_WISHED
 
 
@@ -183,6 +239,12 @@ def _add_pair(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "watcher", metavar="WATCHER", help="a SIP or Jabber user, as in juliet@jabber.example"
     )
+    add_json(parser, "print the decision as a JSON object")
+
+
+def _as_json(presentity: Address, watcher: Address, handling: str | None) -> dict[str, str | None]:
+    """A decision as scripts get it; null: there is none."""
+    return {"presentity": str(presentity), "watcher": str(watcher), "handling": handling}
 
 
 def _moment(seconds: float) -> str:

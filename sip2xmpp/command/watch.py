@@ -21,6 +21,7 @@ from twisted.internet.interfaces import IDelayedCall
 from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import FAILED, OK, Subparsers, any_address
 from sip2xmpp.command.client import Client, add_server_arguments, caller_of
+from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reacting import configuration_if_any, react
 from sip2xmpp.command.screen import (
     Column,
@@ -122,7 +123,24 @@ class View:
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``watch``."""
-    parser = subparsers.add_parser("watch", help="watch people's presence, as a SIP client")
+    parser = subparsers.add_parser(
+        "watch",
+        help="watch people's presence, as a SIP client",
+        group=Group.PEOPLE,
+        description="Watches SIP and Jabber users as a SIP client does, and shows every change until Ctrl-C: on a terminal a table, "
+        "elsewhere a line for each. Speaks to any SIP server. The password is asked for on a terminal, else it is one "
+        "line of standard input, or of --password-file.",
+        examples=(
+            (
+                "sip2xmpp watch --as alice@sip.example.org romeo@jabber.example bob@sip.example.org",
+                "until Ctrl-C",
+            ),
+            (
+                "sip2xmpp watch --as alice@sip.example.org --once --json bob@sip.example.org",
+                "asks once, for a script",
+            ),
+        ),
+    )
     parser.add_argument("addresses", metavar="ADDRESS", nargs="+", help="as in sip:romeo@jabber.example")
     parser.add_argument(
         "--as", dest="identity", metavar="ADDRESS", help="who watches (default: the gateway's only account)"
