@@ -88,15 +88,21 @@ def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) 
             print(f"{PROGRAM}: {line}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
-        # whoever read our output has seen enough; Python would complain when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # whoever read our output has seen enough
+        _drop_output()
         return FAILED
     except OSError as error:
+        _drop_output()
         print(f"{PROGRAM}: {error.filename or 'input or output'}: {error.strerror or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return 130
     return ended
+
+
+def _drop_output() -> None:
+    """Write nothing more; Python would complain when it flushes at exit, and end with a status of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
