@@ -4,9 +4,7 @@ One function for each side, each given what it needs and returning what others n
 visible here: ``legs`` maps each leg to its back end, and a front end gets a ``DirectoryView`` of all of them.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from ipaddress import ip_address
 from random import Random
 from secrets import token_bytes
 from typing import Any
@@ -22,27 +20,38 @@ from sip2xmpp.config import Config
 from sip2xmpp.events.discovery import discover
 from sip2xmpp.events.gate import Gate
 from sip2xmpp.events.lines import LinePackage, line_publications
-from sip2xmpp.events.notifier import Notifier, SubscriptionLimits
-from sip2xmpp.events.publication import PublicationLimits, Publications
+from sip2xmpp.events.notifier import Notifier
+from sip2xmpp.events.package import EventPackage
+from sip2xmpp.events.publication import Publications
 from sip2xmpp.events.registered import RegisteredUsers
-from sip2xmpp.events.registrar import FlowRules, Registrar, RegistrationLimits
+from sip2xmpp.events.registrar import Registrar
 from sip2xmpp.events.subscriber import RemotePresentities
-from sip2xmpp.keys import host_port
 from sip2xmpp.list_side import list_subscriptions
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
+from sip2xmpp.portal.tokens import Tokens
+from sip2xmpp.pages_side import PagesSide, pages_side
 from sip2xmpp.portal_side import PortalSide, portal_side, tokens
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.settings import Authentication
 from sip2xmpp.sip.agent import UserAgent
-from sip2xmpp.sip.authentication import DigestClient, DigestServer
-from sip2xmpp.sip.flow import HostPort, Target
+from sip2xmpp.sip.authentication import DigestServer
 from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.name_servers import open_dns
 from sip2xmpp.sip.proxy import ForwardingProxy
 from sip2xmpp.sip.tls import Tls
 from sip2xmpp.sip.transport import Transports
 from sip2xmpp.sip.uri import SipUri
+from sip2xmpp.sip_side import (
+    SipRules,
+    flow_rules,
+    longest_silence,
+    publication_limits,
+    registration_limits,
+    servers,
+    sip_tls,
+    subscription_limits,
+)
 from sip2xmpp.store.accounts import hashes_of
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
@@ -57,15 +66,26 @@ class Parts:
     """What has to be started, stopped and reported on."""
 
     store: Store
+    own: OwnSide
+    directory: Directory
+    rules: SipRules
+    tls: Tls
     transports: Transports
     agent: UserAgent
+    proxy: ForwardingProxy
+    gate: Gate
+    packages: list[EventPackage]
+    registrar: Registrar
+    publications: Publications
     notifier: Notifier
     remote: RemotePresentities
     asking: AskingSide
     pace: Pace
     xmpp: XmppSide | None
     xcap: XcapSide
+    tokens: Tokens
     portal: PortalSide | None
+    pages: PagesSide | None
 
     def legs(self) -> dict[str, dict[str, Any]]:
         """The state of each leg, for ``/health``."""
@@ -74,7 +94,7 @@ class Parts:
                 "state": "up",
                 "overload": self.transports.overload.report(),
                 "receive_buffer_drops": self.transports.receive_buffer_drops(),
-                "counters": asdict(self.transports.counters),
+                "counters": self.transports.counters.numbers(),
             },
             "store": {"state": "up"},
             "xmpp": {"state": "off"},
@@ -125,6 +145,7 @@ class Parts:
 def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     """Build and join everything; nothing is sent or received yet."""
     own = own_side(config, store, reactor)
+    rules, tls = SipRules(config.sip), sip_tls(config.sip)
     addresses = own.addresses
     xmpp = config.xmpp
     addressing, book = own.policies.addressing, own.policies.lists
@@ -137,10 +158,10 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     transports = Transports(
         reactor,
-        tls=_tls(config),
+        tls=tls,
         connections=config.limits.connections,
-        idle=config.limits.max_expires + 60.0,
-        permits=_permits(config),
+        idle=longest_silence(config),
+        permits=rules.permits,
     )
     agent = UserAgent(
         transports=transports,
@@ -149,18 +170,17 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         dns=dns,
         server_name=f"sip2xmpp/{__version__}",
         t1=config.sip.t1,
-        credentials=_credentials(config),
+        credentials=rules.credentials(),
         outbound_proxy=config.sip.outbound_proxy,
     )
-    is_ourselves = _ourselves(config)
     proxy = ForwardingProxy(
         agent=agent,
         dns=dns,
         rng=rng,
         secret=_secret(store, "record-route"),
-        is_ourselves=lambda host: host in addresses.domains or is_ourselves(host),
+        is_ourselves=lambda host: host in addresses.domains or rules.is_ourselves(host),
         outbound_proxy=config.sip.outbound_proxy,
-        permits=_permits(config),
+        permits=rules.permits,
     )
     remote = RemotePresentities(
         agent=agent,
@@ -191,22 +211,20 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             agent=agent,
             pace=pace,
             registered=registered,
-            servers=_servers(config),
+            servers=servers(config),
             own=own,
         )
     packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own, reactor)
     lists = list_subscriptions(config, book, packages, own, reactor)
     packages += xcap_events(config, store, reactor, own=own)
-    limits, tells = config.limits, config.log.level is LogLevel.debug
+    tells = config.log.level is LogLevel.debug
     notifier = Notifier(
         agent=agent,
         store=store,
         clock=reactor,
         rng=rng,
         packages=packages,
-        limits=SubscriptionLimits(
-            min_expires=limits.min_expires, max_expires=limits.max_expires, per_watcher=limits.subscriptions
-        ),
+        limits=subscription_limits(config),
         lists=lists,
         tells=tells,
     )
@@ -216,12 +234,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         rng=rng,
         packages=[package for package in packages if not isinstance(package, LinePackage)],
         exists=addresses.exists,
-        limits=PublicationLimits(
-            min_expires=limits.min_expires,
-            max_expires=limits.max_expires,
-            per_presentity=limits.publications,
-            body=limits.body,
-        ),
+        limits=publication_limits(config),
         taken_back=registrar.silenced,
         tells=tells,
     )
@@ -232,7 +245,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         )
     gate = Gate(
         own_domains=addresses.domains,
-        is_ourselves=is_ourselves,
+        is_ourselves=rules.is_ourselves,
         directory=directory,
         address_of_uri=addressing.address_of_uri,
         digest=_digest(config, store, reactor, addressing),
@@ -264,15 +277,26 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     )
     return Parts(
         store=store,
+        own=own,
+        directory=directory,
+        rules=rules,
+        tls=tls,
         transports=transports,
         agent=agent,
+        proxy=proxy,
+        gate=gate,
+        packages=packages,
+        registrar=registrar,
+        publications=publications,
         notifier=notifier,
         remote=remote,
         asking=asking,
         pace=pace,
         xmpp=side,
         xcap=xcap,
+        tokens=known,
         portal=portal,
+        pages=pages_side(config, store, reactor, own=own, portal=portal),
     )
 
 
@@ -287,25 +311,13 @@ def _registrar(
     transports: Transports,
 ) -> Registrar:
     """The registrar, told of every connection that ends."""
-    limits, rules = config.limits, config.registrar
     registrar = Registrar(
         store=store,
         clock=reactor,
         exists=own.addresses.exists,
         address_of_uri=addressing.address_of_uri,
-        limits=RegistrationLimits(
-            default_expires=limits.default_expires,
-            min_expires=limits.min_expires,
-            max_expires=limits.max_expires,
-            contacts=rules.contacts,
-            one_per_instance=rules.one_per_instance,
-        ),
-        flows=FlowRules(
-            bound=rules.lost_connection == "unregister",
-            grace=rules.restart_grace,
-            timer=rules.flow_timer,
-            gruu=rules.gruu,
-        ),
+        limits=registration_limits(config),
+        flows=flow_rules(config),
         limit_silence=transports.limit_silence,
     )
     agent.tell_lost(registrar.lost)
@@ -337,15 +349,6 @@ def _digest(config: Config, store: Store, reactor: Any, addressing: Addressing) 
     return DigestServer(realm_of, account_of, _secret(store, "nonce"), reactor)
 
 
-def _servers(config: Config) -> dict[str, HostPort]:
-    """The component ports that are configured for single Jabber domains."""
-    return {
-        domain: host_port(value)
-        for domain, value in config.dns.domains.items()
-        if ":" in value and not value.lower().startswith(("sip:", "sips:"))
-    }
-
-
 def _secret(store: Store, name: str) -> bytes:
     """A stored key, made at its first use."""
     held = store.secrets.get(name)
@@ -353,39 +356,3 @@ def _secret(store: Store, name: str) -> bytes:
         held = Secret(name=name, value=token_bytes(32))
         store.secrets.put(held)
     return held.value
-
-
-def _tls(config: Config) -> Tls | None:
-    """What TLS connections need.  Raises ``ConfigError`` for a certificate that is no good."""
-    sip = config.sip
-    return Tls(certificate=sip.certificate, private_key=sip.private_key, authorities=sip.authorities)
-
-
-def _credentials(config: Config) -> DigestClient:
-    """Who we are to other servers, by realm."""
-
-    def credentials_for(realm: str, _: str) -> tuple[str, str] | None:
-        known = config.sip.credentials.get(realm)
-        return (known.username, known.password) if known is not None else None
-
-    return DigestClient(credentials_for)
-
-
-def _permits(config: Config) -> Callable[[Target], bool]:
-    """Whether the operator lets us send requests to an address."""
-    forbidden = config.sip.forbidden_targets
-
-    def permits(target: Target) -> bool:
-        return not forbidden or all(ip_address(target.host) not in network for network in forbidden)
-
-    return permits
-
-
-def _ourselves(config: Config) -> Callable[[str], bool]:
-    """Whether a host part means this server: an address that it listens on."""
-    hosts = {listener.interface for listener in config.sip.listen}
-
-    def is_ourselves(host: str) -> bool:
-        return host.strip("[]") in hosts
-
-    return is_ourselves

@@ -1,6 +1,6 @@
 """What knows about our own users, built and joined: the part of the composition root around the presence agent; see ``assembly``."""
 
-from collections.abc import Callable, Iterable, KeysView
+from collections.abc import Callable, Iterable, KeysView, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,6 +110,8 @@ class OwnSide:
     lines: Lines | None
     observed: ObservedSources | None
     explaining: Explaining
+    feeds: Sequence[Feed]
+    pictures: KeptPictures
 
 
 def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
@@ -140,7 +142,7 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
     observed = ObservedSources(store, reactor) if config.registrar.ask_contacts else None
     if observed is not None:
         feeds.append(observed)
-    KeptPictures(store.documents, store.cards, limit=config.limits.picture)
+    pictures = KeptPictures(store.documents, store.cards, limit=config.limits.picture)
     presence = PresenceAgent(
         store=store,
         clock=reactor,
@@ -190,11 +192,13 @@ def own_side(config: Config, store: Store, reactor: Any) -> OwnSide:
         ],
         watchers=watchers,
         statements=statements,
+        feeds=feeds,
         observed=observed,
         calls=calls,
         watched_calls=of_calls,
         phone_show=config.presence.on_the_phone_show,
         lines=lines,
+        pictures=pictures,
         explaining=Explaining(
             policy=policy,
             rules=policies.rules,

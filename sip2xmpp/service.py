@@ -126,6 +126,7 @@ class Gateway(MultiService):
                     self._health,
                     parts.portal.api if parts.portal is not None else None,
                     parts.xcap.resource,
+                    parts.pages.resource if parts.pages is not None else None,
                     trusted_proxies=config.http.trusted_proxies,
                     clock=reactor,
                 )

@@ -11,6 +11,7 @@ class Session:
 
     ``digest`` is the SHA-256 of what the cookie has, in lower-case hex, and nothing that the cookie could be made of.
     ``csrf`` is what forms of this session carry.  ``seen_at`` is when it was used last, within some minutes.
+    ``proof`` is a print of the account's hash: with another password it is another one.
     """
 
     digest: str
@@ -21,6 +22,7 @@ class Session:
     expires_at: float | None
     peer: str = ""
     user_agent: Common = ""
+    proof: str = ""
 
     @property
     def key(self) -> str:

@@ -1,0 +1,113 @@
+"""Templates into HTML: everything that is filled in is escaped, and what is not there is a fault.
+
+A template knows, beside its values: ``_`` and ``{% trans %}``, ``visit``, ``nav``, ``told`` (what the page before says here once),
+``static(name)``, ``now``, and the filters ``moment``, ``near``, ``ago``, ``span``, ``number``, ``percent``, ``iso`` for Unix times
+and numbers, ``language`` for the name of a language, and ``link`` for a URL of somebody else's, which gives None for one that
+browsers are not to follow.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from twisted.internet.interfaces import IReactorTime
+
+from sip2xmpp import __version__
+from sip2xmpp.address import Address
+from sip2xmpp.pages.languages import Language
+from sip2xmpp.pages.routes import Page
+from sip2xmpp.pages.statics import Static
+from sip2xmpp.pages.visit import Visit
+from sip2xmpp.pages.words import ACTIVITY_WORDS, MOOD_WORDS, PLACE_WORDS, RANK_WORDS, STATE_WORDS
+
+LATEST: Final = 253_402_214_400.0
+"""A day before the last moment that ``datetime`` knows, whatever the zone."""
+
+
+class Rendering:
+    """All templates in all languages; ``pages`` are what the navigation is made of."""
+
+    def __init__(self, clock: IReactorTime, statics: Mapping[str, Static], pages: Sequence[Page]) -> None:
+        self._clock = clock
+        self._statics = statics
+        self._labelled = [page for page in pages if page.label and page.method == "GET"]
+        self._environments: dict[str, Environment] = {}
+
+    def html(self, template: str, values: Mapping[str, Any], visit: Visit, told: Any = None) -> bytes:
+        """The page in the language of the visitor."""
+        environment = self._environments.get(visit.language.tag)
+        if environment is None:
+            environment = self._environments[visit.language.tag] = self._made(visit.language)
+        nav = [page for page in self._labelled if _is_for(page, visit)]
+        text = environment.get_template(f"{template}.html").render(
+            {**values, "visit": visit, "nav": nav, "told": told, "now": self._clock.seconds()}
+        )
+        return text.encode("utf-8", "replace")
+
+    def _made(self, language: Language) -> Environment:
+        environment = Environment(
+            loader=PackageLoader("sip2xmpp.pages"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            extensions=["jinja2.ext.i18n"],
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        install: Any = environment
+        install.install_gettext_translations(language.catalogue, newstyle=True)
+        environment.globals |= {
+            "static": lambda name: self._statics[name].url,
+            "language": language,
+            "version": __version__,
+            "state_words": STATE_WORDS,
+            "rank_words": RANK_WORDS,
+            "activity_words": ACTIVITY_WORDS,
+            "mood_words": MOOD_WORDS,
+            "place_words": PLACE_WORDS,
+        }
+        environment.filters |= {
+            "moment": pass_context(lambda context, at: language.moment(_at(context, at))),
+            "near": pass_context(
+                lambda context, at: language.near(_at(context, at), _at(context, self._clock.seconds()))
+            ),
+            "ago": lambda at: language.ago(at - self._clock.seconds()),
+            "span": language.span,
+            "number": language.number,
+            "percent": language.percent,
+            "iso": lambda at: _dated(at, UTC).isoformat(timespec="seconds"),
+            "language": language.name_of,
+            "link": link_of,
+            "segment": lambda text: quote(str(text), safe=""),
+        }
+        return environment
+
+
+def _is_for(page: Page, visit: Visit) -> bool:
+    if visit.user is None:
+        return False
+    return page.role is None or (visit.role is not None and visit.role.includes(page.role))
+
+
+def _at(context: Context, at: float) -> datetime:
+    return _dated(at, context["visit"].zone)
+
+
+def _dated(at: float, zone: tzinfo) -> datetime:
+    return datetime.fromtimestamp(min(max(at, 0.0), LATEST), zone)
+
+
+def link_of(url: str) -> str | None:
+    """The URL, if it is one that a browser may follow wherever it comes from."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return url if parts.scheme in ("http", "https") and parts.netloc and url.isprintable() else None
+
+
+def sip_of(address: Address) -> str:
+    """How an address is shown: as it is written in SIP and Jabber alike."""
+    return str(address)

@@ -1,0 +1,89 @@
+"""The pages for people, built and joined: who signs in, what is where, and what makes a page that is looked at change; see ``assembly``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sip2xmpp.address import Address
+from sip2xmpp.config import Config
+from sip2xmpp.own_side import OwnSide
+from sip2xmpp.pages.languages import load_languages
+from sip2xmpp.pages.live import Live
+from sip2xmpp.pages.my_presence import MyPresence
+from sip2xmpp.pages.passwords import Passwords
+from sip2xmpp.pages.rendering import Rendering
+from sip2xmpp.pages.resource import Pages
+from sip2xmpp.pages.roles import Role
+from sip2xmpp.pages.routes import Page, Routes
+from sip2xmpp.pages.sessions import Sessions
+from sip2xmpp.pages.signing_in import SigningIn
+from sip2xmpp.pages.statics import load_statics
+from sip2xmpp.pages.strangers import Strangers
+from sip2xmpp.portal.sources import Sources
+from sip2xmpp.portal_side import PortalSide
+from sip2xmpp.store.interface import Store
+
+
+class Roles:
+    """What users are beside being users; another configuration may say otherwise."""
+
+    def __init__(self, roles: Mapping[str, Role]) -> None:
+        self._roles = dict(roles)
+
+    def replace(self, roles: Mapping[str, Role]) -> None:
+        """From now on it is so."""
+        self._roles = dict(roles)
+
+    def of(self, address: Address) -> Role | None:
+        """The role of a user, if there is one."""
+        return self._roles.get(str(address))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagesSide:
+    """What people use in a browser."""
+
+    resource: Pages
+    live: Live
+    roles: Roles
+    sessions: Sessions
+
+
+def pages_side(
+    config: Config, store: Store, reactor: Any, *, own: OwnSide, portal: PortalSide | None
+) -> PagesSide | None:
+    """None where there is no port for it."""
+    if config.http is None or portal is None:
+        return None
+    roles = Roles(config.http.roles)
+    sessions = Sessions(store, reactor, roles.of)
+    strangers = Strangers()
+    live = Live(reactor)
+    sources = Sources(own.presence, own.statements, store, reactor)
+    signing_in = SigningIn(
+        store=store,
+        sessions=sessions,
+        strangers=strangers,
+        passwords=Passwords(store, reactor, own.addresses.domains),
+        audit=portal.audit,
+    )
+    pages: list[Page] = [*MyPresence(sources).pages(), *signing_in.pages()]
+    statics = load_statics()
+    resource = Pages(
+        Routes(pages),
+        sessions=sessions,
+        strangers=strangers,
+        live=live,
+        languages=load_languages(),
+        rendering=Rendering(reactor, statics, pages),
+        statics=statics,
+    )
+    _signal(live, own, store)
+    return PagesSide(resource=resource, live=live, roles=roles, sessions=sessions)
+
+
+def _signal(live: Live, own: OwnSide, store: Store) -> None:
+    """What changes tells the pages that show it."""
+    store.publications.listen(lambda change: live.changed("presence", change.record.presentity))
+    for feed in own.feeds:
+        feed.listen(lambda presentity: live.changed("presence", presentity))
