@@ -114,6 +114,7 @@ class CallingPhone(SipEndpoint):
         self.call_id = token()
         self.invitation: SipMessage | None = None
         self.cseq = 0
+        self.credentials: list[tuple[str, str]] = []
 
     def answer(self, request: SipMessage) -> Answer | None:
         if request.method == "INVITE":
@@ -165,5 +166,6 @@ class CallingPhone(SipEndpoint):
             ("Via", self.via()), ("Max-Forwards", "70"), *(("Route", route) for route in routes),
             ("From", f"<{self.uri}>;tag={self.tag}"), ("To", to), ("Call-ID", self.call_id),
             ("CSeq", f"{self.cseq} {method}"), ("Contact", f"<sip:{self.host}:{self.port}>"),
+            *self.credentials,
         ]  # fmt: skip
         self.send(build(f"{method} {uri} SIP/2.0", headers), exchange)
