@@ -146,6 +146,11 @@ class UserAgent:
             known += [value for value in values if value not in known]
 
     @property
+    def transactions(self) -> tuple[int, int]:
+        """How many are open: of ours and of others."""
+        return len(self._clients), len(self._servers)
+
+    @property
     def allow(self) -> str:
         """The methods served, as in an Allow header."""
         return ", ".join(sorted({*self._users, "OPTIONS"}))

@@ -21,6 +21,7 @@ from sip2xmpp.errors import BadMessage, TransportFailed
 from sip2xmpp.sip.answers import Answers
 from sip2xmpp.sip.arrived import ArrivedResponse
 from sip2xmpp.sip.client_transaction import ClientTransaction, Done, TimerValues
+from sip2xmpp.sip.counters import OTHER, as_in_cseq
 from sip2xmpp.sip.flow import UDP, Flow, Target, Transport
 from sip2xmpp.sip.hop import Hop
 from sip2xmpp.sip.invite_transaction import InviteTransaction
@@ -35,6 +36,7 @@ COOKIE: Final = b"z9hG4bK"
 DIGITS: Final = 16
 STATUSES: Final = {b"%d" % code + end: code for code in range(100, 700) for end in (b" ", b"\r")}
 CHALLENGES: Final = (401, 407)
+OTHER_OUT: Final = as_in_cseq(OTHER)
 
 
 class ClientTransactions:
@@ -83,6 +85,8 @@ class ClientTransactions:
         self.counters.sent += 1
         transaction = ClientTransaction(self, branch, method, octets, flow, done, wheel.now() + self._give_up)
         self._pending[branch] = transaction
+        rows = self.counters.outgoing
+        (rows.get(method) or rows[OTHER_OUT])[0] += 1
         if flow.connection is not None:
             self._on_streams.setdefault(flow.connection, {})[transaction] = None
         wheel.start(transaction, self.t1 if flow.transport is UDP else self._give_up)
@@ -110,6 +114,8 @@ class ClientTransactions:
         if status < 200:
             transaction.provisional()
             return
+        rows = self.counters.outgoing
+        (rows.get(transaction.method) or rows[OTHER_OUT])[status // 100] += 1
         transaction.abandon()
         transaction.done(response)
 
@@ -248,12 +254,16 @@ class ServerTransactions:
         if merge is not None and self._merged.setdefault(merge, key) != key:
             return None
         transaction = self._live[key] = ServerTransaction(self, key, merge, request, flow, way_back)
+        rows = self.counters.incoming
+        (rows.get(request.method) or rows[OTHER])[0] += 1
         return transaction
 
     def complete(self, transaction: ServerTransaction, status: int, octets: bytes) -> None:
         """Completed: send the final response and keep its octets for timer J, which is 0 on a stream."""
         key, merge, flow = transaction.key, transaction.merge, transaction.way_back
         self._live.pop(key, None)
+        rows = self.counters.incoming
+        (rows.get(transaction.request.method) or rows[OTHER])[status // 100] += 1
         by_udp = flow.transport is UDP
         if merge is not None and (not by_udp or status in CHALLENGES):
             # COMPAT: clients that answer a challenge without counting CSeq up; it must not look merged

@@ -27,11 +27,14 @@ __all__ = ["TransportLayer", "TransportUser", "Transports"]
 ANYWHERE: Final = {"0.0.0.0": "192.0.2.1", "::": "2001:db8::1"}  # noqa: S104 - compared, not bound
 """For each wildcard, an address that only the default route leads to (RFC 5737, RFC 3849)."""
 
+Tap = Callable[[bytes, Flow, bool], None]
+"""Sees every message as it is on the wire, with its flow and whether it came in."""
+
 
 class Transports:
     """The sockets of this process, with at most so many ``connections``, each closed after ``idle`` seconds of silence.
 
-    ``tls`` is what TLS needs, if it is spoken.  ``reactor`` is a real one.
+    ``tls`` is what TLS needs, if it is spoken.  ``reactor`` is a real one.  ``tap`` sees everything while it is set.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Transports:
         self._reactor = reactor
         self._permits = permits
         self._user: TransportUser | None = None
+        self.tap: Tap | None = None
         self._udp: dict[HostPort, UdpPort] = {}
         self._ports: list[UdpPort] = []
         self._streams = Streams(
@@ -69,6 +73,8 @@ class Transports:
         return opened.local
 
     def send(self, octets: bytes, flow: Flow) -> None:
+        if self.tap is not None:
+            self.tap(octets, flow, False)
         if flow.transport is UDP:
             port = self._udp.get(flow.local) or self._udp_port(flow)
             port.send(octets, flow.peer)
@@ -133,6 +139,8 @@ class Transports:
 
     def received(self, octets: bytes, flow: Flow) -> None:
         self.counters.received += 1
+        if self.tap is not None:
+            self.tap(octets, flow, True)
         if self._user is not None:
             self._user.received(octets, flow)
 

@@ -56,6 +56,10 @@ _ORIGIN = re.compile("<[a-z]+ from='(?:[^'@/]*@)?([^'/]+)")
 _CONTROLS = bytes(set(range(0x20)) - set(b"\t\n\r"))
 
 
+Tap = Callable[[str, str, bool], None]
+"""Sees every stanza, with the domain of the link and whether it came in."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """All times of a link, in seconds."""
@@ -93,7 +97,10 @@ class Counters:
 
 
 class ComponentLink:
-    """The stream of one component domain.  ``endpoint`` leads to the component port of the server."""
+    """The stream of one component domain.  ``endpoint`` leads to the component port of the server.
+
+    ``tap`` sees every stanza while it is set.
+    """
 
     def __init__(
         self,
@@ -117,6 +124,7 @@ class ComponentLink:
         self._outflow: Outflow | None = None
         self._write: Callable[[bytes], object] | None = None
         self._passed: Prepared | None = None
+        self.tap: Tap | None = None
         self._calls: list[IDelayedCall] = []
         self._closed: Deferred[None] | None = None
         self._accepted = False
@@ -163,6 +171,8 @@ class ComponentLink:
             return self._refuse(fault, xml)
         write(octets)
         self.counters.sent += 1
+        if self.tap is not None:
+            self.tap(xml, self.domain, False)
         return True
 
     def send_prepared(self, stanza: Prepared, recipient: bytes) -> bool:
@@ -179,6 +189,8 @@ class ComponentLink:
             self._passed = stanza
         write(octets)
         self.counters.sent += 1
+        if self.tap is not None:
+            self.tap(octets.decode(), self.domain, False)
         return True
 
     def service(self) -> IService:
@@ -237,6 +249,8 @@ class ComponentLink:
 
     def _stanza_received(self, stanza: Element) -> None:
         self.counters.received += 1
+        if self.tap is not None:
+            self.tap(stanza.toXml(), self.domain, True)
         if not self._strays and self.domain not in stanza.attributes.get("to", self.domain):
             # COMPAT: ejabberd's default, global_routes, gives all components of a listener to each connection in turn
             self._strays = True
