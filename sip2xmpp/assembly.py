@@ -27,9 +27,10 @@ from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.events.registrar import Registrar
 from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.list_side import list_subscriptions
+from sip2xmpp.operating_side import Seen
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
-from sip2xmpp.portal.tokens import Tokens
 from sip2xmpp.pages_side import PagesSide, pages_side
+from sip2xmpp.portal.tokens import Tokens
 from sip2xmpp.portal_side import PortalSide, portal_side, tokens
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.watching import BackEnd
@@ -273,9 +274,23 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     known = tokens(config, store, reactor, _secret(store, "command"))
     xcap = xcap_side(config, store, reactor, own=own, tokens=known, secret=_secret(store, "http-nonce"))
     portal = portal_side(
-        config, store, reactor, own=own, known=known, directory=directory, documents=xcap.documents
+        config,
+        store,
+        reactor,
+        own=own,
+        known=known,
+        directory=directory,
+        documents=xcap.documents,
+        seen=Seen(
+            notifier=notifier,
+            remote=remote,
+            xmpp=side,
+            dns=dns,
+            legs=lambda: parts.legs(),  # noqa: PLW0108 - made below
+            counts=lambda: parts.counts(),  # noqa: PLW0108 - made below
+        ),
     )
-    return Parts(
+    parts = Parts(
         store=store,
         own=own,
         directory=directory,
@@ -298,6 +313,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         portal=portal,
         pages=pages_side(config, store, reactor, own=own, portal=portal),
     )
+    return parts
 
 
 def _registrar(

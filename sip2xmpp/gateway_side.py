@@ -46,6 +46,7 @@ class GatewaySide:
     """What Jabber users find at the gateway's own addresses."""
 
     registrants: Registrants
+    requesters: Requesters
     contact: GatewayContact
     commands: Commands
     asking: Asking
@@ -121,7 +122,7 @@ def gateway_side(
         if not registrants.is_known(jid):
             return False
         # whom the operator serves by name belongs to the house
-        return bool(xmpp.allowed_domains) or requesters.is_sip_user(jid) or requesters.is_operator(jid)
+        return realm.is_closed or requesters.is_sip_user(jid) or requesters.is_operator(jid)
 
     departments = Departments(
         store=store,
@@ -180,6 +181,7 @@ def gateway_side(
     ]
     return GatewaySide(
         registrants=registrants,
+        requesters=requesters,
         contact=contact,
         commands=Commands({each.node: each for each in commands}, clock=reactor, admit=admit),
         asking=asking,

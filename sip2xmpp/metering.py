@@ -54,9 +54,13 @@ class Meter:
 
     def __init__(self, clock: IReactorTime, a_minute: int, keys: int = 10_000) -> None:
         self._clock = clock
-        self._most = float(a_minute)
+        self.allow(a_minute)
         self._keys = keys
         self._left: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
+
+    def allow(self, a_minute: int) -> None:
+        """Let so much pass in a minute from now on."""
+        self._most = float(a_minute)
 
     def take(self, key: Hashable, cost: int = 1) -> int:
         """0 if it may pass, else the seconds to wait.  The last one may take more than what is left."""

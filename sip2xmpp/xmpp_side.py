@@ -42,7 +42,10 @@ class XmppSide:
     """What speaks XMPP."""
 
     links: Links
+    realm: Realm
     watchers: JabberWatchers
+    presentities: XmppPresentities
+    outbox: Outbox
     messages: Messages
     gateway: GatewaySide
 
@@ -158,7 +161,15 @@ def xmpp_side(
             granted=gateway.rosters.granted,
         )
         link.attach(receive=inbound.stanza_received, listener=contacts)
-    return XmppSide(links=links, watchers=watchers, messages=messages, gateway=gateway)
+    return XmppSide(
+        links=links,
+        realm=realm,
+        watchers=watchers,
+        presentities=presentities,
+        outbox=outbox,
+        messages=messages,
+        gateway=gateway,
+    )
 
 
 def _links(xmpp: XmppConfig, servers: Mapping[str, HostPort], reactor: Any, rng: Random) -> Links:

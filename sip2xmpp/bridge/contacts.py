@@ -44,6 +44,11 @@ class Realm:
         self._domains = frozenset(domains)
         self._remembered = lru_cache(CACHE_SIZE)(self._examine)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether only the users of domains that the operator named are served."""
+        return bool(self._domains)
+
     def admit(self, jid: str) -> Address:
         """The sender's address.  Raises ``StanzaRefused``, or ``BadAddress`` for a JID that is none."""
         sender = bare(jid)

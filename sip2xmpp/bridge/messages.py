@@ -88,7 +88,7 @@ class Messages:
         self._correspondence = correspondence
         self._delivery = delivery
         self._to_own_user = to_own_user
-        self._message_type = message_type
+        self.message_type = message_type
         self._clock = clock
         self._rng = rng
         self._under_way: dict[str, _UnderWay] = {}
@@ -141,7 +141,7 @@ class Messages:
         resource = resource_of(request.from_.uri)
         subject = request.headers.get("Subject") or incoming.subject
         stanza_id = f"{self._rng.getrandbits(64):016x}"
-        kind = MessageType.NORMAL if subject else self._message_type
+        kind = MessageType.NORMAL if subject else self.message_type
         self._correspondence.ended_typing(pair.sip, pair.jabber)
         if incoming.wanted:
             asked = Asked(

@@ -102,9 +102,9 @@ class Notifier:
         self._packages = {package.name: package for package in packages}
         self.allow_events = announced(self._packages)
         """The Allow-Events header: the packages that may be subscribed to."""
-        self._limits = limits
+        self.limits = limits
         self._lists = lists
-        self._tells = tells
+        self.tells = tells
         self._subscriptions: dict[str, Subscription] = {}
         self._per_watcher: Counter[Address] = Counter()
         self._restoration = Restoration(clock=clock, rng=rng)
@@ -119,6 +119,10 @@ class Notifier:
     def __iter__(self) -> Iterator[Subscription]:
         """The subscriptions there are now, for operators."""
         return iter(list(self._subscriptions.values()))
+
+    def live(self, name: str) -> Subscription | None:
+        """The subscription that our tag names, for operators."""
+        return self._subscriptions.get(name)
 
     def reports(self, watcher: Address, presentity: Address) -> list[DialogReport]:
         """The subscriptions of a pair, for operators."""
@@ -166,7 +170,7 @@ class Notifier:
         if form is None:
             transaction.reply(406)
             return
-        if expires and self._per_watcher[watcher] >= self._limits.per_watcher:
+        if expires and self._per_watcher[watcher] >= self.limits.per_watcher:
             transaction.reply(403, "Too Many Subscriptions")
             return
         ends, event, economy = request.ends, request.event_value or "", None
@@ -282,7 +286,7 @@ class Notifier:
         return subscription
 
     def _granted(self, request: Request, package: EventPackage) -> int:
-        limits = self._limits
+        limits = self.limits
         return granted(
             request.expires,
             default=package.default_expires,
@@ -325,7 +329,7 @@ class Notifier:
         if isinstance(form, Portioned):
             headers.append(("Require", form.requires))
         transaction.reply(204 if is_known else 200, headers=headers)
-        if what and self._tells:
+        if what and self.tells:
             self.log.debug(
                 "subscription {what}: {watcher} -> {presentity} ({event}, {expires} s)",
                 what=what,
@@ -379,7 +383,7 @@ class Notifier:
         self._per_watcher[record.watcher] -= 1
         if not self._per_watcher[record.watcher]:
             del self._per_watcher[record.watcher]
-        if self._tells and not subscription.fetch:
+        if self.tells and not subscription.fetch:
             self.log.debug(
                 "subscription ended: {watcher} -> {presentity} ({event}), {why}",
                 watcher=record.watcher,

@@ -98,6 +98,10 @@ class PresencePackage(Filtering):
     ) -> None:
         self._back_end = back_end
         self._check = check
+        self.write(default, quirks, clients)
+
+    def write(self, default: Profile, quirks: Sequence[str], clients: Sequence[Client]) -> None:
+        """Choose the form of documents by these for whoever subscribes from now on."""
         forms: dict[str, PresenceForm] = {}
         partial: dict[str, PartialForm] = {}
 

@@ -112,6 +112,16 @@ class Publications:
         self._merging = {
             name: package for name, package in self._packages.items() if isinstance(package, Merging)
         }
+        self._exists = exists
+        self.limit(limits)
+        self._taken_back = taken_back
+        self.tells = tells
+        self._tag_prefix = rng.randbytes(6).hex()
+        self._tags_made = 0
+
+    def limit(self, limits: PublicationLimits) -> None:
+        """Grant lifetimes and room by these from now on."""
+        self._limits = limits
         self._lifetimes = {
             name: (
                 min(package.least_expires, limits.min_expires),
@@ -120,12 +130,6 @@ class Publications:
             for name, package in self._packages.items()
             if isinstance(package, Transient)
         }
-        self._exists = exists
-        self._limits = limits
-        self._taken_back = taken_back
-        self._tells = tells
-        self._tag_prefix = rng.randbytes(6).hex()
-        self._tags_made = 0
 
     def publish_received(
         self,
@@ -243,7 +247,7 @@ class Publications:
             published_at=last.published_at if is_same and last is not None else now,
             expires_at=now + expires,
         )
-        if self._tells and last is None and expires:
+        if self.tells and last is None and expires:
             self.log.debug(
                 "publication created: {presentity} ({package}, {user_agent})",
                 presentity=presentity,
@@ -280,7 +284,7 @@ class Publications:
                 table.remove(old.key)
         if new is not None:
             table.put(new)
-        elif gone and self._tells:
+        elif gone and self.tells:
             self.log.debug("publication removed: {presentity}", presentity=gone[0].presentity)
 
         def stored(trouble: StorageFailed | None) -> None:

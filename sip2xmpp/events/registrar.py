@@ -87,8 +87,8 @@ class Registrar:
         self._clock = clock
         self._exists = exists
         self._address_of_uri = address_of_uri
-        self._limits = limits
-        self._flows = flows or FlowRules()
+        self.limits = limits
+        self.flows = flows or FlowRules()
         self._limit_silence = limit_silence
         self._over: dict[int, dict[str, None]] = {}
         self._connections: dict[str, int] = {}
@@ -111,14 +111,14 @@ class Registrar:
 
     def restore(self) -> None:
         """Give the bindings of an earlier run whose connections are gone a while; to be called once, before requests are served."""
-        end = self._clock.seconds() + self._flows.grace
+        end = self._clock.seconds() + self.flows.grace
         for binding in list(self._store.bindings.all()):
             if not ContactEvent(binding.event).keeps:
                 self._store.bindings.remove(binding.key)
                 continue
-            if not (self._flows.bound and _depends_on_connection(binding)) or binding.expires_at <= end:
+            if not (self.flows.bound and _depends_on_connection(binding)) or binding.expires_at <= end:
                 continue
-            if self._flows.grace > 0:
+            if self.flows.grace > 0:
                 self._store.bindings.put(replace(binding, expires_at=end, event=ContactEvent.SHORTENED.value))
             else:
                 self.end(binding)
@@ -127,7 +127,7 @@ class Registrar:
         """A connection is gone, and with it whoever could be reached only over it."""
         for key in tuple(self._over.get(flow.connection or 0, ())):
             binding = self._store.bindings.get(key)
-            if binding is not None and self._flows.bound:
+            if binding is not None and self.flows.bound:
                 self.log.debug("{aor} has lost its connection from {peer}", aor=binding.aor, peer=flow.peer)
                 self.end(binding)
 
@@ -179,7 +179,7 @@ class Registrar:
     def _register(self, transaction: ServerTransaction, request: Request, aor: Address) -> None:
         live = self._of_ours(aor)
         try:
-            changes = changes_of(request, aor, live, self._clock.seconds(), self._limits)
+            changes = changes_of(request, aor, live, self._clock.seconds(), self.limits)
         except IntervalTooBrief as brief:
             transaction.reply(423, headers=too_brief(brief))
         except TooMany as many:
@@ -226,7 +226,7 @@ class Registrar:
     ) -> None:
         now = self._clock.seconds()
         supported = {option.lower() for option in request.supported}
-        with_gruu = self._flows.gruu and "gruu" in supported
+        with_gruu = self.flows.gruu and "gruu" in supported
         headers = [
             (
                 "Contact",
@@ -246,7 +246,7 @@ class Registrar:
 
     def _flow_timer(self, flow: Flow | None, changes: Changes) -> list[tuple[str, str]]:
         """Have the client say that it is alive, and believe that it is not if it does not."""
-        timer = self._flows.timer
+        timer = self.flows.timer
         if not timer or flow is None or flow.transport is UDP or not any(b.direct for b in changes.new):
             return []
         self._limit_silence(flow, timer + PATIENCE)

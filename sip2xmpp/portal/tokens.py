@@ -126,10 +126,16 @@ class Tokens:
             grants.listen(lambda _: self._join())
         self._join()
 
-    def replace(self, fixed: Sequence[Token]) -> None:
+    def replace(self, fixed: Sequence[Token], *, a_minute: int | None = None) -> None:
         """The configuration was read again."""
         self._fixed = tuple(fixed)
+        if a_minute is not None:
+            self._used.allow(a_minute)
         self._join()
+
+    def fixed(self) -> Sequence[Token]:
+        """Those of the configuration, and that of the command."""
+        return self._fixed
 
     def names(self) -> list[str]:
         """The names of those that are fixed."""

@@ -99,6 +99,10 @@ class PresenceAgent:
         """How many presentities are watched."""
         return len(self._presentities)
 
+    def watched(self) -> list[Address]:
+        """Who is watched."""
+        return list(self._presentities)
+
     def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> Watch:  # noqa: ARG002
         """Begin to watch; see ``BackEnd``.  A fetch is a watch that its owner stops after the first answer."""
         if not self._exists(presentity):

@@ -49,7 +49,7 @@ class KeptPictures:
     def __init__(self, documents: Table[Document], cards: Table[Card], *, limit: int) -> None:
         self._documents = documents
         self._cards = cards
-        self._limit = limit
+        self.limit = limit
         documents.listen(self._document_changed)
 
     def _document_changed(self, change: Change[Document]) -> None:
@@ -98,9 +98,9 @@ class KeptPictures:
         except BadDocument as bad:
             why = str(bad)
         else:
-            if len(content.octets) <= self._limit:
+            if len(content.octets) <= self.limit:
                 return content.octets, content.picture.type
-            why = f"it is larger than {self._limit} octets (limits.picture)"
+            why = f"it is larger than {self.limit} octets (limits.picture)"
         if tells:
             _log.warn(
                 "the picture {name} of {owner} is not shown: {why}",

@@ -104,7 +104,7 @@ class WatcherInfo:
         self._decide = policy.decide
         self._exists = exists
         self._clock = clock
-        self._limits = limits
+        self.limits = limits
         self._listeners: list[Callable[[Address], None]] = []
         self._logged = 0
         self._silent_until = 0.0
@@ -205,7 +205,7 @@ class WatcherInfo:
 
     def _note(self, presentity: Address, watcher: Address) -> None:
         """Write down who asked; who is noted already is kept for longer, but that is written once a day at most."""
-        limits, table, now = self._limits, self._store.waiting, self._clock.seconds()
+        limits, table, now = self.limits, self._store.waiting, self._clock.seconds()
         note = Waiting(
             presentity=presentity,
             watcher=watcher,

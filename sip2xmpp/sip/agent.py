@@ -278,6 +278,10 @@ class UserAgent:
 
     # outbound
 
+    def send_by(self, outbound_proxy: str | None) -> None:
+        """Send requests to foreign domains to this URI from now on, or to the domain's own servers."""
+        self._delivery.outbound_proxy = SipUri.parse(outbound_proxy) if outbound_proxy else None
+
     def request(
         self,
         request: Request,

@@ -88,7 +88,7 @@ class Delivery:
         self._dns = dns
         self._clock = clock
         self._rng = rng
-        self._proxy = outbound_proxy
+        self.outbound_proxy = outbound_proxy
         self._limit = udp_limit - VIA_ROOM
         self._user_agent = f"User-Agent: {user_agent}\r\n".encode()
         self._contact_uri = contact_uri
@@ -138,7 +138,7 @@ class Delivery:
         raise failure
 
     async def _targets(self, request: Request, next_hop: SipUri | None) -> list[Target]:
-        uri = next_hop or next_hop_of(request, self._proxy)
+        uri = next_hop or next_hop_of(request, self.outbound_proxy)
         if self._dns is None:
             raise NoRoute("nothing can be looked up")
         speaks = [one for one in ALL if one in self._transports.speaks]

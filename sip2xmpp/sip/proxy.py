@@ -102,12 +102,16 @@ class ForwardingProxy:
         self._rng = rng
         self._records = RecordRoutes(secret)
         self._is_ourselves = is_ourselves
-        self._outbound = SipUri.parse(outbound_proxy) if outbound_proxy else None
+        self.forward_by(outbound_proxy)
         self._permits = permits
         self._patience = patience
         self._give_up = give_up
         self._under_way: set[Mark] = set()
         self._failed: Lately[Target] = Lately(agent.clock, PASSED_OVER)
+
+    def forward_by(self, outbound_proxy: str | None) -> None:
+        """Forward requests to this URI from now on, or to the servers of the domain that they are for."""
+        self._outbound = SipUri.parse(outbound_proxy) if outbound_proxy else None
 
     def has_signed_route(self, request: Request) -> bool:
         """Whether ``request`` belongs to a dialog that we have record-routed."""

@@ -75,7 +75,7 @@ class Streams:
         self._user = user
         self._counters = counters
         self._tls = tls
-        self._limit = max(16, min(limit, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED))
+        self.bound(limit)
         self._connections: dict[int, Connection] = {}
         self._ways: dict[Way, Connection] = {}
         self._peers: dict[tuple[Transport, HostPort], Connection] = {}
@@ -86,6 +86,10 @@ class Streams:
         self._ended: Deferred[None] | None = None
         self.wheel = TimerWheel(reactor)
         self.places: list[tuple[Transport, HostPort]] = []
+
+    def bound(self, limit: int) -> None:
+        """Have at most so many connections, as far as there are file descriptors for them."""
+        self._limit = max(16, min(limit, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED))
 
     def __len__(self) -> int:
         return len(self._connections)

@@ -11,7 +11,8 @@ Implements: RFC 5922 sections 7.1 to 7.3; RFC 3261 section 26.3.1.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,18 @@ def proves(certificate: x509.Certificate, host: str) -> bool:
     return wanted in {identity.rstrip(".") for identity in sip_identities(certificate)}
 
 
+def _digest(*files: Path | None) -> bytes:
+    """What tells the contents of files from others; those that cannot be read are for OpenSSL to complain of."""
+    made = sha256()
+    for file in files:
+        try:
+            octets = b"" if file is None else file.read_bytes()
+        except OSError:
+            octets = b""
+        made.update(sha256(octets).digest())
+    return made.digest()
+
+
 def _context() -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -60,7 +73,8 @@ def _context() -> SSL.Context:
 class Tls:
     """The certificate, the key and the authorities of this gateway; raises ConfigError if they are no good.
 
-    Without a certificate there are no servers; without ``authorities`` clients believe those of the system.
+    Without a certificate there are no servers; without ``authorities`` clients believe those of the system.  ``place`` is where the
+    configuration names them, ``made_of`` a digest of their contents.
     """
 
     def __init__(
@@ -69,7 +83,10 @@ class Tls:
         certificate: Path | None = None,
         private_key: Path | None = None,
         authorities: Path | None = None,
+        place: str = "sip",
     ) -> None:
+        self._place = place
+        self.made_of = _digest(certificate, private_key, authorities)
         self._server: SSL.Context | None = None
         self._client = _context()
         self._client.set_verify(SSL.VERIFY_PEER, _verdict)
@@ -88,28 +105,41 @@ class Tls:
             files = ", ".join(
                 str(path) for path in (certificate, private_key, authorities) if path is not None
             )
-            raise ConfigError([f"sip.certificate: {files} cannot be used: {_reason(error)}"]) from error
+            raise ConfigError([f"{place}.certificate: {files} cannot be used: {_reason(error)}"]) from error
 
     def server(self) -> "ServerSide":
         """What Twisted needs to accept connections."""
+        self._server_context()
+        return ServerSide(self._server_context)
+
+    def _server_context(self) -> SSL.Context:
         if self._server is None:
-            raise ConfigError(["sip.certificate: is missing; a tls listener needs it"])
-        return ServerSide(self._server)
+            raise ConfigError([f"{self._place}.certificate: is missing; a tls listener needs it"])
+        return self._server
 
     def client(self, name: str) -> "ClientSide":
         """What Twisted needs to connect to a server of ``name``; whether it proves that is for ``proves`` to say."""
         return ClientSide(self._client, name)
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether there can be servers."""
+        return self._server is not None
+
+    def become(self, other: "Tls") -> None:
+        """Use what ``other`` was made with for every connection from now on, also those that listeners accept."""
+        self._server, self._client, self.made_of = other._server, other._client, other.made_of
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ServerSide:
     """Makes the OpenSSL connection for each connection accepted."""
 
-    def __init__(self, context: SSL.Context) -> None:
+    def __init__(self, context: Callable[[], SSL.Context]) -> None:
         self._context = context
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:  # noqa: ARG002, N803 - Twisted's
-        return SSL.Connection(self._context, None)
+        return SSL.Connection(self._context(), None)
 
 
 @implementer(IOpenSSLClientConnectionCreator)

@@ -121,6 +121,11 @@ class Transports:
         """How many streams are open."""
         return len(self._streams)
 
+    def bound(self, connections: int, idle: float) -> None:
+        """Have at most so many connections from now on, each for so many seconds of silence."""
+        self._streams.bound(connections)
+        self._streams.idle = idle
+
     def receive_buffer_drops(self) -> int | None:
         """Datagrams that the kernel has dropped for want of room; None where it does not tell."""
         drops = [port.drops() for port in self._ports]

@@ -101,7 +101,7 @@ class Documents:
         self._table = store.documents
         self._clock = clock
         self._exists = exists
-        self._limits = limits
+        self.limits = limits
         self._constraints = tuple(constraints)
         self._tags = tags
         self._octets = sum(len(document.octets) for document in self._table.all())
@@ -226,7 +226,7 @@ class Documents:
         more = len(document.octets) - (0 if held is None else len(held.octets))
         if held is not None and more <= 0:
             return
-        limits, times = self._limits, 10 if document.owner == GLOBAL else 1
+        limits, times = self.limits, 10 if document.owner == GLOBAL else 1
         others = self._table.select(document.owner)
         if held is None and len(others) >= limits.documents * times:
             raise TooMany(f"there may be {limits.documents * times} documents")

@@ -135,7 +135,7 @@ class ComponentLink:
         self._strays = False
         self._sent_before = 0
         self._heard_before = 0
-        factory = componentFactory(domain, secret)
+        self._factory = factory = componentFactory(domain, secret)
         factory.protocol = ComponentStream
         factory.noisy = False
         StreamManager(factory, reactor=clock).addHandler(self)
@@ -147,6 +147,10 @@ class ComponentLink:
         """Say who takes the stanzas and who is told of the link; before the service starts."""
         self._receive = receive
         self._listener = listener
+
+    def know(self, secret: str) -> None:
+        """Shake hands with this secret from the next connection on."""
+        self._factory.authenticator.password = secret
 
     @property
     def is_up(self) -> bool:
