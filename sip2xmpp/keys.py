@@ -5,6 +5,9 @@ more faults, each placed relative to the value.  Checks of lists and tables are 
 ``key`` declares a field of a configuration dataclass together with its check and its default, and ``read_table`` does
 the rest: a key that is wrong or unknown becomes a fault, and the field keeps its default so that reading goes on and
 all faults come out at once.
+
+A check also says in words what it takes, for the reference of the configuration: by ``words``, or as the first sentence of the
+function's docstring.
 """
 
 import difflib
@@ -15,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sip2xmpp.address import address_from_jid
 from sip2xmpp.errors import BadAddress, BadMessage
@@ -124,7 +127,7 @@ def _moved(wrong: Wrong, place: str) -> list[Fault]:
 
 
 def text(value: object) -> str:
-    """Any string on one line."""
+    """Text on one line."""
     if not isinstance(value, str):
         raise Wrong(f"a string is expected, not {_named(value)}")
     if not value.isprintable():
@@ -132,17 +135,26 @@ def text(value: object) -> str:
     return value
 
 
-def whole(least: int, most: int) -> Check[int]:
-    """An integer between two bounds, both allowed."""
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    least: int
+    most: int
 
-    def check(value: object) -> int:
+    def __call__(self, value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise Wrong(f"a whole number is expected, not {_named(value)}")
-        if not least <= value <= most:
-            raise Wrong(f"{value} is not between {least} and {most}")
+        if not self.least <= value <= self.most:
+            raise Wrong(f"{value} is not between {self.least} and {self.most}")
         return value
 
-    return check
+    @property
+    def words(self) -> str:
+        return f"a whole number, {self.least} to {self.most}"
+
+
+def whole(least: int, most: int) -> Check[int]:
+    """An integer between two bounds, both allowed."""
+    return _Whole(least, most)
 
 
 def switch(value: object) -> bool:
@@ -152,29 +164,53 @@ def switch(value: object) -> bool:
     return value
 
 
-def number(least: float, most: float) -> Check[float]:
-    """A number between two bounds, both allowed."""
+@dataclass(frozen=True, slots=True)
+class _Number:
+    least: float
+    most: float
 
-    def check(value: object) -> float:
+    def __call__(self, value: object) -> float:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise Wrong(f"a number is expected, not {_named(value)}")
-        if not least <= value <= most:
-            raise Wrong(f"{value} is not between {least} and {most}")
+        if not self.least <= value <= self.most:
+            raise Wrong(f"{value} is not between {self.least} and {self.most}")
         return float(value)
 
-    return check
+    @property
+    def words(self) -> str:
+        return f"a number, {self.least:g} to {self.most:g}"
+
+
+def number(least: float, most: float) -> Check[float]:
+    """A number between two bounds, both allowed."""
+    return _Number(least, most)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Generic[T]):
+    """One of a few words, each standing for a value."""
+
+    choices: Mapping[str, T]
+
+    def __call__(self, value: object) -> T:
+        word = text(value)
+        if word not in self.choices:
+            raise Wrong(f'"{word}" is none of {", ".join(self.choices)}{guess(word, self.choices)}')
+        return self.choices[word]
+
+    @property
+    def words(self) -> str:
+        *others, last = (f'"{choice}"' for choice in self.choices)
+        return f"{', '.join(others)} or {last}" if others else last
+
+    def written(self, value: object) -> str:
+        """The word that stands for a value."""
+        return next(word for word, meant in self.choices.items() if meant == value)
 
 
 def one_of(choices: Mapping[str, T]) -> Check[T]:
     """One of a few words, each standing for a value."""
-
-    def check(value: object) -> T:
-        word = text(value)
-        if word not in choices:
-            raise Wrong(f'"{word}" is none of {", ".join(choices)}{guess(word, choices)}')
-        return choices[word]
-
-    return check
+    return OneOf(choices)
 
 
 def choice(kind: type[E]) -> Check[E]:
@@ -183,7 +219,7 @@ def choice(kind: type[E]) -> Check[E]:
 
 
 def domain(value: object) -> str:
-    """A domain name in the form in which addresses are compared."""
+    """A domain name."""
     try:
         return fold_domain(text(value))
     except BadAddress as error:
@@ -191,7 +227,7 @@ def domain(value: object) -> str:
 
 
 def host_port(value: object) -> HostPort:
-    """``host:port``, an IPv6 address in brackets."""
+    """A host and a port, as in 127.0.0.1:5347 or [::1]:5347."""
     found = _HOST_PORT.fullmatch(text(value))
     if not found:
         raise Wrong(f'"{value}" is not host:port, as in 127.0.0.1:5347 or [::1]:5347')
@@ -204,14 +240,14 @@ def host_port(value: object) -> HostPort:
 
 
 def address_port(value: object) -> HostPort:
-    """``address:port`` with an IP address, for places that are bound or must not need a look-up."""
+    """An IP address and a port, as in 127.0.0.1:8080 or [::]:8080."""
     where = host_port(value)
     _address(where.host)
     return where
 
 
 def listener(value: object) -> Listener:
-    """``transport:address:port`` with transport udp, tcp or tls."""
+    """A transport, an IP address and a port, as in udp:0.0.0.0:5060 or tls:[::]:5061."""
     name, colon, rest = text(value).partition(":")
     if not colon or not _HOST_PORT.fullmatch(rest):
         raise Wrong(f'"{value}" is not transport:address:port, as in udp:0.0.0.0:5060 or tls:[::]:5061')
@@ -221,7 +257,7 @@ def listener(value: object) -> Listener:
 
 
 def network(value: object) -> IPv4Network | IPv6Network:
-    """An IP network or a single address."""
+    """An IP network or address, as in 192.0.2.0/24."""
     try:
         return ip_network(text(value))
     except ValueError as error:
@@ -237,7 +273,7 @@ def sip_uri(value: object) -> str:
 
 
 def jid(value: object) -> str:
-    """The bare JID of a user."""
+    """The bare JID of a user, as in admin@jabber.example."""
     try:
         address, resource = address_from_jid(text(value))
     except BadAddress as error:
@@ -247,27 +283,45 @@ def jid(value: object) -> str:
     return address.jid()
 
 
+@dataclass(frozen=True, slots=True)
+class Optional(Generic[T]):
+    """What ``check`` takes, or the empty string."""
+
+    check: Check[T]
+
+    def __call__(self, value: object) -> T | None:
+        return None if value == "" else self.check(value)
+
+    @property
+    def words(self) -> str:
+        return f"{words_of(self.check)}, or empty"
+
+
 def optional(check: Check[T]) -> Check[T | None]:
     """The empty string stands for "not given"."""
-    return lambda value: None if value == "" else check(value)
+    return Optional(check)
 
 
 # checks of lists and tables
 
 
-def many(check: Check[T], *, least: int = 0) -> Check[tuple[T, ...]]:
+@dataclass(frozen=True, slots=True)
+class Many(Generic[T]):
     """A list whose members all pass, with no two of them equal."""
 
-    def check_all(value: object) -> tuple[T, ...]:
+    check: Check[T]
+    least: int
+
+    def __call__(self, value: object) -> tuple[T, ...]:
         if not isinstance(value, list):
             raise Wrong(f"a list is expected, not {_named(value)}")
-        if len(value) < least:
+        if len(value) < self.least:
             raise Wrong("the list must not be empty")
         good: list[T] = []
         faults: list[Fault] = []
         for index, member in enumerate(value):
             try:
-                made = check(member)
+                made = self.check(member)
             except Wrong as wrong:
                 faults.extend(_moved(wrong, f"[{index}]"))
                 continue
@@ -278,42 +332,80 @@ def many(check: Check[T], *, least: int = 0) -> Check[tuple[T, ...]]:
             raise Wrong(*faults)
         return tuple(good)
 
-    return check_all
+    @property
+    def words(self) -> str:
+        filled = " that is not empty" if self.least else ""
+        return f"a list{filled}, each member {words_of(self.check)}"
 
 
-def mapping(name: Check[str], check: Check[T]) -> Check[Mapping[str, T]]:
+def many(check: Check[T], *, least: int = 0) -> Check[tuple[T, ...]]:
+    """A list whose members all pass, with no two of them equal."""
+    return Many(check, least)
+
+
+@dataclass(frozen=True, slots=True)
+class Named(Generic[T]):
     """A table whose keys are free, such as domains."""
 
-    def check_all(value: object) -> Mapping[str, T]:
+    name: Check[str]
+    check: Check[T]
+
+    def __call__(self, value: object) -> Mapping[str, T]:
         if not isinstance(value, dict):
             raise Wrong(f"a table is expected, not {_named(value)}")
         good: dict[str, T] = {}
         faults: list[Fault] = []
         for written, member in value.items():
             try:
-                good[name(written)] = check(member)
+                good[self.name(written)] = self.check(member)
             except Wrong as wrong:
                 faults.extend(_moved(wrong, joined("", written)))
         if faults:
             raise Wrong(*faults)
         return good
 
-    return check_all
+    @property
+    def words(self) -> str:
+        return f"a table, each key {words_of(self.name)}, each value {words_of(self.check)}"
 
 
-def table(kind: type[T]) -> Check[T]:
-    """A table with fixed keys."""
+def mapping(name: Check[str], check: Check[T]) -> Check[Mapping[str, T]]:
+    """A table whose keys are free, such as domains."""
+    return Named(name, check)
 
-    def check(value: object) -> T:
+
+@dataclass(frozen=True, slots=True)
+class Fixed(Generic[T]):
+    """A table with the keys of a configuration dataclass."""
+
+    kind: type[T]
+
+    def __call__(self, value: object) -> T:
         if not isinstance(value, dict):
             raise Wrong(f"a table is expected, not {_named(value)}")
         faults: list[Fault] = []
-        made = read_table(kind, value, "", faults)
+        made = read_table(self.kind, value, "", faults)
         if faults:
             raise Wrong(*faults)
         return made
 
-    return check
+    @property
+    def words(self) -> str:
+        return f"a table with {', '.join(checks_of(self.kind))}"
+
+
+def table(kind: type[T]) -> Check[T]:
+    """A table with fixed keys."""
+    return Fixed(kind)
+
+
+def words_of(check: Check[Any]) -> str:
+    """What a check takes, as it stands in the middle of a sentence."""
+    words = getattr(check, "words", None)
+    if not isinstance(words, str):
+        told = " ".join((check.__doc__ or "").split()).partition(". ")[0].rstrip(".").replace("``", "")
+        words = told[:1].lower() + told[1:] if told[1:2].islower() or told[1:2] == " " else told
+    return words
 
 
 def _address(host: str) -> None:

@@ -84,7 +84,7 @@ class LogFormat(Enum):
 
 
 def _state(value: object) -> str:
-    """``memory:`` or ``sqlite:PATH``."""
+    """Either memory: or sqlite:PATH."""
     scheme, _, path = text(value).partition(":")
     if not (scheme == "memory" and not path) and not (scheme == "sqlite" and path):
         raise Wrong(f'"{value}" is neither memory: nor sqlite:PATH')
@@ -92,18 +92,25 @@ def _state(value: object) -> str:
 
 
 def _path(value: object) -> Path | None:
+    """A path, or empty."""
     return Path(text(value)) if value != "" else None
 
 
 def _identity(value: object) -> Address:
+    """An address, as in alice@sip.example.org."""
     try:
         return Address.parse(text(value))
     except BadAddress as error:
         raise Wrong(f'"{value}" is not an address: {error}') from None
 
 
+def _identity_name(value: object) -> str:
+    """An address, as in alice@sip.example.org."""
+    return str(_identity(value))
+
+
 def _address_pattern(value: object) -> str:
-    """An address in which ``*`` and ``?`` stand for anything; its domain is folded as domains are."""
+    """An address in which ``*`` and ``?`` stand for anything."""
     local, at, name = text(value).rpartition("@")
     if not at or not local or not name:
         raise Wrong(
@@ -115,6 +122,7 @@ def _address_pattern(value: object) -> str:
 
 
 def _token_name(value: object) -> str:
+    """A name of 1 to 40 letters, digits, dots, hyphens and underscores."""
     name = text(value)
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,40}", name):
         raise Wrong("a name has 1 to 40 letters, digits, dots, hyphens and underscores")
@@ -122,7 +130,7 @@ def _token_name(value: object) -> str:
 
 
 def _leg(value: object) -> str:
-    """What a domain is said to speak: ``sip``, ``xmpp``, a SIP URI to send to, or host:port of a component."""
+    """Either sip, xmpp, a sip: URI to send to, or the host:port of a component."""
     said = text(value)
     if said in {"sip", "xmpp"}:
         return said
@@ -178,9 +186,7 @@ class SipConfig:
     forbidden_targets: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
     outbound_proxy: str | None = key(optional(sip_uri), None)
     credentials: Mapping[str, CredentialConfig] = key(mapping(text, table(CredentialConfig)), NOTHING)
-    lines: Mapping[str, LineConfig] = key(
-        mapping(lambda name: str(_identity(name)), table(LineConfig)), NOTHING
-    )
+    lines: Mapping[str, LineConfig] = key(mapping(_identity_name, table(LineConfig)), NOTHING)
     t1: float = key(number(0.05, 5.0), 0.5)
 
 
@@ -199,7 +205,7 @@ class XmppConfig:
 
 
 def _user_agent(value: object) -> str:
-    """A pattern for User-Agent headers."""
+    """A regular expression for User-Agent headers."""
     try:
         sound_pattern(text(value))
     except ValueError as error:
@@ -216,6 +222,7 @@ class ClientConfig:
 
 
 def _client(value: object) -> ClientConfig:
+    """A table with user_agent and profile."""
     made = table(ClientConfig)(value)
     if not made.user_agent:
         raise Wrong(Fault("user_agent", "is missing"))
@@ -283,14 +290,14 @@ class HttpConfig:
     listen: HostPort = key(address_port, HostPort("127.0.0.1", 8080))
     certificate: Path | None = key(_path, None)
     private_key: Path | None = key(_path, None)
-    roles: Mapping[str, Role] = key(mapping(lambda name: str(_identity(name)), choice(Role)), NOTHING)
+    roles: Mapping[str, Role] = key(mapping(_identity_name, choice(Role)), NOTHING)
     requests: int = key(whole(1, 1_000_000), 600)
     tokens: Mapping[str, TokenConfig] = key(mapping(_token_name, table(TokenConfig)), NOTHING)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
 
 
 def _root(value: object) -> str:
-    """An HTTP URL without query, fragment and final slash."""
+    """An HTTP URL without query and fragment, or empty."""
     url = text(value).rstrip("/")
     if url and not re.fullmatch(r"https?://[^/?#\s\"<>@]+(?:/[^?#\s\"<>]*)?", url):
         raise Wrong(f'"{value}" is not a URL, as in https://xcap.sip.example.org/xcap')
