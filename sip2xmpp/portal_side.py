@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sip2xmpp.config import Config
+from sip2xmpp.operating_side import OperatingSide, Seen, operating_side
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.audit import Audit
@@ -26,6 +27,7 @@ class PortalSide:
 
     api: Api
     audit: Audit
+    operating: OperatingSide
 
 
 def tokens_of(config: Config, secret: bytes) -> list[Token]:
@@ -62,6 +64,7 @@ def portal_side(
     known: Tokens,
     directory: Directory,
     documents: Documents,
+    seen: Seen,
 ) -> PortalSide | None:
     """None where there is no port for it."""
     if config.http is None:
@@ -70,10 +73,22 @@ def portal_side(
     sources = Sources(own.presence, own.statements, store, reactor)
     contacts = Contacts(documents, Meanings(own.policies.addressing, directory), exists=exists)
     audit = Audit(store, reactor)
+    deciding = Deciding(store, own.watchers, exists, reactor)
+    operating = operating_side(
+        config,
+        store,
+        reactor,
+        own=own,
+        directory=directory,
+        tokens=known,
+        audit=audit,
+        deciding=deciding,
+        seen=seen,
+    )
     api = Api(
         [
             *Stating(own.statements, sources, reactor).operations(),
-            *Deciding(store, own.watchers, exists, reactor).operations(),
+            *deciding.operations(),
             *Explanations(own.explaining, exists).operations(),
             *contacts.operations(),
         ],
@@ -82,4 +97,4 @@ def portal_side(
         body=BODY,
         audit=audit,
     )
-    return PortalSide(api=api, audit=audit)
+    return PortalSide(api=api, audit=audit, operating=operating)

@@ -11,40 +11,21 @@ Implements: RFC 7247 section 4 and RFC 3263 section 4, as the modules named do.
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from random import SystemRandom
 from typing import Any
 
-from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import FAILED, NOT_AS_WISHED, OK, Subparsers, any_address
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reacting import configuration_if_any, react
 from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
-from sip2xmpp.errors import BadInput, NoRoute
 from sip2xmpp.events.discovery import discover
-from sip2xmpp.preparation import ascii_domain
-from sip2xmpp.presence.directory import Directory, Finding, Leg
-from sip2xmpp.sip.dns import Dns
-from sip2xmpp.sip.flow import Target, Transport
+from sip2xmpp.operating_side import known_of
+from sip2xmpp.portal.operating_lookup import Known, LookUps, Report, report_told
+from sip2xmpp.portal.operating_lookup import domain_of as written_domain
+from sip2xmpp.presence.directory import Directory, Leg
 from sip2xmpp.sip.name_servers import open_dns
-from sip2xmpp.sip.resolver import ALL, locate
-from sip2xmpp.sip.uri import SipUri
 
 _USERS = {Leg.SIP: "a SIP user", Leg.XMPP: "a Jabber user"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Everything that is told.  ``targets`` are the SIP servers in order, ``steps`` how they were found."""
-
-    domain: str
-    asked_by: Leg
-    configuration: str
-    finding: Finding
-    way: str
-    targets: tuple[Target, ...] = ()
-    steps: tuple[str, ...] = ()
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -78,11 +59,11 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look up and print."""
     config = configuration_if_any(arguments)
-    domain = domain_of(arguments.domain)
+    domain = domain_of(str(any_address(arguments.domain)) if "@" in arguments.domain else arguments.domain)
     asked_by = Leg(arguments.asked_by)
     report = react(lambda reactor: look_up(domain, asked_by, config, reactor))
     if arguments.json:
-        print(json.dumps(as_json(report), indent=2, ensure_ascii=False))
+        print(json.dumps(report_told(report), indent=2, ensure_ascii=False))
     else:
         print("\n".join(lines(report)))
     if report.finding.leg is not None:
@@ -93,15 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def domain_of(text: str) -> str:
     """The domain in what the operator wrote, folded."""
-    if "@" in text:
-        return any_address(text).domain
-    domain = Address.parse(text).domain
-    if not ascii_domain(domain):
-        raise BadInput("a domain is needed")
-    return domain
+    return written_domain(str(any_address(text)) if "@" in text else text)
 
 
-async def look_up(domain: str, asked_by: Leg, config: Config | None, reactor: Any) -> Report:
+async def look_up(written: str, asked_by: Leg, config: Config | None, reactor: Any) -> Report:
     """Ask as the gateway would."""
     dns = open_dns(reactor, config.dns.servers if config is not None else ())
     overrides = config.dns.domains if config is not None else {}
@@ -111,72 +87,8 @@ async def look_up(domain: str, asked_by: Leg, config: Config | None, reactor: An
         discover=lambda asked: discover(dns, asked),
         clock=reactor,
     )
-    finding = await directory.settled(domain, asked_by)
-    steps: list[str] = []
-    targets: list[Target] = []
-    if finding.leg is Leg.SIP:
-        targets = await _servers(domain, finding, config, dns, steps)
-    return Report(
-        domain=domain,
-        asked_by=asked_by,
-        configuration=_configured(domain, config),
-        finding=finding,
-        way=_way(finding, config),
-        targets=tuple(targets),
-        steps=tuple(steps),
-    )
-
-
-async def _servers(
-    domain: str, finding: Finding, config: Config | None, dns: Dns, steps: list[str]
-) -> list[Target]:
-    """Where a request for the domain would be sent (RFC 3263)."""
-    proxy = config.sip.outbound_proxy if config is not None else None
-    uri = finding.target or proxy or f"sip:{ascii_domain(domain)}"
-    if uri == proxy:
-        steps.append(f"everything goes to the outbound proxy {proxy}")
-    try:
-        return await locate(SipUri.parse(uri), dns, rng=SystemRandom(), speaks=_speaks(config), reasons=steps)
-    except NoRoute as error:
-        steps.append(str(error))
-        return []
-
-
-def _speaks(config: Config | None) -> tuple[Transport, ...]:
-    """The transports to send over: UDP only where the gateway listens for it, the others always."""
-    if config is None or any(each.transport is Transport.UDP for each in config.sip.listen):
-        return ALL
-    return tuple(each for each in ALL if each is not Transport.UDP)
-
-
-def _configured(domain: str, config: Config | None) -> str:
-    """What the configuration says of the domain."""
-    if config is None:
-        return "no configuration is read"
-    if domain in config.sip.domains:
-        return "is in sip.domains"
-    for name, value in config.dns.domains.items():
-        if name == domain:
-            return f'dns.domains has "{name}" = "{value}"'
-    return "neither in sip.domains nor in dns.domains, so DNS is asked"
-
-
-def _way(finding: Finding, config: Config | None) -> str:
-    """What the gateway would do with a request for the domain."""
-    match finding.leg:
-        case Leg.OWN:
-            return "answered by this gateway itself"
-        case Leg.SIP:
-            return "sent as SIP"
-        case Leg.XMPP:
-            if config is None:
-                return "sent as stanzas over the component link"
-            if config.xmpp is None:
-                return "nowhere: there is no [xmpp] table"
-            return f"sent as stanzas over the component link to {finding.target or config.xmpp.server}"
-        case None:
-            failed = finding.evidence is not None and finding.evidence.trouble
-            return "refused for now" if failed else "refused: nobody is there"
+    known = Known(overrides={}, read=False) if config is None else known_of(config)
+    return await LookUps(directory, dns, known, reactor).look_up(written, asked_by)
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -205,28 +117,3 @@ def lines(report: Report) -> Iterator[str]:
             yield "  SIP servers    none"
         for index, step in enumerate(report.steps):
             yield f"  {'' if index else 'found by':<13}  {printable(step)}"
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """The report as scripts get it."""
-    finding = report.finding
-    return {
-        "domain": report.domain,
-        "from": report.asked_by.value,
-        "configuration": report.configuration,
-        "leg": finding.leg.value if finding.leg is not None else None,
-        "why": finding.why,
-        "way": report.way,
-        "target": finding.target or None,
-        "evidence": asdict(finding.evidence) if finding.evidence is not None else None,
-        "servers": [
-            {
-                "transport": target.transport.value,
-                "host": target.host,
-                "port": target.port,
-                "tls_name": target.tls_name or None,
-            }
-            for target in report.targets
-        ],
-        "steps": list(report.steps),
-    }

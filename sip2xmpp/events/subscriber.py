@@ -108,6 +108,21 @@ class RemotePresentities:
         pair = self._pairs.get((watcher, presentity))
         return [] if pair is None or pair.subscription is None else [pair.subscription.report()]
 
+    def leave(self, watcher: Address, presentity: Address, reason: Reason) -> bool:
+        """Unsubscribe a pair for an operator, and tell whoever watches by it why; False if there is no such subscription."""
+        pair = self._pairs.get((watcher, presentity))
+        if pair is None or pair.subscription is None:
+            return False
+        watches, pair.watches = pair.watches, []
+        self._pairs.pop(pair.key, None)
+        pair.subscription.leave()
+        notification = Notification(standing=Standing.TERMINATED, reason=reason)
+        for watch in watches:
+            if not watch.stopped:
+                watch.stopped = True
+                watch.watcher.notified(notification)
+        return True
+
     # The seam
 
     def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> _Watch:

@@ -10,7 +10,7 @@ Implements: RFC 7247 section 4 (the order of look-ups on each side).
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
@@ -167,6 +167,15 @@ class Directory:
     def next_turn(self, tell: Callable[[], None]) -> None:
         """Call ``tell`` on a later turn of the reactor."""
         self._clock.callLater(0, tell)
+
+    def overrides(self) -> Mapping[str, Finding]:
+        """The domains of which the operator says what they speak."""
+        return self._overrides
+
+    def remembered(self) -> Iterator[tuple[str, Finding, float]]:
+        """What DNS said of domains, for operators: each with the verdict for a SIP user, and how long it is good, Unix time."""
+        for domain, entry in list(self._cache.items()):
+            yield domain, decide(entry.evidence, Leg.SIP), entry.good_until
 
     def forget(self, domain: str) -> None:
         """Drop what DNS said of a domain."""

@@ -118,6 +118,10 @@ class ListBook:
             return None
         return next((each for each in claims.values() if each.is_global), next(iter(claims.values())))
 
+    def addresses(self) -> list[Address]:
+        """All addresses that somebody wants to be services, for operators."""
+        return list(self._claims)
+
     def is_global(self, address: Address) -> bool:
         """Whether an address is that of a list of the operator, so that no user may have it for another."""
         service = self.service(address)

@@ -83,6 +83,9 @@ class Table(Protocol[R]):
     def all(self) -> Iterable[R]:
         """Every live record; for start-up and operators, never on a request's path."""
 
+    def keys(self) -> list[str]:
+        """The keys of all records; cheap enough to go through a large table in several turns."""
+
     def put(self, record: R) -> None:
         """Insert or replace by key."""
 

@@ -87,6 +87,10 @@ class LiveTable(Generic[R]):
         now = self._clock.seconds()
         return iter([r for r in self._rows.values() if (at := r.expires_at) is None or at > now])
 
+    def keys(self) -> list[str]:
+        """The keys of all records, in order of first insertion; some may have expired."""
+        return list(self._rows)
+
     def put(self, record: R) -> None:
         """Insert or replace by key."""
         self._put(record.key, record, self._note)

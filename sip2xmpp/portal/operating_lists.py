@@ -1,0 +1,98 @@
+"""Lists that have an address: departments of the operator, and services of users; who is in them and how many subscribe to them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
+
+from sip2xmpp.address import Address
+from sip2xmpp.portal.rows import Found, NoSuchRow, Wanted, found
+from sip2xmpp.presence.list_book import ListBook, ListService, Member
+from sip2xmpp.store.interface import Store
+
+DEPARTMENT: Final = ""
+"""The owner of a list of the operator."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRow:
+    """One list; ``owner`` is empty for a department.  ``packages`` is empty for every event package; ``subscribers`` watch it now."""
+
+    address: Address
+    owner: str
+    members: int
+    subscribers: int
+    reference: str
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRow:
+    """Somebody in a list; ``uri`` is as it was written there, ``names`` are what the list calls it."""
+
+    address: Address
+    uri: str
+    names: tuple[str, ...]
+
+
+class ListRows:
+    """All of them."""
+
+    def __init__(self, book: ListBook, store: Store, clock: IReactorTime) -> None:
+        self._book = book
+        self._store = store
+        self._clock = clock
+
+    async def found(self, wanted: Wanted) -> Found[ListRow]:
+        """By address; ``match`` is looked for in the address and its owner."""
+        services = await found(
+            self._clock,
+            self._services(),
+            wanted,
+            order=lambda service: str(service.address),
+            text=lambda service: f"{service.address} {_owner(service)}",
+        )
+        return Found(rows=tuple(map(self._row, services.rows)), next=services.next)
+
+    def one(self, address: Address) -> ListRow:
+        """The list of an address; raises ``NoSuchRow``."""
+        return self._row(self._known(address))
+
+    async def members(self, address: Address, wanted: Wanted) -> Found[MemberRow]:
+        """Who is in it."""
+        members = await found(
+            self._clock,
+            self._book.members(self._known(address)),
+            wanted,
+            order=lambda member: str(member.address),
+            text=lambda member: str(member.address),
+        )
+        return Found(rows=tuple(map(_member, members.rows)), next=members.next)
+
+    def _services(self) -> Iterator[ListService | None]:
+        return (self._book.service(address) for address in self._book.addresses())
+
+    def _known(self, address: Address) -> ListService:
+        service = self._book.service(address)
+        if service is None:
+            raise NoSuchRow(f"{address} is no list")
+        return service
+
+    def _row(self, service: ListService) -> ListRow:
+        return ListRow(
+            address=service.address,
+            owner=_owner(service),
+            members=len(self._book.members(service)),
+            subscribers=len(self._store.dialogs.select(str(service.address))),
+            reference=service.reference,
+            packages=service.packages or (),
+        )
+
+
+def _member(member: Member) -> MemberRow:
+    return MemberRow(address=member.address, uri=member.uri, names=tuple(name.text for name in member.names))
+
+
+def _owner(service: ListService) -> str:
+    return DEPARTMENT if service.is_global else service.owner

@@ -1,0 +1,72 @@
+"""Everybody who waits for the decision of somebody else, and deciding for the owner.
+
+Who asked is noted until the owner decides, or for as many days as the operator configured; see ``presence.watcher_info``.
+"""
+
+from dataclasses import dataclass
+
+from twisted.internet.interfaces import IReactorTime
+
+from sip2xmpp.address import Address
+from sip2xmpp.documents.watcherinfo import Status
+from sip2xmpp.portal.rows import Found, Wanted, found, rows_of
+from sip2xmpp.presence.watcher_info import WatcherInfo
+from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Waiting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRow:
+    """``watcher`` waits for ``address``; ``watches`` is whether it does now, or only did when it asked."""
+
+    address: Address
+    watcher: Address
+    package: str
+    watches: bool
+    asked_at: float
+    expires_at: float | None
+
+
+class PendingRows:
+    """All of them; to decide, see ``portal.deciding``."""
+
+    def __init__(self, store: Store, watchers: WatcherInfo, clock: IReactorTime) -> None:
+        self._store = store
+        self._watchers = watchers
+        self._clock = clock
+
+    async def found(self, wanted: Wanted, *, address: Address | None = None) -> Found[PendingRow]:
+        """By who is asked; ``match`` is looked for in both addresses."""
+        waiting = self._store.waiting
+        records = await found(
+            self._clock,
+            rows_of(waiting) if address is None else waiting.select(str(address)),
+            wanted,
+            order=lambda note: note.key,
+            text=lambda note: f"{note.presentity} {note.watcher}",
+        )
+        live: dict[Address, set[Address]] = {}
+        for note in records.rows:
+            if note.presentity not in live:
+                live[note.presentity] = self._live(note.presentity)
+        return Found(
+            rows=tuple(
+                pending_row(note, watches=note.watcher in live[note.presentity]) for note in records.rows
+            ),
+            next=records.next,
+        )
+
+    def _live(self, address: Address) -> set[Address]:
+        return {row.watcher for row in self._watchers.rows(address) if row.status is Status.PENDING}
+
+
+def pending_row(note: Waiting, *, watches: bool) -> PendingRow:
+    """What is shown of who waits."""
+    return PendingRow(
+        address=note.presentity,
+        watcher=note.watcher,
+        package=note.package,
+        watches=watches,
+        asked_at=note.asked_at,
+        expires_at=note.expires_at,
+    )
