@@ -4,16 +4,18 @@
 """
 
 import hashlib
+import json
 import shutil
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from tests.peers.ejabberd import Ejabberd
 from tests.peers.gateway import Gateway
 from tests.peers.ports import LOOPBACK, free_port
 from tests.peers.process import Peer
-from tests.peers.prosody import SECRET
+from tests.peers.prosody import SECRET, Prosody
 from tests.peers.sipmessage import build, token
 
 BESIDE: Final = Path(__file__).resolve().parent.parent.parent / "etc" / "beside"
@@ -24,6 +26,7 @@ PASSWORDS: Final = {"romeo": "montague", "juliet": "capulet", "alice": "rabbit",
 PROXY: Final = "127.0.0.2"
 """The address of a SIP proxy: another one than the gateway's, since that tells them apart."""
 
+SAMPLE_SECRET: Final = "the first line of the gateway's secret_file"
 KAMAILIO_TABLES: Final = Path("/usr/share/kamailio/dbtext/kamailio")
 OPENSIPS_TABLES: Final = Path("/usr/share/opensips/dbtext/opensips")
 """Empty tables of db_text, as the packages ship them."""
@@ -54,6 +57,34 @@ class SampleGateway(Gateway):
         for user, password in self.users.items():
             if user not in self._added:
                 self.add_user(user, password)
+
+
+class SampleProsody(Prosody):
+    """Prosody whose own configuration has nothing of the gateway, but includes sip2xmpp.cfg.lua."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        file = self.directory / "prosody.cfg.lua"
+        own, host, _ = file.read_text("utf-8").partition(f'VirtualHost "{self.domain}"')
+        assert host
+        sample = self.directory / "sip2xmpp.cfg.lua"
+        file.write_text(f'{own}\nInclude "{sample}"\n', "utf-8")
+        sample.write_text(filled("prosody/sip2xmpp.cfg.lua", {SAMPLE_SECRET: SECRET}), "utf-8")
+
+
+class SampleEjabberd(Ejabberd):
+    """ejabberd whose own configuration listens for clients, and includes sip2xmpp.yml."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        sample = self.directory / "sip2xmpp.yml"
+        file = self.directory / "ejabberd.yml"
+        own = json.loads(file.read_text("utf-8"))
+        own["listen"] = [each for each in own["listen"] if each["module"] != "ejabberd_service"]
+        own["include_config_file"] = [str(sample)]
+        file.write_text(json.dumps(own), "utf-8")
+        changes = {"port: 5347": f"port: {self.component_port}", SAMPLE_SECRET: SECRET}
+        sample.write_text(filled("ejabberd/sip2xmpp.yml", changes), "utf-8")
 
 
 class SipProxy(Peer):
@@ -129,7 +160,7 @@ class SampleOpenSips(SipProxy):
     def command(self) -> list[str]:
         here = str(self.directory)
         files = ["-f", f"{here}/opensips.cfg", "-P", f"{here}/opensips.pid", "-w", here]
-        return ["opensips", "-F", "-E", "-m", "64", "-M", "8", *files]
+        return ["opensips", "-F", "-m", "64", "-M", "8", *files]
 
 
 def write_subscribers(table: Path) -> None:
@@ -153,6 +184,6 @@ def hash_of(text: str) -> str:
 
 
 __all__ = [
-    "BESIDE", "GATEWAY_DOMAIN", "JABBER_DOMAIN", "LOOPBACK", "PASSWORDS", "PROXY", "SIP_DOMAIN", "SampleGateway", "SampleKamailio", "SampleOpenSips", "SipProxy",
+    "BESIDE", "GATEWAY_DOMAIN", "JABBER_DOMAIN", "LOOPBACK", "PASSWORDS", "PROXY", "SIP_DOMAIN", "SampleEjabberd", "SampleGateway", "SampleKamailio", "SampleOpenSips", "SampleProsody", "SipProxy",
     "filled", "write_subscribers",
 ]  # fmt: skip

@@ -51,7 +51,6 @@ class Site:
             "192.0.2.10": PROXY,
             "127.0.0.1:5347": f"{LOOPBACK}:{self.prosody.component_port}",
             "127.0.0.1:8080": f"{LOOPBACK}:{self.gateway.http_port}",
-            "[sip]": f'[gateway]\nstate = "sqlite:{directory}/gateway/state.db"\n\n[sip]',
         }
 
     def open(self) -> None:
@@ -73,7 +72,9 @@ class Site:
         return client
 
 
-@pytest.fixture(params=[(SampleKamailio, "kamailio"), (SampleOpenSips, "opensips")], ids=["kamailio", "opensips"])
+@pytest.fixture(
+    params=[(SampleKamailio, "kamailio"), (SampleOpenSips, "opensips")], ids=["kamailio", "opensips"]
+)
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     kind, neighbour = request.param
     site = Site(tmp_path, kind, neighbour)
