@@ -82,7 +82,7 @@ def test_a_key_without_an_explanation_is_not_let_through() -> None:
 
 
 def test_what_the_sample_shows_in_comments_can_be_used(tmp_path: Path) -> None:
-    shown = re.sub(r"^# (?=\[|[a-z_]+ = |"[^"]+" = )", "", SAMPLE, flags=re.MULTILINE)
+    shown = re.sub(r'^# (?=\[|[a-z_]+ = |"[^"]+" = )', "", SAMPLE, flags=re.MULTILINE)
     assert shown.count("\n# [") == 0
     for name in ("xmpp-secret", "example.com.password", "weather.token"):
         (tmp_path / name).write_text("a-secret-of-24-characters\n")
