@@ -30,10 +30,17 @@ PHONES = "127.0.0.3"
 ROMEO = f"romeo@{JABBER_DOMAIN}"
 
 
+PROXIES: tuple[type[SipProxy], ...] = (
+    SampleKamailio,
+    *([SampleOpenSips] if SampleOpenSips.is_installed() else []),
+)
+
+
 class Site:
     """A proxy, the gateway behind it, and Prosody."""
 
-    def __init__(self, directory: Path, kind: type[SipProxy], neighbour: str) -> None:
+    def __init__(self, directory: Path, kind: type[SipProxy]) -> None:
+        neighbour = kind.name
         self.stage = ExitStack()
         self.prosody = Prosody(
             directory / "prosody",
@@ -72,12 +79,9 @@ class Site:
         return client
 
 
-@pytest.fixture(
-    params=[(SampleKamailio, "kamailio"), (SampleOpenSips, "opensips")], ids=["kamailio", "opensips"]
-)
+@pytest.fixture(params=PROXIES, ids=lambda kind: kind.name)
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
-    kind, neighbour = request.param
-    site = Site(tmp_path, kind, neighbour)
+    site = Site(tmp_path, request.param)
     try:
         site.open()
         yield site
