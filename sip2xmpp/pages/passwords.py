@@ -49,6 +49,11 @@ class Passwords:
         self._of_name = Attempts(clock, most=OF_NAME, seconds=SECONDS)
         self._proved: OrderedDict[tuple[str, Address], None] = OrderedDict()
 
+    @property
+    def domain(self) -> str:
+        """A domain of our users, as an example."""
+        return min(self._domains, default="")
+
     def named(self, written: str) -> Address | None:
         """The user that somebody means, who may leave out the domain if there is one only; None for nobody of ours."""
         name = written.strip()

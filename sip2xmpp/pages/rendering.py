@@ -7,6 +7,7 @@ browsers are not to follow.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -27,6 +28,31 @@ LATEST: Final = 253_402_214_400.0
 """A day before the last moment that ``datetime`` knows, whatever the zone."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Navigation:
+    """The ways from here: pages of one's own, and those of operators.  ``here`` is the path of the page that this one belongs to."""
+
+    mine: Sequence[Page]
+    panel: Sequence[Page]
+    here: str
+    in_panel: bool
+
+    @classmethod
+    def of(cls, pages: Sequence[Page], path: str) -> "Navigation":
+        """As it is at a path."""
+        above = [page.path for page in pages if path == page.path or path.startswith(f"{page.path}/")]
+        return cls(
+            mine=[page for page in pages if not _is_of_panel(page.path)],
+            panel=[page for page in pages if _is_of_panel(page.path)],
+            here=max(above, key=len, default=""),
+            in_panel=_is_of_panel(path),
+        )
+
+
+def _is_of_panel(path: str) -> bool:
+    return path == "/panel" or path.startswith("/panel/")
+
+
 class Rendering:
     """All templates in all languages; ``pages`` are what the navigation is made of."""
 
@@ -41,7 +67,7 @@ class Rendering:
         environment = self._environments.get(visit.language.tag)
         if environment is None:
             environment = self._environments[visit.language.tag] = self._made(visit.language)
-        nav = [page for page in self._labelled if _is_for(page, visit)]
+        nav = Navigation.of([page for page in self._labelled if _is_for(page, visit)], visit.path)
         text = environment.get_template(f"{template}.html").render(
             {**values, "visit": visit, "nav": nav, "told": told, "now": self._clock.seconds()}
         )

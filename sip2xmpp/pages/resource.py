@@ -162,7 +162,7 @@ class Pages(Resource):
         if visit.session is not None and _field(request, "x-live") == "":
             told = self._told.pop(visit.session.digest, None)
         if isinstance(answer, Refused):
-            values = {"status": answer.status, "why": answer.told}
+            values = {"status": answer.status, "why": answer.told, "in_the_open": False}
             return self._rendering.html("refused", values, visit, told)
         assert isinstance(answer, Shown)
         return self._rendering.html(answer.template, answer.values, visit, told)
@@ -178,7 +178,7 @@ class Pages(Resource):
         method = "GET" if visit.method == "HEAD" else visit.method
         page, places = self._routes.find(method, visit.path)
         if not _is_private(request):
-            return visit, Refused(403, visit.translate(N_("in the open")))
+            return visit, Shown("refused", {"status": 403, "why": "", "in_the_open": True}, 403)
         if page is None:
             if visit.session is None and visit.path == "/":
                 return visit, Moved("/sign-in")

@@ -65,10 +65,11 @@ class SigningIn:
             cookies = (cookie(STRANGER, value, secure=visit.secure, strict=True),)
         values = {
             "fault": fault,
-            "csrf": self._strangers.token_of(value),
+            "token": self._strangers.token_of(value),
             "next": own_path(visit.form.text("next") or visit.query.get("next", "")),
             "name": visit.form.text("name", most=500) if fault else "",
             "out": visit.query.get("out") == "1",
+            "domain": self._passwords.domain,
         }
         return Shown("sign_in", values, status, cookies=cookies)
 
