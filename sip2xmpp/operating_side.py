@@ -22,7 +22,11 @@ from sip2xmpp.portal.operating_publications import PublicationRows
 from sip2xmpp.portal.operating_registrations import RegistrationRows
 from sip2xmpp.portal.operating_tokens import TokenRows
 from sip2xmpp.portal.operating_users import Users
+from sip2xmpp.portal.operations import Operation
+from sip2xmpp.portal.panel_operations import PanelOperations
+from sip2xmpp.portal.token_operations import TokenOperations
 from sip2xmpp.portal.tokens import Tokens
+from sip2xmpp.portal.user_operations import UserOperations
 from sip2xmpp.presence.directory import Directory
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import Reason
@@ -49,6 +53,23 @@ class OperatingSide:
     lookups: LookUps
     tokens: TokenRows
     audit: AuditRows
+
+    def operations(self) -> list[Operation]:
+        """What the API has of them."""
+        return [
+            *UserOperations(self.users, self.registrations, self.publications).operations(),
+            *PanelOperations(
+                overview=self.overview,
+                registrations=self.registrations,
+                publications=self.publications,
+                dialogs=self.dialogs,
+                authorizations=self.authorizations,
+                pending=self.pending,
+                lists=self.lists,
+                lookups=self.lookups,
+            ).operations(),
+            *TokenOperations(self.tokens, self.audit).operations(),
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from sip2xmpp.own_side import OwnSide
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.contacts import Contacts
+from sip2xmpp.portal.controls import Controls
 from sip2xmpp.portal.deciding import Deciding
 from sip2xmpp.portal.explanations import Explanations
 from sip2xmpp.portal.meanings import Meanings
@@ -27,6 +28,7 @@ class PortalSide:
 
     api: Api
     audit: Audit
+    controls: Controls
     operating: OperatingSide
 
 
@@ -73,6 +75,7 @@ def portal_side(
     sources = Sources(own.presence, own.statements, store, reactor)
     contacts = Contacts(documents, Meanings(own.policies.addressing, directory), exists=exists)
     audit = Audit(store, reactor)
+    controls = Controls()
     deciding = Deciding(store, own.watchers, exists, reactor)
     operating = operating_side(
         config,
@@ -91,10 +94,12 @@ def portal_side(
             *deciding.operations(),
             *Explanations(own.explaining, exists).operations(),
             *contacts.operations(),
+            *controls.operations(),
+            *operating.operations(),
         ],
         known,
         serves=lambda domain: domain in own.addresses.domains,
         body=BODY,
         audit=audit,
     )
-    return PortalSide(api=api, audit=audit, operating=operating)
+    return PortalSide(api=api, audit=audit, controls=controls, operating=operating)

@@ -32,6 +32,7 @@ from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.openapi import description
 from sip2xmpp.portal.operations import JSON, NAME_LIMIT, PLACES, Answer, Call, Operation
 from sip2xmpp.portal.problems import PROBLEM, Problem, wrong
+from sip2xmpp.portal.rows import AlreadyThere, NoSuchRow
 from sip2xmpp.portal.shapes import Wrong, from_query
 from sip2xmpp.portal.tokens import Tokens
 from sip2xmpp.xcap.conditions import ALWAYS, Conditions, PreconditionFailed
@@ -46,6 +47,8 @@ QUERY_LIMIT: Final = 16
 _STATUS: Final[Sequence[tuple[type[Sip2XmppError], int]]] = (
     (NoSuchPresentity, 404),
     (Unknown, 404),
+    (NoSuchRow, 404),
+    (AlreadyThere, 409),
     (PreconditionFailed, 412),
     (Conflict, 409),
     (Taken, 409),
@@ -146,7 +149,7 @@ class Api(Resource):
             self._tell(call, peer, "a change is in force and not stored yet")
             raise
         if answer.done:
-            self._tell(call, peer, answer.done)
+            self._tell(call, peer, answer.done, answer.about)
         request.setResponseCode(answer.status)
         if answer.etag:
             request.setHeader("etag", f'"{answer.etag}"')  # type: ignore[no-untyped-call]
@@ -157,9 +160,9 @@ class Api(Resource):
             request.setHeader("location", answer.location)  # type: ignore[no-untyped-call]
         return _with_type(request, JSON, _octets(answer.value)) if answer.value is not None else b""
 
-    def _tell(self, call: Call, peer: str, done: str) -> None:
+    def _tell(self, call: Call, peer: str, done: str, about: str = "") -> None:
         """The audit line of a change."""
-        about = str(call.addresses.get("address", ""))
+        about = about or str(call.addresses.get("address", ""))
         self._audit.record(who=f"token {call.token.name}", by="API", peer=peer, what=done, about=about)
 
     def _found(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:

@@ -10,6 +10,18 @@ from sip2xmpp import __version__
 from sip2xmpp.portal.operations import NAME_SCHEMA, NAMES, PLACE_SCHEMA, PLACES, Operation
 from sip2xmpp.portal.problems import PROBLEM, SCHEMA
 
+_ABOUT: Final = """\
+Everything that the pages and the command can do, for programs.
+
+* `presence` and `permanent` state how somebody is, `watchers` decides who may see it, and `users/.../contacts` are the lists that
+  users keep on the server.
+* `users` are the accounts of our domains, with the registrations and publications of their devices.
+* `operator` is what operators see and do: domains and legs, dialogs, authorizations, who waits, lists, look-ups, tokens and the
+  audit log. A path without an address needs a token for all addresses, `*@*`.
+
+Lists come a stretch at a time: `next` of an answer is `after` of the next request, and null at the end. Each change is a line of the
+audit log and is safe when it is answered.
+"""
 _ALWAYS: Final = {
     400: "The request is not as described here; `errors` has every fault with its place.",
     401: "No token, or one that is not known.",
@@ -49,7 +61,7 @@ def description(operations: Sequence[Operation]) -> dict[str, Any]:
         "info": {
             "title": "sip2xmpp",
             "version": __version__,
-            "description": "Presence stated by programs, and decisions about watchers.",
+            "description": _ABOUT,
         },
         "servers": [{"url": "/"}],
         "security": [{"token": []}],

@@ -74,12 +74,20 @@ class AuthorizationRows:
         )
         return Found(rows=tuple(map(authorization_row, records.rows)), next=records.next)
 
+    def one(self, watcher: str, contact: str) -> AuthorizationRow:
+        """The authorization of the pair of these JIDs; raises ``NoSuchRow``."""
+        return authorization_row(self._known(watcher, contact))
+
     async def withdraw(self, watcher: str, contact: str) -> str:
-        """Withdraw the authorization of the pair of these JIDs."""
-        record = self._store.authorizations.get(f"{watcher} {contact}")
-        if record is None:
-            raise NoSuchRow(f"{watcher[:200]} has no authorization to watch {contact[:200]}")
+        """Withdraw it."""
+        record = self._known(watcher, contact)
         if not self._withdraw(record):
             raise AlreadyThere("there is no XMPP leg, so nobody can be told")
         await self._store.committed()
         return f"withdraw the authorization of {record.watcher} to watch {record.contact}"
+
+    def _known(self, watcher: str, contact: str) -> Authorization:
+        record = self._store.authorizations.get(f"{watcher} {contact}")
+        if record is None:
+            raise NoSuchRow(f"{watcher[:200]} has no authorization to watch {contact[:200]}")
+        return record

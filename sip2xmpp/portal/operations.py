@@ -36,13 +36,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is answered: a JSON value, or nothing with 204.  ``done`` is what the audit log says of a change.
+    """What is answered: a JSON value, or nothing with 204.
+
+    ``done`` is what the audit log says of a change, and ``about`` whom it concerns where the path has no address.
 
     ``etag`` is the tag of what was read or is there now, where it has one; ``location`` is the path of what was ``created``.
     """
 
     value: object = None
     done: str = ""
+    about: str = ""
     etag: str = ""
     created: bool = False
     location: str = ""
@@ -92,6 +95,12 @@ PLACES: Final[Mapping[str, str]] = {
 NAMES: Final[Mapping[str, str]] = {
     "contact": "A contact: the URI in the list, or the address that it means, as in juliet@jabber.example.",
     "group": "The `id` of a group, as reading the contacts tells it.",
+    "publication": "The `id` of a publication.",
+    "dialog": "The `id` of a dialog.",
+    "watcher_jid": "The bare JID of a watcher, as an authorization has it.",
+    "contact_jid": "The bare JID of a contact, as an authorization has it.",
+    "domain": "A domain, as in example.net; an address stands for its domain.",
+    "token": "The name of a token.",
 }
 """What else may stand there."""
 

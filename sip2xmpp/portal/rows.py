@@ -4,7 +4,7 @@
 gives.  Rows come in the order of a text that ``order`` makes of each; the one of the last row is where the next stretch goes on,
 whatever came or went meanwhile.
 
-``told`` and ``schema_of`` turn a dataclass of rows into JSON and into its schema; a float whose name ends in ``_at`` is a moment
+``told`` and ``schema_of`` turn a dataclass of rows into JSON and into its schema; a float that is called ``at``, or ``..._at``, is a moment
 in Unix time and told as RFC 3339 has it.
 """
 
@@ -136,7 +136,7 @@ def wanted(call: Call) -> Wanted:
 
 def told(value: object, *, name: str = "") -> Any:
     """A row, or what is in it, as JSON values."""
-    if isinstance(value, float) and name.endswith("_at"):
+    if isinstance(value, float) and _is_moment(name):
         return moment_told(value)
     if isinstance(value, Address):
         return str(value)
@@ -149,6 +149,10 @@ def told(value: object, *, name: str = "") -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [told(each) for each in value]
     return value
+
+
+def _is_moment(name: str) -> bool:
+    return name == "at" or name.endswith("_at")
 
 
 def all_told(result: Found[Any], row: Callable[[Any], Any] = told) -> dict[str, Any]:
@@ -183,7 +187,7 @@ _PLAIN: Final[Mapping[object, str]] = {
 
 
 def _schema(kind: Any, name: str) -> Schema:
-    if kind is float and name.endswith("_at"):
+    if kind is float and _is_moment(name):
         return {"type": "string", "format": "date-time"}
     if kind in _PLAIN:
         return {"type": _PLAIN[kind]}

@@ -15,7 +15,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from sip2xmpp.documents.times import read_time
 from sip2xmpp.errors import BadInput
-from sip2xmpp.portal.problems import Fault, Problem, Senseless
+from sip2xmpp.portal.problems import Fault, Problem, Senseless, wrong
 
 T = TypeVar("T")
 Schema = dict[str, Any]
@@ -82,6 +82,15 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _constant(name: str) -> object:
     raise ValueError(f"{name} is no number")
+
+
+def from_body(octets: bytes, shape: "Shape[T]") -> T:
+    """What a JSON text says; raises ``Problem`` with pointers into the body."""
+    value = loaded(octets)
+    try:
+        return shape.read(value)
+    except Wrong as error:
+        raise wrong([fault._replace(pointer=f"#{fault.pointer}") for fault in error.faults]) from None
 
 
 def told(value: object) -> str:
@@ -165,7 +174,19 @@ def moment() -> Shape[float]:
     return Shape(schema={"type": "string", "format": "date-time"}, read=check)
 
 
-def array(shape: Shape[T], most: int) -> Shape[tuple[T, ...]]:
+def switch() -> Shape[bool]:
+    """True or false; in a query, the words."""
+
+    def check(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(Fault("", f"true or false is expected, not {told(value)}"))
+        return value
+
+    spelled: Mapping[str, object] = {"true": True, "false": False}
+    return Shape(schema={"type": "boolean"}, read=check, from_text=lambda text: spelled.get(text, text))
+
+
+def array(shape: Shape[T], most: int, *, least: int = 0) -> Shape[tuple[T, ...]]:
     """A list of alike values."""
 
     def check(value: object) -> tuple[T, ...]:
@@ -173,9 +194,12 @@ def array(shape: Shape[T], most: int) -> Shape[tuple[T, ...]]:
             raise Wrong(Fault("", f"an array is expected, not {told(value)}"))
         if len(value) > most:
             raise Wrong(Fault("", f"at most {most} are accepted, not {len(value)}"))
+        if len(value) < least:
+            raise Wrong(Fault("", f"{least} at least are needed"))
         return tuple(_each([(str(index), member) for index, member in enumerate(value)], lambda _: shape))
 
-    return Shape(schema={"type": "array", "maxItems": most, "items": shape.schema}, read=check)
+    schema: Schema = {"type": "array", "maxItems": most, "items": shape.schema}
+    return Shape(schema=schema | ({"minItems": least} if least else {}), read=check)
 
 
 def by_name(name: Shape[str], shape: Shape[T], most: int) -> Shape[dict[str, T]]:
