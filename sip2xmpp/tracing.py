@@ -33,6 +33,9 @@ MESSAGES: Final = 40
 LARGEST: Final = 8_192
 """Characters that are kept of each message."""
 
+CALLS: Final = 200
+"""SIP dialogs of a pair by which its messages are known."""
+
 TROUBLES: Final = 2_000
 """Pairs of which the last trouble is remembered."""
 
@@ -95,6 +98,14 @@ class Trace:
         self.until = since + seconds
         self.kept: deque[Message] = deque(maxlen=MESSAGES)
         self.count = 0
+        self.calls: dict[str, None] = {}
+
+    def knows(self, call_id: str) -> None:
+        """Messages with this Call-ID are of the pair, whatever names they bear."""
+        if call_id not in self.calls:
+            if len(self.calls) >= CALLS:
+                del self.calls[next(iter(self.calls))]
+            self.calls[call_id] = None
 
     @property
     def dropped(self) -> int:
@@ -162,6 +173,14 @@ class Tracer:
         self._switched.append(switched)
 
     # What is kept
+
+    def by_call(self, call_id: str) -> list[Trace]:
+        """The traces of the pairs that a SIP dialog is known to be of."""
+        return [trace for trace in self._traces.values() if call_id in trace.calls]
+
+    def of_presentity(self, presentity: Address) -> list[Trace]:
+        """The traces of all pairs with this presentity."""
+        return [trace for trace in self._traces.values() if trace.presentity == presentity]
 
     def of(self, watcher: Address, presentity: Address) -> Trace | None:
         """The trace of a pair, for those who have something to keep in it."""

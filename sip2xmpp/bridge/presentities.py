@@ -13,22 +13,22 @@ the pair, 5 to map it, 5 to put it into the form written before (``presence.word
 Implements: RFC 8048 section 5 (SIP watcher, XMPP contact); RFC 6121 sections 3.1, 4.3.
 """
 
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import replace
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.bridge.mapping import presence_from_resources
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.pairs import Pair, PairWatch
+from sip2xmpp.bridge.traced import Mappings
 from sip2xmpp.errors import BadAddress, NoSuchPresentity, NotAuthorized
-from sip2xmpp.presence.canonical import offline_document
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Authorization, Kind, Side
+from sip2xmpp.tracing import Tracer
 from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
 from sip2xmpp.xmpp.stanzas import PepKind
 
@@ -53,89 +53,8 @@ GHOST_SECONDS = 6 * 3_600.0
 RESOURCES = 16
 """Resources kept of one contact; more would only be a way to fill memory."""
 
-ALIKE = 128
-"""Presences remembered, so that what a contact sends to many watchers is mapped and written once."""
-
 GONE = frozenset({"item-not-found", "gone", "jid-malformed"})
 """Presence errors that say the contact does not exist."""
-
-
-@dataclass(slots=True, eq=False)
-class _Watch:
-    """One dialog (or other front end's watch) on a pair."""
-
-    pair: "_Pair"
-    watcher: Watcher
-    fetch: bool
-    told: bool = False
-    stopped: bool = False
-    waiting: IDelayedCall | None = None
-
-    def stop(self) -> None:
-        if not self.stopped:
-            self.stopped = True
-            self.pair.owner.stopped(self)
-
-    def refresh(self) -> None:
-        if not self.stopped:
-            self.pair.owner.refreshed(self)
-
-
-@dataclass(slots=True, eq=False)
-class _Pair:
-    """What one watcher knows of one contact."""
-
-    owner: "XmppPresentities"
-    watcher: Address
-    contact: Address
-    watcher_jid: str
-    contact_jid: str
-    watches: list[_Watch] = field(default_factory=list)
-    resources: dict[str, Availability] = field(default_factory=dict)
-    unconfirmed: set[str] = field(default_factory=set)
-    farewell: Availability | None = None
-    mood: UserMood | None = None
-    activity: UserActivity | None = None
-    nickname: str | None = None
-    known: bool = False
-    probed_at: float = 0.0
-    probe_ends: IDelayedCall | None = None
-    key: str = field(init=False)
-    entity: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.key = f"{self.watcher_jid} {self.contact_jid}"
-        self.entity = self.contact.sip_uri()
-
-    def presence(self) -> Notification:
-        """The contact's presence for this watcher, without a document while nothing is known."""
-        if not self.known:
-            return Notification(standing=Standing.ACTIVE)
-        if not self.resources:
-            farewell = self.farewell
-            text = farewell.statuses[0][1] if farewell is not None and farewell.statuses else ""
-            since = farewell.stamp if farewell is not None else None
-            document = offline_document(self.entity, text=text, since=since)
-            return Notification(standing=Standing.ACTIVE, document=document)
-        resources = self.resources
-        if self.mood is not None or self.activity is not None or self.nickname:
-            resources = {
-                name: replace(
-                    said,
-                    mood=said.mood or self.mood,
-                    activity=said.activity or self.activity,
-                    nickname=said.nickname or self.nickname,
-                )
-                for name, said in resources.items()
-            }
-        return _presence(self.entity, self.contact, tuple(resources.items()))
-
-
-@lru_cache(maxsize=ALIKE)
-def _presence(entity: str, contact: Address, resources: tuple[tuple[str, Availability], ...]) -> Notification:
-    """What a contact says by these resources; the same object for whoever is sent the very same."""
-    document = presence_from_resources(entity, contact, dict(resources))
-    return Notification(standing=Standing.ACTIVE, document=document)
 
 
 class XmppPresentities:
@@ -144,18 +63,28 @@ class XmppPresentities:
     log = Logger()
 
     def __init__(
-        self, *, store: Store, outbox: Outbox, addressing: Addressing, clock: IReactorTime, pace: Pace
+        self,
+        *,
+        store: Store,
+        outbox: Outbox,
+        addressing: Addressing,
+        clock: IReactorTime,
+        pace: Pace,
+        tracer: Tracer | None = None,
+        mappings: Mappings | None = None,
     ) -> None:
+        self._tracer = tracer or Tracer(clock)
+        self._mappings = mappings or Mappings(self._tracer, clock)
         self._store = store
         self._outbox = outbox
         self._addressing = addressing
         self._clock = clock
         self._pace = pace
-        self._pairs: dict[str, _Pair] = {}
+        self._pairs: dict[str, Pair] = {}
 
     # The seam
 
-    def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> _Watch:
+    def watch(self, presentity: Address, watcher: Watcher, *, fetch: bool = False) -> PairWatch:
         """Join the pair, asking the contact for authorization if nobody has.
 
         Raises ``NotAuthorized`` while a denial is fresh, ``NoSuchPresentity`` when either side has no JID.
@@ -167,7 +96,7 @@ class XmppPresentities:
         unasked = record is None or (record.state is Kind.PENDING and self._is_stale(record))
         if unasked and not fetch:
             self._ask(pair)
-        watch = _Watch(pair, watcher, fetch)
+        watch = PairWatch(pair, watcher, fetch)
         pair.watches.append(watch)
         self._pairs[pair.key] = pair
         if record is not None and record.state is Kind.AUTHORIZED and not pair.known:
@@ -179,7 +108,7 @@ class XmppPresentities:
         watch.waiting = self._clock.callLater(0, self._tell, watch)
         return watch
 
-    def stopped(self, watch: _Watch) -> None:
+    def stopped(self, watch: PairWatch) -> None:
         """A front end left; the last one of a pair tells the contact that its watcher is not looking any more."""
         pair = watch.pair
         if watch.waiting is not None and watch.waiting.active():
@@ -191,7 +120,7 @@ class XmppPresentities:
         if not pair.watches and not pair.resources and not pair.known:
             self._pairs.pop(pair.key, None)
 
-    def refreshed(self, watch: _Watch) -> None:
+    def refreshed(self, watch: PairWatch) -> None:
         """A dialog was refreshed: say again what is known, and look for ghosts from time to time."""
         pair = watch.pair
         record = self._store.authorizations.get(pair.key)
@@ -297,6 +226,7 @@ class XmppPresentities:
         pair = self._pairs.get(f"{watcher_jid} {contact_jid}")
         if pair is None:
             return
+        self._tracer.trouble(pair.watcher, pair.contact, f"the contact's server answered {condition}")
         state = self._state(pair)
         if state is Kind.PENDING and (condition in GONE or condition == "service-unavailable"):
             self._store.authorizations.remove(pair.key)
@@ -329,7 +259,7 @@ class XmppPresentities:
 
     # Inside
 
-    def _revive(self, pair: _Pair) -> None:
+    def _revive(self, pair: Pair) -> None:
         if self._state(pair) is Kind.AUTHORIZED:
             self._probe(pair)
 
@@ -340,32 +270,32 @@ class XmppPresentities:
         if self._outbox.subscription("subscribe", record.watcher_jid, record.contact_jid):
             self._store.authorizations.put(replace(record, asked_at=self._clock.seconds()))
 
-    def _pair_of(self, watcher: Address, contact: Address) -> _Pair:
+    def _pair_of(self, watcher: Address, contact: Address) -> Pair:
         try:
             watcher_jid, contact_jid = self._addressing.jid_of(watcher), contact.jid()
         except BadAddress as bad:
             raise NoSuchPresentity(str(bad)) from bad
         held = self._pairs.get(f"{watcher_jid} {contact_jid}")
-        return held if held is not None else _Pair(self, watcher, contact, watcher_jid, contact_jid)
+        return held if held is not None else Pair(self, watcher, contact, watcher_jid, contact_jid)
 
-    def _known_pair(self, watcher_jid: str, contact_jid: str) -> _Pair:
+    def _known_pair(self, watcher_jid: str, contact_jid: str) -> Pair:
         key = f"{watcher_jid} {contact_jid}"
         pair = self._pairs.get(key)
         if pair is None:
             address_of = self._addressing.address_of_jid
-            pair = _Pair(self, address_of(watcher_jid), address_of(contact_jid), watcher_jid, contact_jid)
+            pair = Pair(self, address_of(watcher_jid), address_of(contact_jid), watcher_jid, contact_jid)
             if self._store.authorizations.get(key) is not None:
                 self._pairs[key] = pair
         return pair
 
-    def _state(self, pair: _Pair) -> Kind:
+    def _state(self, pair: Pair) -> Kind:
         record = self._store.authorizations.get(pair.key)
         return record.state if record is not None else Kind.NONE
 
     def _is_stale(self, record: Authorization) -> bool:
         return self._clock.seconds() - record.asked_at >= ASK_AGAIN_SECONDS
 
-    def _ask(self, pair: _Pair) -> None:
+    def _ask(self, pair: Pair) -> None:
         self._store.authorizations.put(
             Authorization(
                 side=Side.SIP_WATCHES,
@@ -381,7 +311,7 @@ class XmppPresentities:
         self.log.info("{watcher} asks to watch {contact}", watcher=pair.watcher, contact=pair.contact)
         self._outbox.after_commit(lambda: self._say_asked(pair))
 
-    def _say_asked(self, pair: _Pair) -> None:
+    def _say_asked(self, pair: Pair) -> None:
         """The request is stored: make it, or note that it was not made, so that the next watch makes it."""
         if self._outbox.subscription("subscribe", pair.watcher_jid, pair.contact_jid):
             return
@@ -389,7 +319,7 @@ class XmppPresentities:
         if record is not None and record.state is Kind.PENDING:
             self._store.authorizations.put(replace(record, asked_at=0.0))
 
-    def _probe(self, pair: _Pair) -> None:
+    def _probe(self, pair: Pair) -> None:
         if not self._outbox.subscription("probe", pair.watcher_jid, pair.contact_jid):
             return
         pair.probed_at = self._clock.seconds()
@@ -398,7 +328,7 @@ class XmppPresentities:
             pair.probe_ends.cancel()
         pair.probe_ends = self._clock.callLater(PROBE_SECONDS, self._probe_ended, pair)
 
-    def _probe_ended(self, pair: _Pair) -> None:
+    def _probe_ended(self, pair: Pair) -> None:
         pair.probe_ends = None
         if not pair.unconfirmed:
             return
@@ -407,29 +337,34 @@ class XmppPresentities:
         pair.unconfirmed = set()
         self._tell_all(pair)
 
-    def _tell_all(self, pair: _Pair, notification: Notification | None = None) -> None:
+    def _tell_all(self, pair: Pair, notification: Notification | None = None) -> None:
         """Tell every watch what is so now, which is looked up unless it is known."""
         if not pair.watches:
             return
         if notification is None:
             notification = self._notification(pair)
+        notification.known_at = self._clock.seconds()
         for watch in tuple(pair.watches):
             if watch.told or watch.fetch:
                 self._give(watch, notification)
 
-    def _tell(self, watch: _Watch) -> None:
+    def _tell(self, watch: PairWatch) -> None:
         self._give(watch, self._notification(watch.pair))
 
-    def _give(self, watch: _Watch, notification: Notification) -> None:
+    def _give(self, watch: PairWatch, notification: Notification) -> None:
         if watch.stopped:
             return
         if watch.waiting is not None and watch.waiting.active():
             watch.waiting.cancel()
         watch.waiting = None
         watch.told = True
+        mappings = self._mappings
+        if self._clock.seconds() >= mappings.at:
+            pair = watch.pair
+            mappings.to_sip(pair.watcher, pair.contact, pair.resources, notification.document)
         watch.watcher.notified(notification)
 
-    def _notification(self, pair: _Pair) -> Notification:
+    def _notification(self, pair: Pair) -> Notification:
         state = self._state(pair)
         if state is Kind.AUTHORIZED:
             return pair.presence()
@@ -437,7 +372,7 @@ class XmppPresentities:
             return Notification(standing=Standing.TERMINATED, reason=Reason.REJECTED)
         return Notification(standing=Standing.PENDING)
 
-    def _end(self, pair: _Pair, reason: Reason) -> None:
+    def _end(self, pair: Pair, reason: Reason) -> None:
         pair.resources.clear()
         pair.known = False
         pair.farewell = pair.mood = pair.activity = pair.nickname = None

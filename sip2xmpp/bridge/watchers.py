@@ -23,12 +23,14 @@ from sip2xmpp.address import Address
 from sip2xmpp.bridge.mapping import differences
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
+from sip2xmpp.bridge.traced import Mappings
 from sip2xmpp.bridge.views import NOTHING, View, Views
 from sip2xmpp.documents.presence import Presence, Show
 from sip2xmpp.errors import NoSuchPresentity, Refused
 from sip2xmpp.presence.watching import BackEnd, Notification, Reason, Standing, Watch
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Authorization, Kind, Side
+from sip2xmpp.tracing import Tracer
 from sip2xmpp.xmpp.availability import Availability
 from sip2xmpp.xmpp.prepared import recipient_of
 from sip2xmpp.xmpp.stanza_errors import StanzaRefused
@@ -90,11 +92,15 @@ class JabberWatchers:
         is_ours: Callable[[str], bool] = lambda _: True,
         phone_show: Show = Show.DND,
         conceals: Callable[[Address, Address], bool] = lambda contact, watcher: False,  # noqa: ARG005
+        tracer: Tracer | None = None,
+        mappings: Mappings | None = None,
     ) -> None:
         """``is_ours`` says of a domain whether we are the authority on who lives there; ``phone_show`` is as in ``Views``.
 
         ``conceals(contact, watcher)``: whether a contact has a picture that this watcher is not to know of.
         """
+        self._tracer = tracer or Tracer(clock)
+        self._mappings = mappings or Mappings(self._tracer, clock)
         self._store = store
         self._outbox = outbox
         self._back_end = back_end
@@ -294,8 +300,10 @@ class JabberWatchers:
     def _show(self, held: _JabberWatcher, notification: Notification) -> None:
         if notification.document is None:
             return
-        before = held.view
-        held.view = self._views.view(held.contact_jid, notification.document, self._clock.seconds())
+        before, now = held.view, self._clock.seconds()
+        held.view = self._views.view(held.contact_jid, notification.document, now)
+        if now >= self._mappings.at:
+            self._mappings.to_xmpp(held.address, held.contact, notification.document, held.view.said)
         if held.approving:
             return
         news: Sized
@@ -339,6 +347,8 @@ class JabberWatchers:
     def _ended(self, held: _JabberWatcher, record: Authorization, notification: Notification) -> None:
         held.watch = None
         reason = notification.reason
+        if reason is not None:
+            self._tracer.trouble(held.address, held.contact, f"the watch ended: {reason.value}")
         if reason is not None and self._is_final(reason, record):
             self._hide(held)
             self._store.authorizations.remove(held.key)

@@ -25,10 +25,8 @@ from sip2xmpp.address import Address
 from sip2xmpp.errors import (
     BadAddress,
     IntervalTooBrief,
-    NoSuchPresentity,
     Refused,
     StorageFailed,
-    TooMany,
     Unreachable,
 )
 from sip2xmpp.events.dialog_report import DialogReport
@@ -41,6 +39,7 @@ from sip2xmpp.events.rates import without_rates
 from sip2xmpp.events.restoration import Restoration, restored, resume
 from sip2xmpp.events.sending import CSEQ_BLOCK, Sender
 from sip2xmpp.events.subscription import TIMED_OUT, Subscription
+from sip2xmpp.events.tally import Tally, refusal
 from sip2xmpp.events.terms import BadTerms, Listing, asks, terms_of
 from sip2xmpp.presence.watching import Notification, Standing
 from sip2xmpp.sip.agent import UserAgent
@@ -95,8 +94,10 @@ class Notifier:
         limits: SubscriptionLimits = DEFAULT_LIMITS,
         lists: Lists | None = None,
         tells: bool = True,
+        tally: Tally | None = None,
     ) -> None:
         self.agent = agent
+        self.tally = tally or Tally()
         self.store = store
         self.clock = clock
         self._packages = {package.name: package for package in packages}
@@ -206,12 +207,9 @@ class Notifier:
         )
         try:
             subscription.watch = package.watch(presentity, subscription, fetch=fetch)
-        except (NoSuchPresentity, BadAddress) as refused:
-            transaction.reply(404, str(refused))
-        except (TooMany, Unreachable) as trouble:
-            transaction.reply(480, str(trouble))
-        except Refused as refused:
-            transaction.reply(403, str(refused))
+        except (BadAddress, Refused, Unreachable) as refused:
+            self.tally.trouble(record, f"SUBSCRIBE was refused: {refused}")
+            transaction.reply(refusal(refused), str(refused))
         else:
             self._add(subscription)
             if not fetch:
@@ -353,6 +351,7 @@ class Notifier:
     ) -> None:
         """A subscription that was there before goes on as it was, or ends as its watcher wants."""
         self.log.error("a subscription could not be stored: {trouble}", trouble=trouble)
+        self.tally.trouble(subscription.record, f"the subscription could not be stored: {trouble}")
         transaction.reply(500)
         if what == "created":
             subscription.withdraw()
@@ -380,6 +379,7 @@ class Notifier:
         record = subscription.record
         if self._subscriptions.pop(record.local_tag, None) is None:
             return
+        self.tally.ended(subscription)
         self._per_watcher[record.watcher] -= 1
         if not self._per_watcher[record.watcher]:
             del self._per_watcher[record.watcher]
@@ -394,6 +394,7 @@ class Notifier:
 
     def _add(self, subscription: Subscription) -> None:
         self._subscriptions[subscription.record.local_tag] = subscription
+        self.tally.begun(subscription)
         self._per_watcher[subscription.record.watcher] += 1
 
     def _back_end_silent(self, tag: str) -> None:

@@ -21,8 +21,9 @@ from sip2xmpp.events.conditions import NO_BODY
 from sip2xmpp.events.economy import Economy
 from sip2xmpp.events.outcomes import Outcome, as_outcome, outcome_of, retry_after
 from sip2xmpp.events.package import EventPackage, Form
+from sip2xmpp.events.tally import Tally
 from sip2xmpp.events.writing import Writer
-from sip2xmpp.presence.watching import Told, Watch
+from sip2xmpp.presence.watching import Standing, Told, Watch
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.flow import Flow
 from sip2xmpp.sip.message import Response
@@ -43,6 +44,7 @@ class Owner(Protocol):
     agent: UserAgent
     store: Store
     clock: IReactorTime
+    tally: Tally
 
     def pause(self, subscription: "Sender", until: float) -> None:
         """Call ``resumed`` at ``until``, Unix time."""
@@ -73,6 +75,7 @@ class Sender(Writer):
         "fetch",
         "over",
         "owner",
+        "stated",
         "watch",
     )
 
@@ -95,6 +98,7 @@ class Sender(Writer):
         self.fetch = fetch
         self.watch: Watch | None = None
         self.over = False
+        self.stated: Standing | None = None
         self._cseq = first_cseq
         self._newest: Told[Any] | None = None
         self._told: Told[Any] | None = None
@@ -145,7 +149,11 @@ class Sender(Writer):
             content = self._content_for(newest, None if self._owed else self._told, number)
         else:
             content = self._content(newest)
-        head, tail = prepared.render(number, self._state(notification, self.owner.clock.seconds()), content)
+        now = self.owner.clock.seconds()
+        head, tail = prepared.render(number, self._state(notification, now), content)
+        if notification.known_at and not self._owed and self.economy is None:
+            # what is said again, or held back because the watcher wants it so, is not late
+            self.owner.tally.sent(now - notification.known_at)
         self._sending(notification, number)
         self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
 
@@ -169,6 +177,8 @@ class Sender(Writer):
         self._busy = True
         self._owed = False
         self._told = notification
+        if notification.standing is not self.stated and not self.over:
+            self.owner.tally.told(self, notification.standing)
         if self._portion is not None:
             if notification is not self._ending:
                 self._part = self._portion, notification
@@ -217,6 +227,9 @@ class Sender(Writer):
         self._proceed()
 
     def _not_taken(self, outcome: Outcome, answer: Response | Sip2XmppError, *, by_route: bool) -> None:
+        if outcome is not Outcome.CHALLENGED or by_route:
+            why = f"{answer.status} {answer.reason}" if isinstance(answer, Response) else str(answer)
+            self.owner.tally.trouble(self.record, f"NOTIFY was not taken: {why}")
         if outcome is Outcome.GONE:
             self._gone(str(answer.status) if isinstance(answer, Response) else "no answer")
         elif outcome is Outcome.CHALLENGED and not by_route:

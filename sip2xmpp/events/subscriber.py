@@ -32,6 +32,7 @@ from sip2xmpp.sip.message import Request
 from sip2xmpp.sip.server_transaction import ServerTransaction
 from sip2xmpp.sip.uri import SipUri
 from sip2xmpp.store.interface import Store
+from sip2xmpp.tracing import Tracer
 
 ROLE = "subscriber"
 
@@ -88,7 +89,9 @@ class RemotePresentities:
         rng: Random,
         uri_of: Callable[[Address], str],
         next_hop_of: Callable[[str], SipUri | None],
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer or Tracer(clock)
         self._agent = agent
         self._kept = KeptDialogs(store, ROLE)
         self._clock = clock
@@ -176,7 +179,9 @@ class RemotePresentities:
             pair.document = None
         elif news.document is not None:
             pair.document = news.document
-        notification = Notification(standing=pair.standing, document=pair.document)
+        notification = Notification(
+            standing=pair.standing, document=pair.document, known_at=self._clock.seconds()
+        )
         for watch in tuple(pair.watches):
             if not watch.stopped:
                 watch.watcher.notified(notification)
@@ -186,6 +191,8 @@ class RemotePresentities:
         pair = self._dialogs.pop(subscription.dialog.call_id)
         pair.subscription = None
         self._pairs.pop(pair.key, None)
+        answer = f" ({subscription.refused} to SUBSCRIBE)" if subscription.refused else ""
+        self._tracer.trouble(pair.watcher, pair.presentity, f"the subscription ended: {reason.value}{answer}")
         final = reason in (Reason.REJECTED, Reason.NORESOURCE, Reason.INVARIANT)
         delay = None if final else max(retry_after, self._wait(pair, reason))
         notification = Notification(standing=Standing.TERMINATED, reason=reason, retry_after=delay)

@@ -120,7 +120,10 @@ class Pairs:
 
     def begin(self, watcher: Address, presentity: Address, seconds: float = SECONDS) -> dict[str, Any]:
         """Trace the pair for so long; raises ``TooMany``."""
-        return trace_told(self._tracer.begin(watcher, presentity, seconds))
+        trace = self._tracer.begin(watcher, presentity, seconds)
+        for report in (report for reports in self._reports for report in reports(watcher, presentity)):
+            trace.knows(report.call_id)
+        return trace_told(trace)
 
     def end(self, watcher: Address, presentity: Address) -> bool:
         """Trace it no longer; whether it was traced."""
@@ -132,8 +135,12 @@ class Pairs:
         Whoever looks keeps the trace on.
         """
         trace = self._tracer.look(watcher, presentity)
+        facts = self.facts(watcher, presentity)
+        if trace is not None:
+            for dialog in facts["dialogs"]:
+                trace.knows(dialog["call_id"])
         return {
-            **self.facts(watcher, presentity),
+            **facts,
             "trace": None if trace is None else trace_told(trace),
             "messages": [] if trace is None else [message_told(message) for message in trace.after(after)],
         }

@@ -244,6 +244,7 @@ class PresenceAgent:
     def _mark(self, watched: Watched) -> None:
         if not watched.stale:
             watched.stale = True
+            watched.changed_at = self._clock.seconds()
             self._stale.append(watched)
             self._wake()
 
@@ -353,6 +354,7 @@ class PresenceAgent:
         sources = self._sources_of(watched, live, fed)
         if not sources:
             watched.current = watched.offline or self._offline(watched)
+            watched.current.known_at = watched.changed_at
             return watched.current
         before = watched.current
         known = before.document if before is not None else None
@@ -365,10 +367,13 @@ class PresenceAgent:
         if document.tuples and document.tuples[0].basic is Basic.CLOSED:
             offline = watched.offline or self._offline(watched)
             if document == offline.document:
+                offline.known_at = watched.changed_at
                 watched.current = offline
                 return offline
         if before is None or (known is not document and known != document):
-            watched.current = before = Notification(standing=Standing.ACTIVE, document=document)
+            watched.current = before = Notification(
+                standing=Standing.ACTIVE, document=document, known_at=watched.changed_at
+            )
         return before
 
     def _sources_of(

@@ -191,7 +191,9 @@ class StateAgent(Generic[S]):
             if watches and before is not None:
                 state = self._compute(resource)
                 if state != before.document:
-                    self._current[resource] = Told(standing=Standing.ACTIVE, document=state)
+                    self._current[resource] = Told(
+                        standing=Standing.ACTIVE, document=state, known_at=self._clock.seconds()
+                    )
                     self._queue.update(watches)
         queue, self._queue = self._queue, {}
         try:

@@ -34,6 +34,7 @@ class Watched:
 
     __slots__ = (
         "address",
+        "changed_at",
         "changes_at",
         "current",
         "documents",
@@ -53,6 +54,7 @@ class Watched:
         self.offline: Notification | None = None
         self.fingerprint: tuple[object, ...] | None = None
         self.documents: dict[bytes, Presence | None] = {}
+        self.changed_at = 0.0
         self.changes_at: float | None = None
         self.stale = False
         self.views: dict[Permissions, tuple[Notification, Notification]] = {}
@@ -79,7 +81,7 @@ class Watched:
         elif known is not None and settle(known[1].document, document) is known[1].document:
             view = known[1]
         else:
-            view = Notification(standing=Standing.ACTIVE, document=document)
+            view = Notification(standing=Standing.ACTIVE, document=document, known_at=whole.known_at)
         if known is None and len(self.views) >= VIEWS:
             del self.views[next(iter(self.views))]
         self.views[permissions] = whole, view

@@ -50,13 +50,15 @@ class Reason(Enum):
 class Told(Generic[D_co]):
     """What one watcher learns; treat as frozen, except for the cache.
 
-    ``retry_after`` is seconds, only with TERMINATED.  ``document`` is None unless the standing is ACTIVE.
+    ``retry_after`` is seconds, only with TERMINATED.  ``document`` is None unless the standing is ACTIVE.  ``known_at`` is when
+    the change became known, Unix time, and 0 for what is no change.
     """
 
     standing: Standing
     document: D_co | None = None
     reason: Reason | None = None
     retry_after: int | None = None
+    known_at: float = field(default=0.0, compare=False)
     renderings: dict[str, bytes] = field(default_factory=dict)
 
 

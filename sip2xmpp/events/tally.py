@@ -1,0 +1,73 @@
+"""What is counted of the subscriptions of SIP watchers: how many are in which state, how late NOTIFYs are, what went wrong.
+
+Everything here is called on the way of a SUBSCRIBE or a NOTIFY, so each costs one or two additions.
+"""
+
+from collections import Counter
+from typing import Final, Protocol
+
+from sip2xmpp.errors import BadAddress, NoSuchPresentity, Sip2XmppError, TooMany, Unreachable
+from sip2xmpp.measuring import Histogram
+from sip2xmpp.presence.watching import Standing
+from sip2xmpp.store.records import DialogRecord
+from sip2xmpp.tracing import Tracer
+
+LATEST: Final = 60.0
+"""Seconds.  What is older was not late: its watcher became one who may see it after the change."""
+
+
+class Named(Protocol):
+    """What has a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Counted(Protocol):
+    """A subscription; ``stated`` is what its watcher was told last, None for nothing."""
+
+    stated: Standing | None
+
+    @property
+    def package(self) -> Named: ...
+
+
+class Tally:
+    """The numbers of one notifier; ``latency`` is from the change being known to its NOTIFY, in seconds."""
+
+    def __init__(self, tracer: Tracer | None = None) -> None:
+        self.latency = Histogram()
+        self.states: Counter[tuple[str, Standing | None]] = Counter()
+        self._tracer = tracer
+
+    def begun(self, subscription: Counted) -> None:
+        """There is one more, and its watcher was told nothing yet."""
+        self.states[subscription.package.name, subscription.stated] += 1
+
+    def told(self, subscription: Counted, standing: Standing) -> None:
+        """Its watcher is told another state than before."""
+        name = subscription.package.name
+        self.states[name, subscription.stated] -= 1
+        self.states[name, standing] += 1
+        subscription.stated = standing
+
+    def sent(self, seconds: float) -> None:
+        """A NOTIFY left so long after its change was known."""
+        if seconds < LATEST:
+            self.latency.add(seconds)
+
+    def ended(self, subscription: Counted) -> None:
+        """There is one less."""
+        self.states[subscription.package.name, subscription.stated] -= 1
+
+    def trouble(self, record: DialogRecord, what: str) -> None:
+        """Something went wrong with a subscription, for whoever looks at its pair."""
+        if self._tracer is not None:
+            self._tracer.trouble(record.watcher, record.presentity, what)
+
+
+def refusal(error: Sip2XmppError) -> int:
+    """The status that refuses a SUBSCRIBE whose back end raised ``error``."""
+    if isinstance(error, NoSuchPresentity | BadAddress):
+        return 404
+    return 480 if isinstance(error, TooMany | Unreachable) else 403

@@ -1,0 +1,92 @@
+"""What a trace keeps of SIP: the requests for presence of a pair, and their answers, as they are on the wire.
+
+A tap on the transports sees every message, repetitions and refusals included, because what is looked for in a trace is often what never
+reached a subscription: a challenge, a loop, an answer that was lost.  A message is of a pair if its From and To name the two, or if
+its Call-ID is that of a dialog of theirs; a PUBLISH is of every pair whose presentity it is about.
+
+Passwords and what is made of them never appear: of the header fields that carry credentials or challenges only the scheme is
+kept, and passwords in URIs are left out.  MESSAGE is not kept at all.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from twisted.logger import Logger
+
+from sip2xmpp.address import Address
+from sip2xmpp.errors import BadInput
+from sip2xmpp.sip.flow import Flow, Transport
+from sip2xmpp.sip.message import Request, Response, parse_message
+from sip2xmpp.tracing import LARGEST, Leg, Trace, Tracer, Way
+
+KEPT: Final = frozenset({"SUBSCRIBE", "NOTIFY", "PUBLISH"})
+"""The methods that are kept, with their answers."""
+
+HIDDEN: Final = "(not shown)"
+"""What stands where a secret was."""
+
+_SECRET: Final = re.compile(
+    r"^((?:(?:proxy-)?(?:authorization|authenticate|authentication-info)|identity|cookie)[ \t]*:[ \t]*)"
+    r"([A-Za-z0-9_-]*)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_PASSWORD: Final = re.compile(r"(\bsips?:[^\s@:;<>\"]*):[^\s@<>\"]*@", re.IGNORECASE)
+_log = Logger()
+_tracing = _log.failureHandler("while a message was traced")
+
+
+class SipTap:
+    """Looks at every message while a pair is traced.  ``address_of_uri`` reads a URI and raises ``BadAddress``."""
+
+    def __init__(self, tracer: Tracer, address_of_uri: Callable[[str], Address]) -> None:
+        self._tracer = tracer
+        self._address_of_uri = address_of_uri
+
+    def __call__(self, octets: bytes, flow: Flow, is_incoming: bool) -> None:
+        """A message came in or goes out."""
+        with _tracing:
+            self._look(octets, flow, Way.IN if is_incoming else Way.OUT)
+
+    def _look(self, octets: bytes, flow: Flow, way: Way) -> None:
+        try:
+            message = parse_message(octets, stream=flow.transport is not Transport.UDP)
+            method = message.method if isinstance(message, Request) else message.cseq.method
+            traces = self._traces_of(message, method) if method in KEPT else []
+        except BadInput:
+            return
+        if not traces:
+            return
+        what = method if isinstance(message, Request) else f"{message.status} to {method}"
+        text, peer = shown(octets), f"{flow.transport.value}:{flow.peer}"
+        for trace in traces:
+            trace.knows(message.call_id)
+            self._tracer.keep(trace, Leg.SIP, way, what, text, peer=peer)
+
+    def _traces_of(self, message: Request | Response, method: str) -> list[Trace]:
+        known = self._tracer.by_call(message.call_id)
+        if known:
+            return known
+        to = self._address_of_uri(message.to.uri)
+        if method == "PUBLISH":
+            return self._tracer.of_presentity(to)
+        from_ = self._address_of_uri(message.from_.uri)
+        # A NOTIFY goes from the presentity to its watcher.
+        either = (self._tracer.of(from_, to), self._tracer.of(to, from_))
+        return [trace for trace in either if trace is not None]
+
+
+def shown(octets: bytes) -> str:
+    """A SIP message as operators may read it, without secrets."""
+    text = octets[: 4 * LARGEST].decode("utf-8", "replace")
+    head, blank, body = text.partition("\r\n\r\n")
+    head = _PASSWORD.sub(rf"\1:{HIDDEN}@", _SECRET.sub(rf"\1\2 {HIDDEN}", head))
+    return readable(head + blank + body)
+
+
+def readable(text: str) -> str:
+    """Without what a terminal or a browser would obey: lines end in line feeds, other controls are replaced."""
+    text = text.replace("\r\n", "\n")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(char if char in "\n\t" or char.isprintable() else "\ufffd" for char in text)
