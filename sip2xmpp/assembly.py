@@ -30,6 +30,7 @@ from sip2xmpp.list_side import list_subscriptions
 from sip2xmpp.operating_side import Seen
 from sip2xmpp.own_side import OwnSide, event_packages, own_side
 from sip2xmpp.pages_side import PagesSide, pages_side
+from sip2xmpp.people_side import Others
 from sip2xmpp.portal.tokens import Tokens
 from sip2xmpp.portal_side import PortalSide, portal_side, tokens
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
@@ -53,7 +54,7 @@ from sip2xmpp.sip_side import (
     sip_tls,
     subscription_limits,
 )
-from sip2xmpp.store.accounts import hashes_of
+from sip2xmpp.store.accounts import hashes_of, offered_by
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
 from sip2xmpp.xcap_side import XcapSide, xcap_events, xcap_side
@@ -129,10 +130,10 @@ class Parts:
             "documents": len(store.documents),
         }
 
-    def farewell(self) -> None:
-        """Tell Jabber users that every contact is gone."""
+    def farewell(self, *, told: bool = True) -> None:
+        """Send nothing at leisure any more, and unless others go on tell Jabber users that every contact is gone."""
         self.pace.stop()
-        if self.xmpp is not None:
+        if self.xmpp is not None and told:
             self.xmpp.watchers.farewell()
             self.xmpp.gateway.contact.farewell()
 
@@ -311,7 +312,14 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         xcap=xcap,
         tokens=known,
         portal=portal,
-        pages=pages_side(config, store, reactor, own=own, portal=portal),
+        pages=pages_side(
+            config,
+            store,
+            reactor,
+            own=own,
+            portal=portal,
+            others=Others(directory=directory, legs=legs, documents=xcap.documents),
+        ),
     )
     return parts
 
@@ -362,7 +370,8 @@ def _digest(config: Config, store: Store, reactor: Any, addressing: Addressing) 
     def account_of(username: str, realm: str) -> tuple[str, str] | None:
         return hashes_of(store.accounts, username, realm)
 
-    return DigestServer(realm_of, account_of, _secret(store, "nonce"), reactor)
+    offered = offered_by(store.accounts)
+    return DigestServer(realm_of, account_of, _secret(store, "nonce"), reactor, offered=offered)
 
 
 def _secret(store: Store, name: str) -> bytes:

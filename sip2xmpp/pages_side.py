@@ -19,6 +19,8 @@ from sip2xmpp.pages.sessions import Sessions
 from sip2xmpp.pages.signing_in import SigningIn
 from sip2xmpp.pages.statics import load_statics
 from sip2xmpp.pages.strangers import Strangers
+from sip2xmpp.panel_side import panel_side
+from sip2xmpp.people_side import Others, people_pages
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal_side import PortalSide
 from sip2xmpp.store.interface import Store
@@ -50,7 +52,7 @@ class PagesSide:
 
 
 def pages_side(
-    config: Config, store: Store, reactor: Any, *, own: OwnSide, portal: PortalSide | None
+    config: Config, store: Store, reactor: Any, *, own: OwnSide, portal: PortalSide | None, others: Others
 ) -> PagesSide | None:
     """None where there is no port for it."""
     if config.http is None or portal is None:
@@ -67,7 +69,13 @@ def pages_side(
         passwords=Passwords(store, reactor, own.addresses.domains),
         audit=portal.audit,
     )
-    pages: list[Page] = [*MyPresence(sources).pages(), *signing_in.pages()]
+    panel = panel_side(store, reactor, own=own, portal=portal, live=live, role_of=roles.of)
+    pages: list[Page] = [
+        *MyPresence(sources).pages(),
+        *people_pages(config, store, reactor, own=own, others=others, audit=portal.audit, live=live),
+        *signing_in.pages(),
+        *panel.pages,
+    ]
     statics = load_statics()
     resource = Pages(
         Routes(pages),
@@ -79,6 +87,7 @@ def pages_side(
         statics=statics,
     )
     _signal(live, own, store)
+    panel.pulse.start()
     return PagesSide(resource=resource, live=live, roles=roles, sessions=sessions)
 
 

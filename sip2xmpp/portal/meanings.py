@@ -26,15 +26,15 @@ class Meanings:
 
     def told(self, uri: str) -> dict[str, Any]:
         """Who is meant by a URI in words of JSON: ``address``, null for nobody, and ``world``: own, sip, xmpp or unknown."""
-        address = self._address(uri)
+        address = self.address(uri)
         return {"address": None if address is None else str(address), "world": self._world(address)}
 
     def means(self, named: str) -> Means:
         """Whether a URI of the list is the one that is named, or means the same address."""
-        meant = self._address(named)
+        meant = self.address(named)
         if meant is None:
             return lambda uri: uri == named
-        return lambda uri: uri == named or self._address(uri) == meant
+        return lambda uri: uri == named or self.address(uri) == meant
 
     def uri(self, named: str) -> str:
         """How somebody is written in a list who was named by a URI or an address.  Raises ``Problem``."""
@@ -42,12 +42,13 @@ class Meanings:
             raise Problem(422, "there are characters in the contact that a URI cannot have")
         if _has_scheme(named) == "tel:" and len(named) > len("tel:"):
             return named
-        address = self._address(named)
+        address = self.address(named)
         if address is None or not address.local:
             raise Problem(422, f"{named[:100]} is neither an address, as in juliet@jabber.example, nor a URI")
         return named if _has_scheme(named) else self._addressing.uri_of(address)
 
-    def _address(self, named: str) -> Address | None:
+    def address(self, named: str) -> Address | None:
+        """Who is meant by a URI or an address; None for nobody."""
         scheme = _has_scheme(named)
         try:
             if scheme == _JABBER_SCHEME:

@@ -24,7 +24,7 @@ NEW_GROUP: Final = "Contacts"
 MOST_NAMES: Final = 1_000_000
 """Characters that the ids of all groups may have together: a long name stands in the id of each group inside it."""
 
-_CONVENTIONS: Final = ("oma_", "sipsimple_", "dialog_")
+CONVENTIONS: Final = ("oma_", "sipsimple_", "dialog_")
 """COMPAT: OMA clients and Blink keep lists of their own, under names that begin so, which no person means."""
 _BUDDIES: Final = "oma_buddylist"
 
@@ -139,7 +139,7 @@ def default_group(groups: Groups) -> Group | None:
     """The group for a contact where nobody says which; None: a new one, called ``NEW_GROUP``."""
     plain = [each for each in groups if len(each.path) == 1 and each.name]
     buddies = [each for each in plain if each.name == _BUDDIES]
-    return next(iter([*buddies, *(each for each in plain if not each.name.startswith(_CONVENTIONS))]), None)
+    return next(iter([*buddies, *(each for each in plain if not each.name.startswith(CONVENTIONS))]), None)
 
 
 def found(groups: Groups, wanted: str) -> Group | None:

@@ -28,7 +28,7 @@ class Stage:
         self.heard: set[Address] = set()
         self.buddies = Buddies(
             self.scene.agent,
-            self.scene.clock,  # type: ignore[arg-type]
+            self.scene.clock,
             changed=self.changed.append,
             is_heard=self.heard.__contains__,
             most=7,
