@@ -18,7 +18,7 @@ from sip2xmpp.presence.kept_pictures import may_see_picture
 from sip2xmpp.presence.watcher_info import WatcherInfo
 from sip2xmpp.settings import Authentication as Proof
 from sip2xmpp.settings import Pictures
-from sip2xmpp.store.accounts import hashes_of
+from sip2xmpp.store.accounts import hashes_of, offered_by
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xcap.authentication import Authentication, HttpDigest, NoAuthentication
 from sip2xmpp.xcap.documents import DocumentLimits, Documents
@@ -70,6 +70,7 @@ def xcap_side(
             clock=reactor,
             realms=addresses.domains,
             algorithms=config.xcap.digest,
+            offered=offered_by(store.accounts),
         )
     resource = Xcap(
         documents,

@@ -11,8 +11,6 @@ Nothing else depends on a registration: contacts are added and seen without one.
 Implements: XEP-0077 section 3; XEP-0100 sections 4.1 to 4.3 and 6.
 """
 
-import hashlib
-import hmac
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -24,9 +22,9 @@ from twisted.logger import Logger
 
 from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
-from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.metering import Attempts
+from sip2xmpp.store.accounts import print_of, proves
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.records import Account, Registrant
 from sip2xmpp.xmpp.registration import Wanted
@@ -233,9 +231,8 @@ class Registrants:
         failures = self._failures if account is None else self._failures_of_accounts
         if not (self._failures.possible(jid) and failures.possible(address)):
             raise StanzaRefused("resource-constraint", "Too many wrong passwords: try again later")
-        given = ha1(Algorithm.SHA256, address.local, address.domain, wanted.password)
-        held = account.ha1_sha256 if account is not None and not account.disabled else ""
-        if account is None or not hmac.compare_digest(given.encode(), held.encode()):
+        proved = proves(account, wanted.password)
+        if account is None or not proved:
             self._failures.count(jid)
             failures.count(address)
             self.log.info("{jid} gave a wrong password for {address}", jid=jid, address=address)
@@ -282,7 +279,7 @@ class Registrants:
 
 def _print(account: Account) -> str:
     """What tells whether the password is still the one that was proved."""
-    return hashlib.sha256(f"registrant:{account.ha1_sha256}".encode()).hexdigest()[:32]
+    return print_of(account, "registrant:")
 
 
 def _nobody(_: Registrant) -> None:

@@ -15,7 +15,7 @@ Implements: RFC 3261 section 22; RFC 7616 section 3.4 to 3.6; RFC 8760 section 2
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -118,7 +118,7 @@ class DigestServer:
     """Checks requests.  ``realm_of`` says in which realm a request is asked for credentials.
 
     ``account_of`` gives the HA1 pair of a user name as the client wrote it: ``bob`` and ``bob@sip.example.org`` hash
-    differently.  ``algorithms`` are those to offer, in the order of their headers.
+    differently.  ``algorithms`` are those to offer, in the order of their headers, as far as ``offered`` has them for a realm.
     """
 
     def __init__(
@@ -131,12 +131,14 @@ class DigestServer:
         *,
         throttle: Throttle | None = None,
         nonce_lifetime: float = 3600.0,
+        offered: Callable[[str], Collection[Algorithm]] | None = None,
     ) -> None:
         if not algorithms or not set(algorithms) <= set(STORED):
             raise ValueError("accounts have hashes for MD5 and SHA-256 only")
         self._realm_of = realm_of
         self._account_of = account_of
         self._algorithms = tuple(algorithms)
+        self._offered = offered
         self._nonces = Nonces(secret, clock, lifetime=nonce_lifetime)
         self._throttle = throttle or Throttle(clock)
         self._nobody = (secrets.token_hex(16), secrets.token_hex(32))
@@ -209,6 +211,9 @@ class DigestServer:
     ) -> Challenge:
         nonce = self._nonces.mint(scope)
         algorithms = self._algorithms
+        if self._offered is not None:
+            offered = self._offered(realm)
+            algorithms = tuple(each for each in algorithms if each in offered) or algorithms
         if Algorithm.MD5 in algorithms and _MD5_ONLY.match(request.user_agent):
             algorithms = (Algorithm.MD5,)
         name = "Proxy-Authenticate" if proxy else "WWW-Authenticate"

@@ -20,7 +20,7 @@ import secrets
 from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -146,7 +146,10 @@ class NoAuthentication:
 
 
 class HttpDigest:
-    """Digest as a server; ``algorithms`` are offered in this order.  ``realms`` are our domains."""
+    """Digest as a server; ``realms`` are our domains.
+
+    ``algorithms`` are offered in this order, as far as ``offered`` has them for a realm.
+    """
 
     def __init__(
         self,
@@ -157,11 +160,13 @@ class HttpDigest:
         clock: IReactorTime,
         realms: AbstractSet[str],
         algorithms: Sequence[Algorithm] = (Algorithm.MD5, Algorithm.SHA256),
+        offered: Callable[[str], Collection[Algorithm]] | None = None,
     ) -> None:
         self._account_of = account_of
         self._programs = programs
         self._realms = realms
         self._algorithms = tuple(algorithms)
+        self._offered = offered
         self._nonces = Nonces(secret, clock)
         self._wrong = Attempts(clock, most=OF_PEER_AND_NAME, seconds=MINUTE)
         self._wrong_peer = Attempts(clock, most=OF_PEER, seconds=MINUTE)
@@ -230,7 +235,10 @@ class HttpDigest:
             realm = domain
         key = self._checked(asking, username, realm)
         known = self._hash_of(username, realm, 1)
-        given = ha1(Algorithm.SHA256, username, realm, password)
+        algorithm = Algorithm.SHA256
+        if not known and (weaker := self._hash_of(username, realm, 0)):
+            known, algorithm = weaker, Algorithm.MD5
+        given = ha1(algorithm, username, realm, password)
         if not compare_digest(given, known or self._nobody[1]) or not known:
             self._failed(asking, key)
             self._challenge(asking, realm, "wrong user name or password")
@@ -279,11 +287,18 @@ class HttpDigest:
 
     # What is asked for
 
+    def _for(self, realm: str) -> Sequence[Algorithm]:
+        """The hash functions to offer in a realm, always those that the operator chose."""
+        if self._offered is None:
+            return self._algorithms
+        offered = self._offered(realm)
+        return [each for each in self._algorithms if each in offered] or self._algorithms
+
     def _challenge(self, asking: Asking, realm: str, why: str, *, stale: bool = False) -> NoReturn:
         nonce = self._nonces.mint(_scope(asking, realm))
         offers = [
             str(Challenge(realm=realm, nonce=nonce, algorithm=each.value, qop=(AUTH,), stale=stale))
-            for each in self._algorithms
+            for each in self._for(realm)
         ]
         if asking.is_encrypted:
             offers.append(f'Basic realm="{realm}", charset="UTF-8"')

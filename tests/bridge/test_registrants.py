@@ -99,6 +99,17 @@ def test_another_password_ends_what_the_old_one_proved(desk: Desk) -> None:
     assert desk.register(password="another") == "result" and sip_of(desk) == BOB
 
 
+def test_an_account_of_which_only_md5_is_known_is_proved_too(desk: Desk) -> None:
+    def known(password: str) -> Account:
+        return replace(with_password(account_of(desk), password), ha1_sha256="", ha1_sha256_address="")
+
+    desk.store.accounts.put(known("builder"))
+    assert desk.register(password="wrong") == "not-authorized"
+    assert desk.register() == "result" and sip_of(desk) == BOB
+    desk.store.accounts.put(known("another"))
+    assert sip_of(desk) == ""
+
+
 def test_an_account_that_is_disabled_or_gone_is_nobodys(desk: Desk) -> None:
     desk.register()
     account = account_of(desk)

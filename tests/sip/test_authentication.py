@@ -113,6 +113,24 @@ def test_the_operator_may_offer_md5_alone_or_first(clock):
         ]
 
 
+def test_a_realm_offers_what_its_accounts_can_do(clock):
+    lacking: list[Algorithm] = []
+
+    def offered(realm: str) -> list[Algorithm]:
+        assert realm == REALM
+        return [each for each in (SHA256, MD5) if each not in lacking]
+
+    asked = server(clock, offered=offered)
+    for missing, names in (((), ["SHA-256", "MD5"]), ((SHA256,), ["MD5"]), ((MD5,), ["SHA-256"])):
+        lacking[:] = missing
+        headers = asked.check(subscribe()).headers
+        assert [f"algorithm={name}" in value for (_, value), name in zip(headers, names, strict=True)]
+    # what the operator chose is never widened
+    lacking[:] = [MD5]
+    (only,) = server(clock, algorithms=[MD5], offered=offered).check(subscribe()).headers
+    assert "algorithm=MD5" in only[1]
+
+
 def test_an_algorithm_that_accounts_have_no_hash_for_cannot_be_offered(clock):
     for algorithms in ((), (Algorithm.SHA512_256,)):
         with pytest.raises(ValueError, match="MD5 and SHA-256 only"):

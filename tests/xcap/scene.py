@@ -16,7 +16,7 @@ from sip2xmpp.portal.document_tokens import DocumentTokens
 from sip2xmpp.portal.health import Health
 from sip2xmpp.portal.site import site
 from sip2xmpp.portal.tokens import Right, Token, Tokens, digest_of
-from sip2xmpp.store.accounts import hashes_of, make_account
+from sip2xmpp.store.accounts import hashes_of, make_account, offered_by
 from sip2xmpp.xcap.authentication import Authentication, HttpDigest, NoAuthentication
 from sip2xmpp.xcap.documents import DocumentLimits, Documents
 from sip2xmpp.xcap.generated import Generated, Watcher
@@ -139,6 +139,7 @@ class Scene:
                 clock=self.clock,
                 realms=domains,
                 algorithms=algorithms,
+                offered=offered_by(self.store.accounts),
             )
         self.xcap = Xcap(
             self.documents,

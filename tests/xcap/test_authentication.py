@@ -1,6 +1,7 @@
 """Who sends an XCAP request: digest, tokens, Basic behind a proxy, and what strangers can find out."""
 
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,16 @@ def test_both_algorithms_are_offered_and_md5_first(scene: Scene) -> None:
     assert only.ask("PUT", INDEX, DOCUMENT, algorithm="SHA-256").status == 201
     offered_by_the_other = scene.credentials(challenge(scene), "GET", INDEX)
     assert with_field(only, offered_by_the_other).status == 401
+
+
+def test_a_user_of_whom_only_md5_is_known_proves_himself(scene: Scene) -> None:
+    """As one that came from another server; the realm offers MD5 alone then, so that no client takes what cannot work."""
+    account = make_account(BOB, PASSWORDS["bob"])
+    scene.store.accounts.put(replace(account, ha1_sha256="", ha1_sha256_address=""))
+    (offer,) = challenge(scene).all("www-authenticate")
+    assert "algorithm=MD5" in offer
+    assert scene.ask("PUT", INDEX, DOCUMENT).status == 201
+    assert scene.ask("PUT", INDEX, DOCUMENT, password="wrong").status == 401
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
@@ -325,6 +336,10 @@ def test_a_password_in_the_clear_counts_only_behind_a_proxy_that_spoke_tls() -> 
     assert ask(good, x_forwarded_proto="https, http").status == 401
     assert ask(good, x_forwarded_proto="https").status == 404
     assert ask(basic(f"bob@{DOMAIN}", "builder"), x_forwarded_proto="https").status == 404
+    account = make_account(BOB, "builder")
+    scene.store.accounts.put(replace(account, ha1_sha256="", ha1_sha256_address=""))
+    for name in ("bob", f"bob@{DOMAIN}"):
+        assert ask(basic(name, "builder"), x_forwarded_proto="https").status == 404
     wrong = ask(basic("bob", "wrong"), x_forwarded_proto="https")
     assert wrong.status == 401 and wrong.all("www-authenticate")[-1].startswith(f'Basic realm="{DOMAIN}"')
     for field in ("Basic", "Basic !", basic("nobody", "builder"), "Basic " + b64encode(b"\xff").decode()):
