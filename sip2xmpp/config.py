@@ -92,7 +92,7 @@ def read(written: Mapping[str, Any], folder: Path, environment: Mapping[str, str
     config = _with_files(Config(**tables), folder, environment, faults)
     places = [fault.place for fault in faults]
     faults.extend(
-        fault for fault in _contradictions(config) if not any(p.startswith(fault.place) for p in places)
+        fault for fault in contradictions(config) if not any(p.startswith(fault.place) for p in places)
     )
     if faults:
         raise ConfigError([str(fault) for fault in faults])
@@ -131,7 +131,7 @@ def _with_files(config: Config, folder: Path, environment: Mapping[str, str], fa
             for realm, each in config.sip.credentials.items()
         },
     )
-    _check_certificates(sip, faults)
+    _check_certificates("sip", sip.certificate, sip.private_key, sip.authorities, faults)
     xmpp = config.xmpp
     if xmpp is not None:
         secret = environment.get(SECRET_VARIABLE) or files.secret(
@@ -147,7 +147,13 @@ def _with_files(config: Config, folder: Path, environment: Mapping[str, str], fa
             )
             for name, each in http.tokens.items()
         }
-        http = replace(http, tokens=tokens)
+        http = replace(
+            http,
+            tokens=tokens,
+            certificate=files.placed(http.certificate),
+            private_key=files.placed(http.private_key),
+        )
+        _check_certificates("http", http.certificate, http.private_key, None, faults)
     return replace(config, gateway=gateway, sip=sip, xmpp=xmpp, http=http)
 
 
@@ -192,29 +198,30 @@ class _Files:
         return credential if credential.is_absolute() and credential.exists() else self.folder / file
 
 
-def _check_certificates(sip: SipConfig, faults: list[Fault]) -> None:
-    for name in ("certificate", "private_key", "authorities"):
-        path: Path | None = getattr(sip, name)
+def _check_certificates(
+    place: str, certificate: Path | None, key: Path | None, authorities: Path | None, faults: list[Fault]
+) -> None:
+    for name, path in (("certificate", certificate), ("private_key", key), ("authorities", authorities)):
         if path is not None and not os.access(path, os.R_OK):
             why = "cannot be read" if path.exists() else "does not exist"
-            faults.append(Fault(f"sip.{name}", f"{path} {why}"))
+            faults.append(Fault(f"{place}.{name}", f"{path} {why}"))
             return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        if sip.certificate and sip.private_key:
-            context.load_cert_chain(sip.certificate, sip.private_key)
+        if certificate and key:
+            context.load_cert_chain(certificate, key)
     except ssl.SSLError as error:
         why = (
             "does not belong to the private key"
             if error.reason == "KEY_VALUES_MISMATCH"
             else "or its key is not PEM"
         )
-        faults.append(Fault("sip.certificate", f"{sip.certificate} {why}"))
+        faults.append(Fault(f"{place}.certificate", f"{certificate} {why}"))
     try:
-        if sip.authorities:
-            context.load_verify_locations(sip.authorities)
+        if authorities:
+            context.load_verify_locations(authorities)
     except ssl.SSLError:
-        faults.append(Fault("sip.authorities", f"{sip.authorities} holds no PEM certificates"))
+        faults.append(Fault(f"{place}.authorities", f"{authorities} holds no PEM certificates"))
 
 
 def _credential(realm: str) -> str:
@@ -224,7 +231,7 @@ def _credential(realm: str) -> str:
 # what only makes sense together
 
 
-def _contradictions(config: Config) -> Iterator[Fault]:
+def contradictions(config: Config) -> Iterator[Fault]:
     """Faults between keys; one whose place has a fault of its own already is left out by the caller."""
     sip, xmpp = config.sip, config.xmpp
     if not sip.domains and xmpp is None:
@@ -252,6 +259,9 @@ def _contradictions(config: Config) -> Iterator[Fault]:
                 and HostPort(each.interface, each.port) == config.http.listen
             ):
                 yield Fault("http.listen", f"is taken by sip.listen {each}")
+        if (config.http.certificate is None) is not (config.http.private_key is None):
+            name = "certificate" if config.http.certificate is None else "private_key"
+            yield Fault(f"http.{name}", "is missing; certificate and private_key go together")
         yield from _token_contradictions(config.http)
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, TextIO, cast
 
 from twisted.logger import ILogObserver, LogLevel, formatEvent
-from zope.interface import provider
+from zope.interface import implementer, provider
 
 from sip2xmpp.settings import LogConfig, LogFormat
 
@@ -35,6 +35,28 @@ def observer(config: LogConfig, stream: TextIO) -> ILogObserver:
             stream.flush()
 
     return cast(ILogObserver, to_stream)
+
+
+@implementer(ILogObserver)
+class Log:
+    """The observer of the whole process, which another configuration makes another."""
+
+    def __init__(self, config: LogConfig, stream: TextIO) -> None:
+        self._stream = stream
+        self.become(config)
+
+    def become(self, config: LogConfig) -> None:
+        """Write events like this from now on."""
+        self._observe = observer(config, self._stream)
+
+    def reopen(self) -> None:
+        """Begin the file anew, if somebody has moved it away; a stream that is no file goes on."""
+        reopen = getattr(self._stream, "reopen", None)
+        if reopen is not None:
+            reopen()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        self._observe(event)
 
 
 def as_text(event: Event) -> str:

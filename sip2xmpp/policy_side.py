@@ -4,7 +4,7 @@ It comes before whatever is watched, and the book of lists before the rules: a r
 document of the list changes, and the book has to know of that first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +16,7 @@ from sip2xmpp.config import Config
 from sip2xmpp.presence.call_policy import CallPolicy
 from sip2xmpp.presence.flattening import Addresses, FlatteningLimits
 from sip2xmpp.presence.list_book import ListBook
-from sip2xmpp.presence.policy import Policy
+from sip2xmpp.presence.policy import Handling, Policy
 from sip2xmpp.presence.rule_book import DIALOGS, PRES_RULES, PRESENCE, RuleBook
 from sip2xmpp.presence.rules import address_of
 from sip2xmpp.presence.spheres import SphereNow
@@ -33,6 +33,19 @@ class PolicySide:
     policy: Policy
     call_rules: RuleBook
     call_policy: CallPolicy
+    defaults: tuple[Policy, ...]
+
+    def lay_down(
+        self,
+        default: Handling,
+        domains: Mapping[str, Handling],
+        virtual: Handling | None,
+        concerned: Iterable[Address],
+    ) -> None:
+        """Have other defaults for everything; see ``Policy.lay_down``."""
+        known = list(concerned)
+        for policy in self.defaults:
+            policy.lay_down(default, domains, virtual, known)
 
     def sources_changed(self, presentity: Address) -> None:
         """Something that is known of ``presentity`` is another thing; its sphere may be."""
@@ -43,7 +56,8 @@ class PolicySide:
 def xcap_root(config: Config) -> str:
     """The URL that clients write before the selector of a document."""
     listen = "127.0.0.1:8080" if config.http is None else str(config.http.listen)
-    return config.xcap.root or f"http://{listen}/xcap"
+    scheme = "http" if config.http is None or config.http.certificate is None else "https"
+    return config.xcap.root or f"{scheme}://{listen}/xcap"
 
 
 def policy_side(
@@ -81,13 +95,15 @@ def policy_side(
     rules = book({**PRESENCE, PRES_RULES: config.presence.bare_allow})
     call_rules = book(DIALOGS)
     policy = _policy(config, store, rules)
+    calls = _policy(config, store, call_rules)
     return PolicySide(
         addressing=addressing,
         lists=lists,
         rules=rules,
         policy=policy,
         call_rules=call_rules,
-        call_policy=CallPolicy(store, calls=_policy(config, store, call_rules), presence=policy),
+        call_policy=CallPolicy(store, calls=calls, presence=policy),
+        defaults=(policy, calls),
     )
 
 

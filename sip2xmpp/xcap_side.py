@@ -36,6 +36,13 @@ class XcapSide:
     resource: Xcap | None
 
 
+def document_limits(config: Config) -> DocumentLimits:
+    """How much users may keep."""
+    return DocumentLimits(
+        documents=config.xcap.documents, octets=config.xcap.octets, total=config.xcap.total
+    )
+
+
 def xcap_side(
     config: Config, store: Store, reactor: Any, *, own: OwnSide, tokens: Tokens, secret: bytes
 ) -> XcapSide:
@@ -45,9 +52,7 @@ def xcap_side(
         store,
         clock=reactor,
         exists=addresses.exists,
-        limits=DocumentLimits(
-            documents=config.xcap.documents, octets=config.xcap.octets, total=config.xcap.total
-        ),
+        limits=document_limits(config),
         constraints=[
             ServiceConstraints(
                 store.documents,

@@ -42,6 +42,7 @@ class XmppSide:
     """What speaks XMPP."""
 
     links: Links
+    servers: Mapping[str, HostPort]
     realm: Realm
     watchers: JabberWatchers
     presentities: XmppPresentities
@@ -163,6 +164,7 @@ def xmpp_side(
         link.attach(receive=inbound.stanza_received, listener=contacts)
     return XmppSide(
         links=links,
+        servers=servers,
         realm=realm,
         watchers=watchers,
         presentities=presentities,

@@ -17,11 +17,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web import http
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request, Site
+
+from sip2xmpp.portal.traffic import Traffic
 
 IDLE: Final = 60
 """Seconds after which an idle connection is closed."""
@@ -41,6 +44,9 @@ CONNECTIONS: Final = 500
 DRAINED: Final = 1_048_576
 """Octets of a refused body that are read."""
 
+HSTS: Final = b"max-age=31536000"
+"""Browsers that were here by TLS ask by TLS for a year (RFC 6797)."""
+
 Networks = Sequence[IPv4Network | IPv6Network]
 
 
@@ -52,6 +58,7 @@ class BoundedRequest(Request):
     _received = 0
     _kept = True
     _large = 0
+    _under_way = False
 
     def gotLength(self, length: int | None) -> None:
         """Twisted's hook for the length of the body, None if it comes in chunks."""
@@ -73,9 +80,19 @@ class BoundedRequest(Request):
             transport: Any = self.channel.transport
             transport.abortConnection()
 
+    def process(self) -> None:
+        """Twisted's hook for a request that is there whole."""
+        self._under_way = True
+        self.bounds.began()
+        if super().isSecure():  # type: ignore[no-untyped-call]
+            # not behind a proxy, which knows better whether everything at its name speaks TLS
+            self.setHeader(b"strict-transport-security", HSTS)  # type: ignore[no-untyped-call]
+        super().process()  # type: ignore[no-untyped-call]
+
     def finish(self) -> None:
         """Twisted's name for the end of the answer."""
         self._give_back()
+        self.bounds.traffic.count(self.path, self.code)
         super().finish()  # type: ignore[no-untyped-call]
 
     def connectionLost(self, reason: Failure) -> None:
@@ -87,12 +104,15 @@ class BoundedRequest(Request):
         large, self._large = self._large, 0
         if large:
             self.bounds.large -= large
+        if self._under_way:
+            self._under_way = False
+            self.bounds.ended()
 
     def getClientAddress(self) -> Any:
         """Twisted's name for who asks: the last in a row of proxies that is none of those which are trusted."""
         peer = super().getClientAddress()  # type: ignore[no-untyped-call]
         trusted = self.bounds.trusted_proxies
-        if not _is_within(getattr(peer, "host", ""), trusted):
+        if not is_within(getattr(peer, "host", ""), trusted):
             return peer
         for value in reversed(self._said(b"x-forwarded-for")):
             try:
@@ -101,7 +121,7 @@ class BoundedRequest(Request):
                 break
             kind = IPv4Address if address.version == 4 else IPv6Address
             peer = kind("TCP", str(address), 0)
-            if not _is_within(str(address), trusted):
+            if not is_within(str(address), trusted):
                 break
         return peer
 
@@ -112,7 +132,7 @@ class BoundedRequest(Request):
         peer = super().getClientAddress()  # type: ignore[no-untyped-call]
         said = self._said(b"x-forwarded-proto")
         return (
-            _is_within(getattr(peer, "host", ""), self.bounds.trusted_proxies)
+            is_within(getattr(peer, "host", ""), self.bounds.trusted_proxies)
             and bool(said)
             and said[-1].strip().lower() == "https"
         )
@@ -122,7 +142,7 @@ class BoundedRequest(Request):
         return [each for value in values for each in value.decode("latin-1").split(",")]
 
 
-def _is_within(host: str, networks: Networks) -> bool:
+def is_within(host: str, networks: Networks) -> bool:
     if not networks:
         return False
     try:
@@ -215,6 +235,7 @@ class BoundedSite(Site):
     protocol = BoundedChannel  # type: ignore[assignment]
     connections = 0
     large = 0
+    _answering = 0
 
     def __init__(
         self,
@@ -223,13 +244,36 @@ class BoundedSite(Site):
         bodies: Mapping[bytes, int],
         trusted_proxies: Networks = (),
         clock: Any = None,
+        traffic: Traffic | None = None,
     ) -> None:
         # Forms are taken apart before it is known who sends them, and nobody here has any.
         super().__init__(  # type: ignore[no-untyped-call]
             root, requestFactory=BoundedRequest, timeout=IDLE, reactor=clock, parsePOSTFormSubmission=False
         )
         self.trusted_proxies = trusted_proxies
+        self.traffic = traffic or Traffic()
+        self._quiet: list[Deferred[None]] = []
         self._bodies = tuple(bodies.items())
+
+    def began(self) -> None:
+        """An answer is under way."""
+        self._answering += 1
+
+    def ended(self) -> None:
+        """It is sent, or nobody wants it any more."""
+        self._answering -= 1
+        if not self._answering:
+            for each in self._quiet:
+                each.callback(None)
+            self._quiet.clear()
+
+    def quiet(self, within: float) -> Deferred[None]:
+        """Fires when no answer is under way, or after ``within`` seconds: some never end."""
+        if not self._answering:
+            return succeed(None)
+        made: Deferred[None] = Deferred()
+        self._quiet.append(made)
+        return made.addTimeout(within, self.reactor, lambda *_: self._quiet.clear())
 
     def bound_of(self, path: bytes) -> int:
         """How many octets of a body are kept that is sent to a path."""

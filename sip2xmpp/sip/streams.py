@@ -11,7 +11,7 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
@@ -87,6 +87,15 @@ class Streams:
         self.wheel = TimerWheel(reactor)
         self.places: list[tuple[Transport, HostPort]] = []
 
+    def listening(self) -> list[int]:
+        """The descriptors of what accepts connections."""
+        return [cast(Any, port).fileno() for port in self._ports]
+
+    def stop_accepting(self) -> None:
+        """Leave whoever connects to the kernel."""
+        for port in self._ports:
+            cast(Any, port).stopReading()
+
     def bound(self, limit: int) -> None:
         """Have at most so many connections, as far as there are file descriptors for them."""
         self._limit = max(16, min(limit, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - RESERVED))
@@ -98,7 +107,9 @@ class Streams:
     def speaks(self) -> tuple[Transport, ...]:
         return (TCP,) if self._tls is None else (TLS, TCP)
 
-    def listen(self, transport: Transport, interface: str, port: int) -> HostPort:
+    def listen(
+        self, transport: Transport, interface: str, port: int, inherited: socket.socket | None = None
+    ) -> HostPort:
         """Accept connections; raises OSError, or ConfigError for TLS without a certificate."""
         factory: Any = _Accepting(self, transport)
         if transport is TLS:
@@ -106,7 +117,7 @@ class Streams:
                 raise ConfigError(["sip.certificate: is missing; a tls listener needs it"])
             factory = TLSMemoryBIOFactory(self._tls.server(), False, factory, clock=self._reactor)
             factory.noisy = False
-        bound = _listening_socket(interface, port)
+        bound = inherited or listening_socket(interface, port)
         try:
             accepting = self._reactor.adoptStreamPort(bound.fileno(), bound.family, factory)
         finally:
@@ -282,7 +293,7 @@ class _Accepting(Factory):
         return self._streams.accepted(self._transport, host)
 
 
-def _listening_socket(interface: str, port: int) -> socket.socket:
+def listening_socket(interface: str, port: int) -> socket.socket:
     """Bound by hand, because a listener on ``::`` must not take the IPv4 port as well."""
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)

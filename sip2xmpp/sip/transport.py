@@ -8,6 +8,7 @@ Implements: RFC 3261 section 18; RFC 3581 section 4 (answers leave from where th
 """
 
 from collections.abc import Callable, Collection
+from socket import socket
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -63,11 +64,17 @@ class Transports:
     def attach(self, user: TransportUser) -> None:
         self._user = user
 
-    def listen(self, transport: Transport, interface: str, port: int) -> HostPort:
-        """Listen; port 0 lets the system choose.  Returns the place; raises OSError, or ConfigError for TLS."""
+    def listen(
+        self, transport: Transport, interface: str, port: int, inherited: socket | None = None
+    ) -> HostPort:
+        """Listen; port 0 lets the system choose.  Returns the place; raises OSError, or ConfigError for TLS.
+
+        ``inherited`` is a socket that is bound there already.
+        """
         if transport is not UDP:
-            return self._streams.listen(transport, interface, port)
-        opened = UdpPort(self._reactor, bound_socket(interface, port), self, self.counters, self.overload)
+            return self._streams.listen(transport, interface, port, inherited)
+        bound = bound_socket(interface, port, inherited)
+        opened = UdpPort(self._reactor, bound, self, self.counters, self.overload)
         self._ports.append(opened)
         self._udp[opened.local] = opened
         return opened.local
@@ -121,6 +128,10 @@ class Transports:
         """How many streams are open."""
         return len(self._streams)
 
+    def listening_descriptors(self) -> list[int]:
+        """The descriptors of all sockets that listen, for whoever goes on with them."""
+        return [port.fileno() for port in self._ports] + self._streams.listening()
+
     def bound(self, connections: int, idle: float) -> None:
         """Have at most so many connections from now on, each for so many seconds of silence."""
         self._streams.bound(connections)
@@ -130,6 +141,12 @@ class Transports:
         """Datagrams that the kernel has dropped for want of room; None where it does not tell."""
         drops = [port.drops() for port in self._ports]
         return None if None in drops else sum(each or 0 for each in drops)
+
+    def stop_reading(self) -> None:
+        """Take no datagram and no connection any more; what is open can still be sent over."""
+        for port in self._ports:
+            port.stop_reading()
+        self._streams.stop_accepting()
 
     def close(self) -> "Deferred[None]":
         """Close everything; fires when that is done."""

@@ -169,6 +169,10 @@ class UdpPort:
         except (OSError, struct.error):
             return None
 
+    def stop_reading(self) -> None:
+        """Leave what comes to the kernel."""
+        self._reactor.removeReader(self)
+
     def close(self) -> None:
         """Stop reading and free the port."""
         self._reactor.removeReader(self)
@@ -307,13 +311,16 @@ class UdpPort:
         return flow
 
 
-def bound_socket(interface: str, port: int) -> socket.socket:
-    """A socket for a ``UdpPort``, with buffers as large as they may be; raises OSError."""
+def bound_socket(interface: str, port: int, inherited: socket.socket | None = None) -> socket.socket:
+    """A socket for a ``UdpPort``, with buffers as large as they may be; raises OSError.
+
+    ``inherited`` is one that is bound there already and may have datagrams waiting.
+    """
     family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_DGRAM)
+    bound = inherited or socket.socket(family, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
-        if family == socket.AF_INET6:
+        if family == socket.AF_INET6 and inherited is None:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         for option, forced in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
             try:
@@ -337,7 +344,8 @@ def bound_socket(interface: str, port: int) -> socket.socket:
                 bound.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
             else:
                 bound.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
-        bound.bind((interface, port))
+        if inherited is None:
+            bound.bind((interface, port))
     except OSError:
         bound.close()
         raise
