@@ -35,36 +35,47 @@ class Chart:
         return self.least == self.most
 
 
-def chart(series: Sequence[float]) -> Chart | None:
+def chart(series: Sequence[float | None], length: int = 0) -> Chart | None:
     """The chart of a series, the oldest number first; None where there is not enough for a line.
 
-    It stands on zero, unless something is below: a number that hardly changes is a line that hardly moves.
+    It stands on zero, unless something is below: a number that hardly changes is a line that hardly moves.  ``length`` is how
+    many numbers the whole width is for: a shorter series stands at the right, where now is.  Where a number is not known (None)
+    the line goes on to the next that is.
     """
-    if len(series) < 2:
+    known = [value for value in series if value is not None]
+    if len(known) < 2:
         return None
-    drawn = _thinned(series)
-    floor, top = min(0.0, *drawn), max(0.0, *drawn)
+    whole: list[float | None] = [None] * max(0, length - len(series))
+    drawn = _thinned(whole + list(series))
+    heights = [value for value in drawn if value is not None]
+    floor, top = min(0.0, *heights, 0.0), max(0.0, *heights, 0.0)
     height = (HEIGHT - 2 * _MARGIN) / (top - floor) if top > floor else 0.0
     step = WIDTH / (len(drawn) - 1)
     points = [
-        f"{_short(index * step)},{_short(HEIGHT - _MARGIN - (value - floor) * height)}"
+        (_short(index * step), _short(HEIGHT - _MARGIN - (value - floor) * height))
         for index, value in enumerate(drawn)
+        if value is not None
     ]
-    line = " ".join(points)
+    line = " ".join(f"{x},{y}" for x, y in points)
     return Chart(
         line=line,
-        area=f"0,{HEIGHT} {line} {WIDTH},{HEIGHT}",
-        least=min(series),
-        most=max(series),
-        last=series[-1],
+        area=f"{points[0][0]},{HEIGHT} {line} {points[-1][0]},{HEIGHT}",
+        least=min(known),
+        most=max(known),
+        last=known[-1],
     )
 
 
-def _thinned(series: Sequence[float]) -> list[float]:
+def _thinned(series: Sequence[float | None]) -> list[float | None]:
     if len(series) <= MOST:
         return list(series)
     edges = [index * len(series) // MOST for index in range(MOST + 1)]
-    return [sum(series[a:b]) / (b - a) for a, b in pairwise(edges)]
+    return [_mean(series[start:end]) for start, end in pairwise(edges)]
+
+
+def _mean(piece: Sequence[float | None]) -> float | None:
+    known = [value for value in piece if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _short(value: float) -> str:

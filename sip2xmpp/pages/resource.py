@@ -67,7 +67,7 @@ TOPICS: Final = 8
 TOLD: Final = 10_000
 """Sessions for which something is kept to be told on their next page."""
 
-OPERATORS: Final = frozenset(("panel",))
+OPERATORS: Final = frozenset(("panel", "panel-rows"))
 """Topics that are not about the one who listens, and need a role."""
 
 _TOPIC: Final = re.compile(r"[a-z][a-z-]{0,30}")

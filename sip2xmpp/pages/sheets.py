@@ -1,13 +1,15 @@
-"""Long tables as people read them: sought by a word, a page at a time.
+"""Long tables as people read them: sought by a text, a stretch at a time.
 
-What is sought and which page is shown stand in the query of the path, so that a page can be kept as a bookmark and the way
-back is the browser's.  A row is found where every word that was given stands somewhere in it, in whatever case.
+What is sought and where the stretch begins stand in the query of the path, so that a page can be kept as a bookmark and the way
+back is the browser's.  The rows themselves come from ``portal.rows``, which looks at them in turns.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlencode
+
+from sip2xmpp.portal.rows import Found, Wanted
 
 T = TypeVar("T")
 
@@ -17,80 +19,60 @@ PAGE: Final = 50
 SOUGHT: Final = 200
 """Characters that may be sought."""
 
+PLACE: Final = 4_000
+"""Characters that name the place at which a stretch begins."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet(Generic[T]):
-    """One page of a table.
+    """One stretch of a table.
 
-    ``held`` is how many rows there are, ``found`` how many have what is ``sought``.  ``first`` and ``last`` are the places of
-    the shown rows among the found ones, counted from 1; ``before`` and ``after`` the paths of the pages beside this one, empty
-    where there is none.
+    ``start`` is the path of the first one, empty where this is it, and ``following`` that of the next, empty where this is the
+    last.  ``kept`` is what else of the query the search has to keep.
     """
 
     rows: tuple[T, ...]
-    held: int
-    found: int
     sought: str
-    number: int
-    pages: int
-    first: int
-    last: int
-    before: str
-    after: str
     path: str
+    start: str
+    following: str
     kept: tuple[tuple[str, str], ...] = ()
 
     def __iter__(self) -> Iterator[T]:
         return iter(self.rows)
 
+    def __len__(self) -> int:
+        return len(self.rows)
 
-def sheet(
-    rows: Sequence[T],
-    *,
-    path: str,
-    query: Mapping[str, str],
-    words: Callable[[T], Iterable[object]],
-    page: int = PAGE,
-    keeps: Sequence[str] = (),
-) -> Sheet[T]:
-    """The page of ``rows``, which are sorted already, that ``query`` asks for by ``q`` and ``page``.
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all rows that there are."""
+        return not (self.sought or self.start or self.following)
 
-    ``words`` is what of a row can be sought; ``keeps`` are other names of the query that stay as they are.
-    """
-    sought = query.get("q", "").strip()[:SOUGHT]
-    asked = sought.casefold().split()
-    found = rows
-    if asked:
-        found = [row for row in rows if _has(asked, " ".join(str(word) for word in words(row)).casefold())]
-    pages = max(1, -(-len(found) // page))
-    number = min(max(1, _number(query.get("page", ""))), pages)
-    start = (number - 1) * page
+
+def wanted(query: Mapping[str, str], page: int = PAGE) -> Wanted:
+    """What the query of a path asks for by ``q`` and ``after``."""
+    return Wanted(limit=page, after=query.get("after", "")[:PLACE], match=_sought(query))
+
+
+def sheet(found: Found[T], *, path: str, query: Mapping[str, str], keeps: Sequence[str] = ()) -> Sheet[T]:
+    """The stretch that was found; ``keeps`` are other names of the query that stay as they are."""
+    sought = _sought(query)
     kept = tuple((name, query[name]) for name in keeps if query.get(name))
 
-    def path_of(other: int) -> str:
-        asks = [*kept, *([("q", sought)] if sought else []), *([("page", str(other))] if other > 1 else [])]
-        return f"{path}?{urlencode(asks)}" if asks else path
+    def path_of(*more: tuple[str, str]) -> str:
+        asked = [*kept, *([("q", sought)] if sought else []), *more]
+        return f"{path}?{urlencode(asked)}" if asked else path
 
-    shown = tuple(found[start : start + page])
     return Sheet(
-        rows=shown,
-        held=len(rows),
-        found=len(found),
+        rows=found.rows,
         sought=sought,
-        number=number,
-        pages=pages,
-        first=start + 1 if shown else 0,
-        last=start + len(shown),
-        before=path_of(number - 1) if number > 1 else "",
-        after=path_of(number + 1) if number < pages else "",
         path=path,
+        start=path_of() if query.get("after") else "",
+        following=path_of(("after", found.next)) if found.next else "",
         kept=kept,
     )
 
 
-def _has(asked: Sequence[str], text: str) -> bool:
-    return all(word in text for word in asked)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 1
+def _sought(query: Mapping[str, str]) -> str:
+    return query.get("q", "").strip()[:SOUGHT]

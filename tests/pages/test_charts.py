@@ -34,10 +34,26 @@ def test_nothing_at_all_is_a_flat_line_on_the_ground() -> None:
     assert {point.partition(",")[2] for point in drawn.line.split()} == {"30"}
 
 
-@given(st.lists(st.floats(min_value=-1e12, max_value=1e12), min_size=2, max_size=1000))
-def test_every_line_is_inside_of_the_picture_and_of_bounded_length(series: list[float]) -> None:
-    drawn = chart(series)
+def test_a_short_series_stands_at_the_right_where_now_is() -> None:
+    drawn = chart([1, 1], length=5)
     assert drawn is not None
+    assert drawn.line == "90,2 120,2"
+    assert drawn.area == "90,32 90,2 120,2 120,32"
+
+
+def test_a_gap_is_bridged_and_is_not_a_zero() -> None:
+    drawn = chart([4, None, 4, None])
+    assert drawn is not None
+    assert drawn.line == "0,2 80,2"
+    assert (drawn.least, drawn.last) == (4, 4)
+
+
+@given(st.lists(st.none() | st.floats(min_value=-1e12, max_value=1e12), max_size=1000))
+def test_every_line_is_inside_of_the_picture_and_of_bounded_length(series: list[float | None]) -> None:
+    drawn = chart(series)
+    if drawn is None:
+        assert sum(value is not None for value in series) < 2
+        return
     points = [tuple(map(float, point.split(","))) for point in drawn.line.split()]
-    assert 2 <= len(points) <= MOST
+    assert 1 <= len(points) <= MOST
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in points)

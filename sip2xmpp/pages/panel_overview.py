@@ -1,0 +1,164 @@
+"""The first page of operators: what is wrong and what to do about it, and how much goes on; and the page of all counters.
+
+The verdict comes first, then whatever is bad with its reason, since when, and what mends it, then the numbers with their last hour.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sip2xmpp.pages.answers import Answer
+from sip2xmpp.pages.charts import Chart, chart
+from sip2xmpp.pages.languages import N_
+from sip2xmpp.pages.panel_desk import shown
+from sip2xmpp.pages.roles import Role
+from sip2xmpp.pages.routes import Page
+from sip2xmpp.pages.visit import Visit
+from sip2xmpp.portal.conditions import Conditions
+from sip2xmpp.portal.history import DAY, HOUR, PERIODS, Course, History
+from sip2xmpp.portal.operating_domains import DomainKind, Overview
+from sip2xmpp.portal.rows import EVERYTHING
+from sip2xmpp.portal.troubles import Troubles
+
+PATH: Final = "/panel"
+COUNTERS: Final = "/panel/counters"
+TROUBLES: Final = 8
+"""Last troubles on the first page."""
+
+STATES: Final = {
+    "up": N_("Up"),
+    "strained": N_("Overloaded"),
+    "down": N_("Down"),
+    "off": N_("Not configured"),
+}
+KINDS: Final = {
+    DomainKind.OWN: N_("Our own"),
+    DomainKind.COMPONENT: N_("Name of our component"),
+    DomainKind.OVERRIDE: N_("Configured"),
+    DomainKind.REMEMBERED: N_("Found by DNS"),
+}
+COUNTED: Final = {
+    "accounts": (N_("Users"), "/panel/users"),
+    "registrations": (N_("Registrations"), "/panel/registrations"),
+    "publications": (N_("Publications"), "/panel/publications"),
+    "subscriptions": (N_("Watchers’ dialogs"), "/panel/dialogs?role=notifier"),
+    "remote_subscriptions": (N_("Dialogs elsewhere"), "/panel/dialogs?role=subscriber"),
+    "authorizations": (N_("Permissions"), "/panel/authorizations"),
+}
+"""Counts that lead to a page of their own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One line of the history as it is drawn: the chart, and the same in words."""
+
+    name: str
+    title: str
+    unit: str
+    last: str
+    chart: Chart | None
+    words: str
+
+
+class OverviewPages:
+    """The pages; ``uptime`` is in seconds."""
+
+    def __init__(
+        self,
+        *,
+        conditions: Conditions,
+        overview: Overview,
+        history: History,
+        troubles: Troubles,
+        uptime: Callable[[], float],
+    ) -> None:
+        self._conditions = conditions
+        self._overview = overview
+        self._history = history
+        self._troubles = troubles
+        self._uptime = uptime
+
+    def pages(self) -> list[Page]:
+        """The rows of the table of pages."""
+        see = Role.VIEWER
+        return [
+            Page(
+                method="GET", path=PATH, serve=self._show, name="panel", role=see, label=N_("Control panel")
+            ),
+            Page(
+                method="GET",
+                path=COUNTERS,
+                serve=self._counters,
+                name="panel-counters",
+                role=see,
+                label=N_("Counters"),
+            ),
+        ]
+
+    async def _show(self, visit: Visit) -> Answer:
+        legs = self._overview.legs()
+        domains = await self._overview.domains(EVERYTHING)
+        conditions = self._conditions.all()
+        return shown(
+            visit,
+            "overview",
+            conditions=conditions,
+            is_well=not any(condition.is_bad for condition in conditions),
+            states=STATES,
+            counts=[
+                (name, title, path, legs.counts[name])
+                for name, (title, path) in COUNTED.items()
+                if name in legs.counts
+            ],
+            tiles=self._tiles(visit, HOUR.name),
+            listeners=legs.listeners,
+            domains=[row for row in domains.rows if row.kind is not DomainKind.REMEMBERED],
+            kinds=KINDS,
+            troubles=self._troubles.latest(TROUBLES),
+            uptime=self._uptime(),
+        )
+
+    async def _counters(self, visit: Visit) -> Answer:
+        period = DAY if visit.query.get("period") == DAY.name else HOUR
+        snapshot = self._overview.snapshot()
+        return shown(
+            visit,
+            "counters",
+            period=period.name,
+            tiles=self._tiles(visit, period.name),
+            numbers=sorted(snapshot.numbers.items()),
+            taken_at=snapshot.taken_at,
+        )
+
+    def _tiles(self, visit: Visit, period: str) -> list[Tile]:
+        return [tile(visit, course) for course in self._history.courses(PERIODS[period])]
+
+
+def tile(visit: Visit, course: Course) -> Tile:
+    """A line of the history in a picture and in words."""
+    drawn = chart(course.values, length=course.period.most)
+    said = visit.language.number
+    if course.last is None or drawn is None:
+        words = visit.translate("There are no numbers yet: they come with time.")
+    else:
+        words = visit.translate(
+            "Now %(last)s, between %(least)s and %(most)s.",
+            last=said(rounded(course.last)),
+            least=said(rounded(drawn.least)),
+            most=said(rounded(drawn.most)),
+        )
+    return Tile(
+        name=course.line.name.replace(".", "-").replace("_", "-"),
+        title=visit.translate(course.line.title),
+        unit=course.line.unit,
+        last="–" if course.last is None else said(rounded(course.last)),
+        chart=drawn,
+        words=words,
+    )
+
+
+def rounded(value: float) -> float:
+    """A number as people want it: whole where it is large, three digits where it is small."""
+    if abs(value) >= 100:
+        return round(value)
+    return float(f"{value:.3g}")

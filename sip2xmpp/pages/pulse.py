@@ -1,0 +1,48 @@
+"""What makes the pages of operators change while somebody looks at them: a beat, and no more.
+
+The overview shows numbers that change with every message, and long tables are made anew at each look; so neither is told of each
+change.  Those who listen are told once a second of the first (topic ``panel``), and every third second of the second
+(``panel-rows``).  Where nobody listens, only the legs are looked at, so that it is known since when one is as it is.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from sip2xmpp.pages.live import Live
+
+BEAT: Final = 1.0
+"""Seconds between two beats."""
+
+ROWS: Final = 3
+"""Beats between two looks at long tables."""
+
+
+class Pulse:
+    """``look`` is called with every beat."""
+
+    def __init__(self, live: Live, clock: IReactorTime, look: Callable[[], object]) -> None:
+        self._live = live
+        self._clock = clock
+        self._look = look
+        self._beats = 0
+        self._call: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """Beat from the next turn on: whatever is looked at may not be joined yet."""
+        self._call = self._clock.callLater(0, self._beat)
+
+    def stop(self) -> None:
+        """Beat no more."""
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+        self._call = None
+
+    def _beat(self) -> None:
+        self._call = self._clock.callLater(BEAT, self._beat)
+        self._beats += 1
+        self._look()
+        self._live.changed("panel")
+        if not self._beats % ROWS:
+            self._live.changed("panel-rows")
