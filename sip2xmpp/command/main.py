@@ -14,6 +14,7 @@ from sip2xmpp import __version__
 from sip2xmpp.command import (
     accounts,
     card,
+    completion,
     contacts,
     explain,
     inject,
@@ -22,6 +23,7 @@ from sip2xmpp.command import (
     permanent,
     publish,
     registrations,
+    reload,
     sources,
     status,
     teaching,
@@ -48,6 +50,8 @@ VERBS: Sequence[Verb] = (
     lookup,
     mapping,
     status,
+    reload,
+    completion,
     teaching,
 )
 
