@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Final, NamedTuple
 
-from sip2xmpp.command.status import url_of
+from sip2xmpp.command.reaching import base_url, opener
 from sip2xmpp.config import Config
 from sip2xmpp.errors import Refused, Unreachable
 from sip2xmpp.portal.operations import JSON
@@ -36,7 +36,7 @@ def ask(config: Config, method: str, path: str, body: object = None) -> Reply:
 
     Raises ``ConfigError``, ``StorageFailed`` or ``Unreachable``, or ``Refused`` for what is nobody's wish: no right, too much.
     """
-    base = url_of(config).removesuffix("/health")
+    base = base_url(config)
     request = urllib.request.Request(  # noqa: S310 - the scheme is ours
         f"{base}/api/v1{path}",
         method=method,
@@ -46,9 +46,8 @@ def ask(config: Config, method: str, path: str, body: object = None) -> Reply:
             **({} if body is None else {"Content-Type": JSON}),
         },
     )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=SECONDS) as answer:
+        with opener().open(request, timeout=SECONDS) as answer:
             octets = answer.read(LARGEST)
             is_ours = not octets or answer.headers.get_content_type() == JSON
             reply = Reply(answer.status, _value(octets))

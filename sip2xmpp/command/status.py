@@ -7,16 +7,14 @@ gateway runs and something is down or not ready, 2 that it does not answer.
 import argparse
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from typing import Any
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration
 from sip2xmpp.command.parser import Group
-from sip2xmpp.errors import ConfigError, Unreachable
+from sip2xmpp.command.reaching import base_url, opener
+from sip2xmpp.errors import Unreachable
 from sip2xmpp.settings import Config
-from sip2xmpp.sip.flow import HostPort
 
 TIMEOUT = 5.0
 """Seconds to wait for the answer."""
@@ -54,21 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def url_of(config: Config) -> str:
-    """Where the gateway of this configuration answers; an address that means "all" is reached by loopback."""
-    if config.http is None:
-        raise ConfigError(["http: is not configured, so the gateway cannot be asked"])
-    host, port = config.http.listen
-    address = ip_address(host)
-    if address.is_unspecified:
-        host = "127.0.0.1" if address.version == 4 else "::1"
-    return f"http://{HostPort(host, port)}/health"
+    """Where the gateway of this configuration says how it is."""
+    return f"{base_url(config)}/health"
 
 
 def ask(url: str) -> dict[str, Any]:
     """The body of the answer, which a gateway that is starting or stopping gives with status 503."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=TIMEOUT) as answer:
+        with opener().open(url, timeout=TIMEOUT) as answer:
             body = answer.read(LARGEST)
     except urllib.error.HTTPError as error:
         with error:

@@ -74,11 +74,31 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def holder_of(path: Path) -> int | None:
+    """The process that is the gateway of a state file; None if there is none, or it may not be known."""
+    try:
+        descriptor = os.open(_lock_of(path), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        written = os.read(descriptor, 20).strip()
+        return int(written) if written.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_name(path.name + ".lock")
+
+
 class Claim:
     """The right to be the gateway of a state file."""
 
     def __init__(self, path: Path) -> None:
-        beside = path.with_name(path.name + ".lock")
+        beside = _lock_of(path)
         try:
             self._descriptor = os.open(beside, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
