@@ -1,15 +1,16 @@
 """Lists that have an address: departments of the operator, and services of users; who is in them and how many subscribe to them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
-from sip2xmpp.portal.rows import Found, NoSuchRow, Wanted, found
+from sip2xmpp.portal.rows import Found, NoSuchRow, Wanted, found, rows_of, unhurried
 from sip2xmpp.presence.list_book import ListBook, ListService, Member
 from sip2xmpp.store.interface import Store
+from sip2xmpp.store.records import Kind
 
 DEPARTMENT: Final = ""
 """The owner of a list of the operator."""
@@ -53,11 +54,12 @@ class ListRows:
             order=lambda service: str(service.address),
             text=lambda service: f"{service.address} {_owner(service)}",
         )
-        return Found(rows=tuple(map(self._row, services.rows)), next=services.next)
+        return Found(rows=tuple(await self._rows(services.rows)), next=services.next)
 
-    def one(self, address: Address) -> ListRow:
+    async def one(self, address: Address) -> ListRow:
         """The list of an address; raises ``NoSuchRow``."""
-        return self._row(self._known(address))
+        (row,) = await self._rows([self._known(address)])
+        return row
 
     async def members(self, address: Address, wanted: Wanted) -> Found[MemberRow]:
         """Who is in it."""
@@ -79,15 +81,24 @@ class ListRows:
             raise NoSuchRow(f"{address} is no list")
         return service
 
-    def _row(self, service: ListService) -> ListRow:
-        return ListRow(
-            address=service.address,
-            owner=_owner(service),
-            members=len(self._book.members(service)),
-            subscribers=len(self._store.dialogs.select(str(service.address))),
-            reference=service.reference,
-            packages=service.packages or (),
-        )
+    async def _rows(self, services: Sequence[ListService]) -> list[ListRow]:
+        """The rows of services; Jabber users who watch one are found by going through all authorizations."""
+        jabber = dict.fromkeys([service.address for service in services], 0)
+        authorized = rows_of(self._store.authorizations) if services else ()
+        async for record in unhurried(self._clock, authorized):
+            if record.contact in jabber and record.state is Kind.AUTHORIZED:
+                jabber[record.contact] += 1
+        return [
+            ListRow(
+                address=service.address,
+                owner=_owner(service),
+                members=len(self._book.members(service)),
+                subscribers=len(self._store.dialogs.select(str(service.address))) + jabber[service.address],
+                reference=service.reference,
+                packages=service.packages or (),
+            )
+            for service in services
+        ]
 
 
 def _member(member: Member) -> MemberRow:

@@ -303,7 +303,7 @@ class PanelOperations:
         return Answer(value=all_told(await self._lists.found(wanted(call))))
 
     async def _read_list(self, call: Call) -> Answer:
-        return Answer(value=told(self._lists.one(call.addresses["address"])))
+        return Answer(value=told(await self._lists.one(call.addresses["address"])))
 
     async def _list_members(self, call: Call) -> Answer:
         return Answer(value=all_told(await self._lists.members(call.addresses["address"], wanted(call))))

@@ -8,7 +8,7 @@ whatever came or went meanwhile.
 in Unix time and told as RFC 3339 has it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from types import NoneType, UnionType
@@ -68,6 +68,15 @@ def rows_of(table: Table[S]) -> Iterator[S | None]:
     return (table.get(key) for key in table.keys())  # noqa: SIM118 - a table is no mapping
 
 
+async def unhurried(clock: IReactorTime, records: Iterable[R | None]) -> AsyncIterator[R]:
+    """One record after the other, those left out that are gone, with a turn of the reactor between so many."""
+    for number, record in enumerate(records, 1):
+        if not number % TURN:
+            await _next_turn(clock)
+        if record is not None:
+            yield record
+
+
 async def found(
     clock: IReactorTime,
     records: Iterable[R | None],
@@ -81,16 +90,16 @@ async def found(
     limit, after, match = wanted.limit + 1, wanted.after, wanted.match.casefold()
     kept: list[tuple[str, int, R]] = []
     last: str | None = None
-    for number, record in enumerate(records, 1):
-        if not number % TURN:
-            await _next_turn(clock)
-        if record is None or not fits(record):
+    number = 0
+    async for record in unhurried(clock, records):
+        if not fits(record):
             continue
         place = order(record)
         if place <= after or (last is not None and place > last):
             continue
         if match and match not in text(record).casefold():
             continue
+        number += 1
         kept.append((place, number, record))
         if len(kept) >= 4 * limit:
             kept = sorted(kept, key=_place)[:limit]
