@@ -65,6 +65,12 @@ def test_the_reference_has_every_key_once() -> None:
         assert sorted(terms) == sorted(each.name for each in fields(kind))
 
 
+def test_the_reference_says_of_every_key_what_a_change_needs() -> None:
+    text = reference(SAMPLE)
+    keys = sum(len(fields(kind)) for kind in _TABLES.values())
+    assert text.count("*Reload.*") + text.count("*Restart.*") == keys
+
+
 def test_a_key_without_an_explanation_is_not_let_through() -> None:
     bare = SAMPLE.replace("# How many days somebody waits who asked to watch a user", "")
     bare = re.sub(

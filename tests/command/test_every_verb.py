@@ -33,7 +33,7 @@ def words_of(example: str) -> list[str]:
     """The arguments of the command in an example, which may stand in a pipe."""
     words = shlex.split(example, comments=True)
     mine = words[words.index(PROGRAM) + 1 :]
-    ends = [index for index, word in enumerate(mine) if word[0] in "|<>&"]
+    ends = [index for index, word in enumerate(mine) if word[:1] in ("|", "<", ">", "&")]
     return mine[: ends[0]] if ends else mine
 
 

@@ -20,8 +20,9 @@ and the defaults are safe: digest authentication, confirmation by the owner, no 
 ``[xmpp]`` or ``[http]``, switches that leg off when it is missing.  An unknown key is an error, and all errors are told at once,
 each with its place; ``sip2xmpp check`` tells more.  Relative paths are relative to the file.
 
-A key that says *at once* is obeyed when the gateway is told to read its configuration again (``sip2xmpp reload``, ``systemctl reload
-sip2xmpp``, SIGHUP); the others when it is started anew.
+*Reload* says that a running gateway obeys a change of the key when it is told to read its configuration again (``sip2xmpp reload``,
+``systemctl reload sip2xmpp``, SIGHUP); *restart*, that it has to be started anew (``sip2xmpp restart`` does that and keeps dialogs
+and sockets).
 """
 
 
