@@ -19,7 +19,7 @@ from sip2xmpp.pages.sessions import Sessions
 from sip2xmpp.pages.signing_in import SigningIn
 from sip2xmpp.pages.statics import load_statics
 from sip2xmpp.pages.strangers import Strangers
-from sip2xmpp.panel_side import panel_side
+from sip2xmpp.panel_side import PanelSide, panel_side
 from sip2xmpp.people_side import Others, people_pages
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal_side import PortalSide
@@ -49,6 +49,7 @@ class PagesSide:
     live: Live
     roles: Roles
     sessions: Sessions
+    panel: PanelSide
 
 
 def pages_side(
@@ -71,7 +72,7 @@ def pages_side(
     )
     panel = panel_side(store, reactor, own=own, portal=portal, live=live, role_of=roles.of)
     pages: list[Page] = [
-        *MyPresence(sources).pages(),
+        *MyPresence(sources, own.statements, own.watchers, portal.audit, reactor).pages(),
         *people_pages(config, store, reactor, own=own, others=others, audit=portal.audit, live=live),
         *signing_in.pages(),
         *panel.pages,
@@ -88,11 +89,12 @@ def pages_side(
     )
     _signal(live, own, store)
     panel.pulse.start()
-    return PagesSide(resource=resource, live=live, roles=roles, sessions=sessions)
+    return PagesSide(resource=resource, live=live, roles=roles, sessions=sessions, panel=panel)
 
 
 def _signal(live: Live, own: OwnSide, store: Store) -> None:
     """What changes tells the pages that show it."""
     store.publications.listen(lambda change: live.changed("presence", change.record.presentity))
+    own.watchers.listen(lambda presentity: live.changed("presence", presentity))
     for feed in own.feeds:
         feed.listen(lambda presentity: live.changed("presence", presentity))

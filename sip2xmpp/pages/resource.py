@@ -135,37 +135,43 @@ class Pages(Resource):
 
     async def _answered(self, request: Request, path: str) -> bytes:
         visit = self._visit(request, path)
-        told: Moved | None = None
         try:
             visit, answer = await self._served(request, visit)
+            return self._written(request, visit, answer)
         except Sip2XmppError as error:
             status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
             answer = Refused(status, str(error))
         except Exception:  # noqa: BLE001 - whatever it is, the visitor is owed a page and the operator a traceback
             self.log.failure("the page {method} {path} failed", method=request.method, path=request.path)
             answer = Refused(500, visit.translate(N_("This is a fault of the gateway; its log has more.")))
+        return self._written(request, visit, answer)
+
+    def _written(self, request: Request, visit: Visit, answer: Answer) -> bytes:
+        """The body; status and header fields are set."""
+        octets, told = b"", None
         request.setResponseCode(answer.status)
-        for field in answer.cookies:
-            request.responseHeaders.addRawHeader(b"set-cookie", field.encode())
         if isinstance(answer, Moved):
             self._keep_told(visit, answer)
             request.setHeader("location", _on_one_line(answer.path))  # type: ignore[no-untyped-call]
-            return b""
-        if isinstance(answer, Sent):
+        elif isinstance(answer, Sent):
             request.setHeader("content-type", answer.media)  # type: ignore[no-untyped-call]
             if answer.keep:
                 request.setHeader("cache-control", f"private, max-age={answer.keep}")  # type: ignore[no-untyped-call]
-            return answer.octets
-        request.setHeader("content-type", "text/html; charset=utf-8")  # type: ignore[no-untyped-call]
-        request.setHeader("content-language", visit.language.tag)  # type: ignore[no-untyped-call]
-        request.setHeader("vary", "Accept-Language, Cookie")  # type: ignore[no-untyped-call]
-        if visit.session is not None and _field(request, "x-live") == "":
-            told = self._told.pop(visit.session.digest, None)
-        if isinstance(answer, Refused):
-            values = {"status": answer.status, "why": answer.told, "in_the_open": False}
-            return self._rendering.html("refused", values, visit, told)
-        assert isinstance(answer, Shown)
-        return self._rendering.html(answer.template, answer.values, visit, told)
+            octets = answer.octets
+        else:
+            request.setHeader("content-type", "text/html; charset=utf-8")  # type: ignore[no-untyped-call]
+            request.setHeader("content-language", visit.language.tag)  # type: ignore[no-untyped-call]
+            request.setHeader("vary", "Accept-Language, Cookie")  # type: ignore[no-untyped-call]
+            if isinstance(answer, Refused):
+                values = {"status": answer.status, "why": answer.told, "in_the_open": False}
+                answer = Shown("refused", values, answer.status, answer.cookies)
+            assert isinstance(answer, Shown)
+            if visit.session is not None and not _field(request, "x-live"):
+                told = self._told.pop(visit.session.digest, None)
+            octets = self._rendering.html(answer.template, answer.values, visit, told)
+        for field in answer.cookies:
+            request.responseHeaders.addRawHeader(b"set-cookie", field.encode())
+        return octets
 
     def _keep_told(self, visit: Visit, answer: Moved) -> None:
         if visit.session is not None and answer.told:

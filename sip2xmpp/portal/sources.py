@@ -6,11 +6,12 @@ from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents import pidf
-from sip2xmpp.documents.presence import Note, Presence
+from sip2xmpp.documents.presence import Note, Presence, frozen_value
 from sip2xmpp.documents.times import from_unix, write_time
 from sip2xmpp.errors import BadDocument
 from sip2xmpp.presence.agent import PACKAGE, PresenceAgent
 from sip2xmpp.presence.canonical import canonical
+from sip2xmpp.presence.composition import speaker
 from sip2xmpp.presence.hearing import Rank, Source
 from sip2xmpp.presence.statements import Statements
 from sip2xmpp.presence.states import State, activities_of, state_of
@@ -81,6 +82,15 @@ SOURCES_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+@frozen_value
+class Known:
+    """One source: what it says, the statement that it is if it is one, and when it ends if that is known."""
+
+    source: Source
+    held: Statement | None
+    expires_at: float | None
+
+
 class Sources:
     """Asks the presence agent, and the store for what a source does not say of itself."""
 
@@ -95,32 +105,50 @@ class Sources:
     def told(self, address: Address) -> dict[str, Any]:
         """The answer, as values."""
         now = self._clock.seconds()
+        composed = self._agent.composed(address)
+        return {
+            "address": str(address),
+            "sources": [_source_told(known, now) for known in self.known(address)],
+            "composed": _meaning(composed) | {"document": pidf.write(canonical(composed)).decode()},
+        }
+
+    def known(self, address: Address) -> list[Known]:
+        """Every source by itself."""
         ends = {
             publication.source or publication.key: publication.expires_at
             for publication in self._publications.select(str(address))
             if publication.package == PACKAGE
         }
         stated = {f"statement {held.source}": held for held in self._statements.of(address)}
-        composed = self._agent.composed(address)
-        return {
-            "address": str(address),
-            "sources": [
-                _source_told(source, now, ends.get(source.id), stated.get(source.id))
-                for source in self._agent.sources(address)
-            ],
-            "composed": _meaning(composed) | {"document": pidf.write(canonical(composed)).decode()},
-        }
+        found = []
+        for source in self._agent.sources(address):
+            held = stated.get(source.id)
+            expires = source.expires_at if held is None else held.expires_at
+            found.append(
+                Known(
+                    source=source, held=held, expires_at=ends.get(source.id) if expires is None else expires
+                )
+            )
+        return found
+
+    def composed(self, address: Address) -> Presence:
+        """What those who may see all of it are shown."""
+        return self._agent.composed(address)
+
+    def speaker(self, address: Address) -> str | None:
+        """The id of the source that speaks for the person, if one does."""
+        return speaker(address.sip_uri(), self._agent.sources(address), self._clock.seconds())
 
 
-def _source_told(source: Source, now: float, ends: float | None, held: Statement | None) -> dict[str, Any]:
-    expires = source.expires_at if held is None else held.expires_at
+def _source_told(known: Known, now: float) -> dict[str, Any]:
+    source, held = known.source, known.held
     return {
         "source": source.id if held is None else held.source,
         "rank": rank_named(source.rank),
         **_meaning(source.document, source.user_agent),
         "changed_at": moment_told(source.published_at),
         "age": round(max(0.0, now - source.published_at), 3),
-        "expires_at": moment_told(ends if expires is None else expires),
+        "expires_at": moment_told(known.expires_at),
         "user_agent": source.user_agent,
         **({} if held is None else {"told_by": held.told_by}),
     }

@@ -45,9 +45,12 @@ from sip2xmpp.presence.states import (
 )
 from sip2xmpp.presence.texts import user_notes
 
-__all__ = ["Rank", "Source", "compose", "settle"]
+__all__ = ["Rank", "Source", "compose", "settle", "speaker"]
 
 _MILDER_THAN_A_CALL = frozenset((State.ONLINE, State.CHAT, State.AWAY, State.XA))
+SPEAKERS = MANUAL | {Rank.PERMANENT, Rank.OVERRIDE}
+"""Sources that may say that somebody is offline."""
+
 _RESOURCE_ORDER = (State.XA, State.AWAY, State.BUSY, State.ON_THE_PHONE, State.DND, State.ONLINE, State.CHAT)
 _AWAY_KINDS = (State.AWAY, State.XA)
 _CERTAIN = {
@@ -69,18 +72,7 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
     living = [source for source in sources if source.expires_at is None or source.expires_at > now]
     if not living:
         return offline_document(entity)
-    heard = [hear(source) for source in living]
-    stated = False
-    for source in living:
-        if source.rank in STATED:
-            heard, stated = in_precedence(heard), True
-            break
-    services, heard = merge(heard, entity)
-    if stated:
-        heard.sort(key=lambda one: (one.source.rank != Rank.PERMANENT, one.source.rank == Rank.OVERRIDE))
-    if is_hidden(heard):
-        heard = [one for one in heard if one.source.rank not in HIDDEN]
-        services = [one for one in services if one.owner.source.rank not in HIDDEN]
+    services, heard = _heard(living, entity)
     if not services:
         return Presence(entity=entity, changes_at=_next_change(living, now))
     spokesman, state = _spokesman([one for one in heard if one.is_open])
@@ -100,6 +92,17 @@ def compose(entity: str, sources: Iterable[Source], now: float) -> Presence:
     )
 
 
+def speaker(entity: str, sources: Iterable[Source], now: float) -> str | None:
+    """The id of the source that speaks for the person in what ``compose`` makes of them; None where nobody does."""
+    living = [source for source in sources if source.expires_at is None or source.expires_at > now]
+    services, heard = _heard(living, entity)
+    if not any(service.tuple.basic is Basic.OPEN for service in services):
+        spokesman = _newest([one for one in heard if not one.is_open and one.source.rank in SPEAKERS])
+    else:
+        spokesman = _spokesman([one for one in heard if one.is_open])[0]
+    return spokesman.source.id if spokesman is not None else None
+
+
 def settle(previous: Presence | None, current: Presence) -> Presence:
     """``previous`` when ``current`` says the same but for ids and timestamps, else ``current``.
 
@@ -110,6 +113,23 @@ def settle(previous: Presence | None, current: Presence) -> Presence:
             return previous
         return replace(previous, changes_at=current.changes_at)
     return current
+
+
+def _heard(living: list[Source], entity: str) -> tuple[list[Service], list[Heard]]:
+    """What is heard of the sources that there are, and by what the person can be reached."""
+    heard = [hear(source) for source in living]
+    stated = False
+    for source in living:
+        if source.rank in STATED:
+            heard, stated = in_precedence(heard), True
+            break
+    services, heard = merge(heard, entity)
+    if stated:
+        heard.sort(key=lambda one: (one.source.rank != Rank.PERMANENT, one.source.rank == Rank.OVERRIDE))
+    if is_hidden(heard):
+        heard = [one for one in heard if one.source.rank not in HIDDEN]
+        services = [one for one in services if one.owner.source.rank not in HIDDEN]
+    return services, heard
 
 
 def _spokesman(heard: list[Heard]) -> tuple[Heard | None, State]:

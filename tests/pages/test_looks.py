@@ -20,7 +20,7 @@ def test_the_pages_are_accessible_and_fit(visit: Callable[..., Visitor], size: S
     visitor.check_fits()
     visitor.shot(f"sign-in-{name}")
     visitor.sign_in("alice")
-    for path in ("/my", "/my/sessions", "/my/nothing"):
+    for path in ("/my", "/my/holiday", "/my/sessions", "/my/nothing"):
         visitor.go(path)
         visitor.check_accessible()
         visitor.check_fits()
