@@ -403,6 +403,22 @@ DAY: Sequence[Step] = (
         expected=Sight("online", "Back again"),
         look=romeo_looks,
     ),
+    Step(
+        actor=Who.BOB,
+        does="fills in a page",
+        act=lambda scene: scene.fill_in("state", state="away", text0="Out to lunch", span="1h"),
+        viewer=Who.ROMEO,
+        expected=Sight("away", "Out to lunch"),
+        look=romeo_looks,
+    ),
+    Step(
+        actor=Who.BOB,
+        does="takes it back",
+        act=lambda scene: scene.fill_in("source"),
+        viewer=Who.ROMEO,
+        expected=Sight("online", "Back again"),
+        look=romeo_looks,
+    ),
     _said_to_romeo("Are you there?"),
     Step(
         actor=Who.ROMEO,

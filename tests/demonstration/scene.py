@@ -13,6 +13,7 @@ from tests.peers.ports import LOOPBACK
 from tests.peers.prosody import Prosody
 from tests.peers.rawxmpp import RawClient, bare, local
 from tests.peers.sipclient import PIDF, SipClient, Subscription
+from tests.peers.visitor import Visitor
 from tests.peers.xcapclient import XcapClient
 
 SIP_DOMAIN = "sip.example.org"
@@ -22,6 +23,9 @@ SIP_USERS = {"bob": "builder", "alice": "rabbit"}
 
 ROMEO_URI = f"sip:romeo@{JABBER_DOMAIN}"
 BOB = f"bob@{SIP_DOMAIN}"
+OPERATOR = f"alice@{SIP_DOMAIN}"
+"""Who may use the control panel."""
+
 WEATHER = f"weather@{SIP_DOMAIN}"
 TOKENS = {
     "station": {"token": "weather-of-the-demonstration", "addresses": [WEATHER]},
@@ -77,6 +81,7 @@ class Scene:
     lamp: Subscription
     buddies: Subscription
     papers: XcapClient
+    browser: Visitor
 
     def __init__(self, directory: Path) -> None:
         self.prosody = Prosody(
@@ -95,7 +100,7 @@ class Scene:
                 "sip": {"authentication": "digest"},
                 "presence": {"default": "allow"},
                 "dns": {"domains": {JABBER_DOMAIN: "xmpp"}},
-                "http": {"tokens": TOKENS},
+                "http": {"tokens": TOKENS, "roles": {OPERATOR: "operator"}},
             },
         )
         self.etag = ""
@@ -138,6 +143,9 @@ class Scene:
         self.outlook = Subscription(self.bob, f"sip:{WEATHER}", event="presence", accept=PIDF)
         self.buddies = Subscription(self.bob, BUDDY_LIST, event="presence", accept=PIDF)
         self.papers = XcapClient(self.gateway.http_port, BOB, SIP_USERS["bob"])
+        self.browser = Visitor(self.gateway.http_port)
+        page = self.browser.sign_in(BOB, SIP_USERS["bob"])
+        assert page.path == "/my", f"bob cannot sign in: {page.text}"
         self.renew()
 
     def renew(self) -> None:
@@ -187,6 +195,17 @@ class Scene:
         )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10):
             """Only the status counts, and all but success is an ``OSError``."""
+
+    @property
+    def pages(self) -> str:
+        """Where people's pages are."""
+        return f"http://{LOOPBACK}:{self.gateway.http_port}/"
+
+    def fill_in(self, has: str, **fields: str) -> None:
+        """Bob fills in a form of "my presence", the one that has the field ``has``."""
+        page = self.browser.get("/my")
+        page = self.browser.send(page.form(has=has), page, **fields)
+        assert page.status == 200, f"the page says {page.text}"
 
     def mind(self, seconds: float) -> None:
         """Let time pass; romeo lets everybody see him who asks meanwhile."""

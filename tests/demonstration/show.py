@@ -96,6 +96,7 @@ def accounts(scene: Scene) -> list[str]:
         "Join with clients of your own (Jabber without TLS; SIP by UDP or TCP):",
         *table(JOIN, rows, window()[0]),
         f"juliet is free to add {BOB}, alice to add romeo@{JABBER_DOMAIN}.",
+        f"In a browser: {scene.pages} (bob or alice, same passwords; alice has the control panel).",
     ]
 
 

@@ -68,6 +68,8 @@ def test_every_change_is_seen_by_the_other_side(environment: dict[str, str]) -> 
     assert ("bob", "goes offline", "romeo", "offline") in seen
     assert ("bob", "hides", "romeo", "offline") in seen
     assert ("bob", "shows little", "romeo", "online") in seen
+    assert ("bob", "fills in a page", "romeo", "away", "Out to lunch") in seen
+    assert "In a browser: http://127.0.0.1:" in done.stdout
     assert ("bob", "watches a list", "bob", "list of 2", "2 online") in seen
     assert ("romeo", "types", "bob", "typing") in seen
     assert ("bob", "confirms", "romeo", "receipt", "delivered") in seen
@@ -76,7 +78,7 @@ def test_every_change_is_seen_by_the_other_side(environment: dict[str, str]) -> 
     assert ("weather", "gets rough", "bob", "do not disturb", "Storm", "busy") in seen
     assert "juliet@jabber.example" in done.stdout and "sip:alice@sip.example.org" in done.stdout
     assert re.fullmatch(
-        r"43 changes, all seen by the other side in [\d.]+ ms \(median\), [\d.]+ ms at most.", table[-1]
+        r"45 changes, all seen by the other side in [\d.]+ ms \(median\), [\d.]+ ms at most.", table[-1]
     )
     assert "\x1b" not in done.stdout
     assert leftovers(environment) == []
@@ -99,7 +101,7 @@ def test_on_a_terminal_the_table_is_live_and_stays_at_the_end(environment: dict[
     assert "romeo sees bob" in live and "juliet@jabber.example" in live
     lines = re.sub("\x1b\\[[0-9;]*m", "", table).splitlines()
     assert lines[0].split() == ["WHO", "DOES", "SEEN", "BY", "STATE", "TEXT", "ACTIVITY", "MS"]
-    assert lines[-1].startswith("43 changes, all seen by the other side")
+    assert lines[-1].startswith("45 changes, all seen by the other side")
     assert all(len(line) <= 100 for line in lines)
 
 
