@@ -57,6 +57,7 @@ from sip2xmpp.sip_side import (
 from sip2xmpp.store.accounts import hashes_of, offered_by
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Secret
+from sip2xmpp.watching_side import Watching, WatchingSide, watching_side
 from sip2xmpp.xcap_side import XcapSide, xcap_events, xcap_side
 from sip2xmpp.xmpp_side import XmppSide, xmpp_side
 
@@ -83,6 +84,7 @@ class Parts:
     remote: RemotePresentities
     asking: AskingSide
     pace: Pace
+    watching: WatchingSide
     xmpp: XmppSide | None
     xcap: XcapSide
     tokens: Tokens
@@ -133,6 +135,7 @@ class Parts:
     def farewell(self, *, told: bool = True) -> None:
         """Send nothing at leisure any more, and unless others go on tell Jabber users that every contact is gone."""
         self.pace.stop()
+        self.watching.stop()
         if self.xmpp is not None and told:
             self.xmpp.watchers.farewell()
             self.xmpp.gateway.contact.farewell()
@@ -146,6 +149,7 @@ class Parts:
 
 def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
     """Build and join everything; nothing is sent or received yet."""
+    watching = Watching(reactor)
     own = own_side(config, store, reactor)
     rules, tls = SipRules(config.sip), sip_tls(config.sip)
     addresses = own.addresses
@@ -191,6 +195,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         rng=rng,
         uri_of=addressing.uri_of,
         next_hop_of=lambda domain: _next_hop(directory, domain),
+        tracer=watching.tracer,
     )
     asking = asking_side(config, store, reactor, rng, agent=agent, own=own, remote=remote)
     legs: dict[Leg, BackEnd] = {Leg.OWN: own.presence, Leg.SIP: remote}
@@ -215,6 +220,8 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
             registered=registered,
             servers=servers(config),
             own=own,
+            tracer=watching.tracer,
+            mappings=watching.mappings,
         )
     packages = event_packages(config, DirectoryView(directory, legs, Leg.SIP), own, reactor)
     lists = list_subscriptions(config, book, packages, own, reactor)
@@ -229,6 +236,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         limits=subscription_limits(config),
         lists=lists,
         tells=tells,
+        tally=watching.tally,
     )
     publications = Publications(
         store=store,
@@ -274,6 +282,26 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         agent.serve(method, gate)
     known = tokens(config, store, reactor, _secret(store, "command"))
     xcap = xcap_side(config, store, reactor, own=own, tokens=known, secret=_secret(store, "http-nonce"))
+    seen = Seen(
+        notifier=notifier,
+        remote=remote,
+        xmpp=side,
+        dns=dns,
+        legs=lambda: parts.legs(),  # noqa: PLW0108 - made below
+        counts=lambda: parts.counts(),  # noqa: PLW0108 - made below
+    )
+    watched = watching_side(
+        config,
+        store,
+        reactor,
+        watching,
+        own=own,
+        directory=directory,
+        transports=transports,
+        agent=agent,
+        tokens=known,
+        seen=seen,
+    )
     portal = portal_side(
         config,
         store,
@@ -282,14 +310,8 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         known=known,
         directory=directory,
         documents=xcap.documents,
-        seen=Seen(
-            notifier=notifier,
-            remote=remote,
-            xmpp=side,
-            dns=dns,
-            legs=lambda: parts.legs(),  # noqa: PLW0108 - made below
-            counts=lambda: parts.counts(),  # noqa: PLW0108 - made below
-        ),
+        seen=seen,
+        watching=watched,
     )
     parts = Parts(
         store=store,
@@ -308,6 +330,7 @@ def assemble(config: Config, store: Store, reactor: Any, rng: Random) -> Parts:
         remote=remote,
         asking=asking,
         pace=pace,
+        watching=watched,
         xmpp=side,
         xcap=xcap,
         tokens=known,

@@ -30,7 +30,7 @@ from sip2xmpp.portal.user_operations import UserOperations
 from sip2xmpp.presence.directory import Directory
 from sip2xmpp.presence.states import State, state_of
 from sip2xmpp.presence.watching import Reason
-from sip2xmpp.sip.dns import Dns
+from sip2xmpp.sip.dns import CachingDns
 from sip2xmpp.sip.flow import Transport
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Authorization, DialogRecord, Kind, Side
@@ -79,7 +79,7 @@ class Seen:
     notifier: Notifier
     remote: RemotePresentities
     xmpp: XmppSide | None
-    dns: Dns
+    dns: CachingDns
     legs: Callable[[], Mapping[str, Any]]
     counts: Callable[[], Mapping[str, Any]]
 

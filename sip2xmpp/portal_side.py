@@ -19,6 +19,7 @@ from sip2xmpp.portal.stating import Stating
 from sip2xmpp.portal.tokens import COMMAND, EVERYBODY, Right, Token, Tokens, command_token, digest_of
 from sip2xmpp.presence.directory import Directory
 from sip2xmpp.store.interface import Store
+from sip2xmpp.watching_side import WatchingSide
 from sip2xmpp.xcap.documents import Documents
 
 
@@ -30,6 +31,7 @@ class PortalSide:
     audit: Audit
     controls: Controls
     operating: OperatingSide
+    watching: WatchingSide
 
 
 def tokens_of(config: Config, secret: bytes) -> list[Token]:
@@ -67,6 +69,7 @@ def portal_side(
     directory: Directory,
     documents: Documents,
     seen: Seen,
+    watching: WatchingSide,
 ) -> PortalSide | None:
     """None where there is no port for it."""
     if config.http is None:
@@ -96,10 +99,11 @@ def portal_side(
             *contacts.operations(),
             *controls.operations(),
             *operating.operations(),
+            *watching.operations(),
         ],
         known,
         serves=lambda domain: domain in own.addresses.domains,
         body=BODY,
         audit=audit,
     )
-    return PortalSide(api=api, audit=audit, controls=controls, operating=operating)
+    return PortalSide(api=api, audit=audit, controls=controls, operating=operating, watching=watching)

@@ -248,6 +248,17 @@ def _trusted_proxies(running: Running, config: Config) -> Apply | None:
     return apply
 
 
+def _metrics(running: Running, config: Config) -> Apply | None:
+    http = config.http
+    if http is None:
+        return None
+
+    def apply() -> None:
+        running.parts.watching.page.networks = http.metrics
+
+    return apply
+
+
 def _documents(running: Running, config: Config) -> Apply:
     def apply() -> None:
         running.parts.xcap.documents.limits = document_limits(config)
@@ -322,6 +333,7 @@ TAKEN: Final[Mapping[str, Taking]] = {
     "http.requests": _tokens,
     "http.tokens": _tokens,
     "http.trusted_proxies": _trusted_proxies,
+    "http.metrics": _metrics,
     "xcap.root": _restart,
     "xcap.digest": _restart,
     "xcap.pictures": _restart,

@@ -198,6 +198,7 @@ class Gateway(MultiService):
         gc.freeze()
         gc.set_threshold(*COLLECTION)
         gc.enable()
+        parts.watching.start()
         self._health.phase = "serving"
         self.log.info("sip2xmpp {version} is serving", version=__version__)
         # what is ready answers: the reactor has to turn for that
@@ -230,6 +231,8 @@ class Gateway(MultiService):
             parts.pages.resource if parts.pages is not None else None,
             trusted_proxies=http.trusted_proxies,
             clock=self._reactor,
+            metrics=parts.watching.page,
+            traffic=parts.watching.traffic,
         )
         factory: Any = self._site
         if tls.has_certificate:

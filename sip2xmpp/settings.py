@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from twisted.logger import LogLevel
 
@@ -283,6 +283,10 @@ class TokenConfig:
     may: tuple[Right, ...] = key(many(choice(Right)), (Right.PUBLISH,))
 
 
+LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+"""This machine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
     """``[http]``; ``requests`` is how many a token may make in a minute, ``roles`` what users of ours are beside being one."""
@@ -294,6 +298,7 @@ class HttpConfig:
     requests: int = key(whole(1, 1_000_000), 600)
     tokens: Mapping[str, TokenConfig] = key(mapping(_token_name, table(TokenConfig)), NOTHING)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = key(many(network), ())
+    metrics: tuple[IPv4Network | IPv6Network, ...] = key(many(network), LOOPBACK)
 
 
 def _root(value: object) -> str:

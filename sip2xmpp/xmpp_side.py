@@ -17,6 +17,7 @@ from sip2xmpp.bridge.messages import Messages
 from sip2xmpp.bridge.outbox import Outbox
 from sip2xmpp.bridge.pacing import Pace
 from sip2xmpp.bridge.presentities import XmppPresentities
+from sip2xmpp.bridge.traced import Mappings
 from sip2xmpp.bridge.watchers import JabberWatchers
 from sip2xmpp.events.registered import RegisteredUsers
 from sip2xmpp.gateway_side import GatewaySide, gateway_side
@@ -30,6 +31,7 @@ from sip2xmpp.settings import XmppConfig
 from sip2xmpp.sip.agent import UserAgent
 from sip2xmpp.sip.flow import HostPort
 from sip2xmpp.store.interface import Store
+from sip2xmpp.tracing import Tracer
 from sip2xmpp.xmpp.disco import CONTACT
 from sip2xmpp.xmpp.inbound import Inbound
 from sip2xmpp.xmpp.link import ComponentLink
@@ -65,6 +67,8 @@ def xmpp_side(
     registered: RegisteredUsers,
     servers: Mapping[str, HostPort],
     own: OwnSide,
+    tracer: Tracer,
+    mappings: Mappings,
 ) -> XmppSide:
     """The component links with everything behind them; puts the Jabber back end among ``legs``.
 
@@ -85,7 +89,13 @@ def xmpp_side(
     )
     outbox = Outbox(links, store, CONTACT.element, cards)
     presentities = XmppPresentities(
-        store=store, outbox=outbox, addressing=addressing, clock=reactor, pace=pace
+        store=store,
+        outbox=outbox,
+        addressing=addressing,
+        clock=reactor,
+        pace=pace,
+        tracer=tracer,
+        mappings=mappings,
     )
     legs[Leg.XMPP] = presentities
     # A Jabber id is not watched through the gateway by another Jabber user: that leg is missing here on purpose.
@@ -110,6 +120,8 @@ def xmpp_side(
         is_ours=directory.own_domains.__contains__,
         phone_show=own.phone_show,
         conceals=cards.conceals,
+        tracer=tracer,
+        mappings=mappings,
     )
     cards.listen(
         lambda contact: watchers.show_again(

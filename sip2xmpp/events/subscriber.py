@@ -11,7 +11,7 @@ with every failure in a row; the front end decides whether to come back.
 Implements: RFC 6665 section 4.1 (subscriber); RFC 3856; RFC 8048 section 4.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -105,6 +105,12 @@ class RemotePresentities:
     def __len__(self) -> int:
         """Subscriptions held."""
         return len(self._dialogs)
+
+    def phases(self) -> Iterator[Phase]:
+        """How each subscription is."""
+        for pair in self._dialogs.values():
+            if pair.subscription is not None:
+                yield pair.subscription.phase
 
     def reports(self, watcher: Address, presentity: Address) -> list[DialogReport]:
         """The subscription of a pair, if there is one, for operators."""

@@ -143,6 +143,7 @@ class BoundedRequest(Request):
 
 
 def is_within(host: str, networks: Networks) -> bool:
+    """Whether an address is in one of the networks; a name is in none."""
     if not networks:
         return False
     try:

@@ -9,6 +9,7 @@ from twisted.web.server import Request
 from sip2xmpp.portal.api import Api
 from sip2xmpp.portal.bounds import BODY, CONNECTIONS, BoundedSite, Networks
 from sip2xmpp.portal.health import Health
+from sip2xmpp.portal.traffic import Traffic
 from sip2xmpp.xcap.resource import Xcap
 from sip2xmpp.xcap.usages import LARGEST
 
@@ -38,14 +39,21 @@ def site(
     *,
     trusted_proxies: Networks = (),
     clock: Any = None,
+    metrics: IResource | None = None,
+    traffic: Traffic | None = None,
 ) -> BoundedSite:
     """The HTTP server's factory."""
     root: Any = Root(xcap, pages)
-    children: dict[bytes, IResource | None] = {b"health": health, b"api": api, b"xcap": xcap}
+    children: dict[bytes, IResource | None] = {
+        b"health": health,
+        b"metrics": metrics,
+        b"api": api,
+        b"xcap": xcap,
+    }
     for name, child in children.items():
         if child is not None:
             root.putChild(name, child)
     bodies = {b"/api/v1/users/": LARGEST, b"/api/": BODY, b"/my/card": LARGEST}
     if xcap is not None:
         bodies |= {b"/xcap": LARGEST, xcap.path.encode(): LARGEST}
-    return BoundedSite(root, bodies=bodies, trusted_proxies=trusted_proxies, clock=clock)
+    return BoundedSite(root, bodies=bodies, trusted_proxies=trusted_proxies, clock=clock, traffic=traffic)

@@ -177,6 +177,10 @@ class Directory:
         for domain, entry in list(self._cache.items()):
             yield domain, decide(entry.evidence, Leg.SIP), entry.good_until
 
+    def __len__(self) -> int:
+        """Foreign domains that are remembered."""
+        return len(self._cache)
+
     def forget(self, domain: str) -> None:
         """Drop what DNS said of a domain."""
         self._cache.pop(domain, None)

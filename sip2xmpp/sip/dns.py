@@ -134,8 +134,13 @@ class CachingDns:
         self._ask = ask
         self._hosts = hosts
         self._size = size
+        self.hits = self.misses = self.failures = 0
         self._entries: dict[tuple[str, Kind], _Entry] = {}
         self._asking: dict[tuple[str, Kind], list[Deferred[Any]]] = {}
+
+    def __len__(self) -> int:
+        """Answers that are remembered."""
+        return len(self._entries)
 
     def naptr(self, name: str) -> "Deferred[tuple[Naptr, ...]]":
         return self._look_up(name, Kind.NAPTR)
@@ -159,8 +164,10 @@ class CachingDns:
         entry = self._entries.get(key)
         answer: Deferred[Any] = Deferred()
         if entry is not None and self._clock.seconds() < entry.until:
+            self.hits += 1
             _fire(answer, entry)
             return answer
+        self.misses += 1
         waiting = self._asking.get(key)
         if waiting is not None:
             waiting.append(answer)
@@ -180,6 +187,7 @@ class CachingDns:
 
     def _failed(self, failure: Failure, key: tuple[str, Kind]) -> None:
         error = failure.value
+        self.failures += 1
         if not isinstance(error, DnsFailed):
             self.log.failure("asking for {kind} of {name} failed", failure, kind=key[1].value, name=key[0])
             error = DnsFailed(f"looking up {key[0]} failed")

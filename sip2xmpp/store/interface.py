@@ -18,6 +18,7 @@ from sip2xmpp.errors import StorageFailed
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.followings import Following
 from sip2xmpp.store.keeping import Deed, Grant, Session
+from sip2xmpp.store.measures import StoreMeasures
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -104,6 +105,8 @@ Told = Callable[[StorageFailed | None], None]
 
 class Store(Protocol):
     """All tables, and when their changes are safe."""
+
+    measures: StoreMeasures
 
     accounts: Table[Account]
     publications: Table[Publication]

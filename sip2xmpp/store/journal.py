@@ -25,6 +25,7 @@ from twisted.logger import Logger
 
 from sip2xmpp.errors import StorageFailed
 from sip2xmpp.store.interface import Told
+from sip2xmpp.store.measures import StoreMeasures
 
 _log = Logger()
 failing_waiter = _log.failureHandler("What waited for a commit failed; the others go on")
@@ -57,6 +58,7 @@ class Journal:
         writer: ThreadPoolExecutor,
         write: Callable[[Changes], list[str]],
     ) -> None:
+        self.measures = StoreMeasures()
         self._clock = clock
         self._threads = threads
         self._writer = writer
@@ -156,6 +158,8 @@ class Journal:
         written, self._writing = self._writing, {}
         waiting, self._waiting_for_writing = self._waiting_for_writing, []
         error = future.exception()
+        self.measures.commits.add(self._clock.seconds() - self._began)
+        self.measures.changes.add(sum(map(len, written.values())))
         if error is None:
             self._note_recovery()
             if self._changes and self._closed is None:
@@ -167,6 +171,7 @@ class Journal:
                 waiting, StorageFailed("a change of this turn cannot be stored") if unstorable else None
             )
             return
+        self.measures.failures += 1
         self._note_failure(error)
         for table, changes in written.items():
             self._changes[table] = changes | self._changes.get(table, {})

@@ -78,6 +78,7 @@ class SqliteStore(Tables):
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._journal = Journal(clock=clock, threads=threads, writer=self._writer, write=self._write)
         super().__init__(clock, self._journal.note_for)
+        self.measures = self._journal.measures
         try:
             prepare(connection)
             # Before anything is read: what is committed while we read will be looked for.

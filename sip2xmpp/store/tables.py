@@ -26,6 +26,7 @@ from sip2xmpp.store.expiry import Deadlines
 from sip2xmpp.store.followings import Following
 from sip2xmpp.store.interface import Change, ChangeKind, R, Table, Told
 from sip2xmpp.store.keeping import Deed, Grant, Session
+from sip2xmpp.store.measures import StoreMeasures
 from sip2xmpp.store.observations import Observation
 from sip2xmpp.store.records import (
     Account,
@@ -205,6 +206,7 @@ class Tables:
         self, clock: IReactorTime, note_for: Callable[[str], Callable[..., None] | None] = lambda _: None
     ) -> None:
         self._live: dict[str, LiveTable[Any]] = {}
+        self.measures = StoreMeasures()
 
         def table(name: str) -> LiveTable[Any]:
             made = self._live[name] = LiveTable[Any](clock, note_for(name))
