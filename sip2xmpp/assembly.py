@@ -136,6 +136,8 @@ class Parts:
         """Send nothing at leisure any more, and unless others go on tell Jabber users that every contact is gone."""
         self.pace.stop()
         self.watching.stop()
+        if self.pages is not None:
+            self.pages.panel.stop()
         if self.xmpp is not None and told:
             self.xmpp.watchers.farewell()
             self.xmpp.gateway.contact.farewell()

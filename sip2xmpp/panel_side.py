@@ -16,12 +16,12 @@ from sip2xmpp.pages.panel_lookup import LookupPages
 from sip2xmpp.pages.panel_overview import OverviewPages
 from sip2xmpp.pages.panel_permissions import PermissionPages
 from sip2xmpp.pages.panel_tokens import TokenPages
+from sip2xmpp.pages.panel_trace import TracePages
 from sip2xmpp.pages.panel_users import UserPages
 from sip2xmpp.pages.pulse import Pulse
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.portal.conditions import Conditions
-from sip2xmpp.portal.history import History
 from sip2xmpp.portal.troubles import Troubles
 from sip2xmpp.portal_side import PortalSide
 from sip2xmpp.store.interface import Store
@@ -29,10 +29,16 @@ from sip2xmpp.store.interface import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelSide:
-    """The pages, and what has to be started."""
+    """The pages, and what goes on while the gateway runs."""
 
     pages: list[Page]
     pulse: Pulse
+    troubles: Troubles
+
+    def stop(self) -> None:
+        """Look at nothing more, hear no more of the log."""
+        self.pulse.stop()
+        globalLogPublisher.removeObserver(cast(ILogObserver, self.troubles))
 
 
 def panel_side(
@@ -55,7 +61,7 @@ def panel_side(
         *OverviewPages(
             conditions=conditions,
             overview=operating.overview,
-            history=History([], reactor),
+            history=portal.watching.history,
             troubles=troubles,
             uptime=lambda: reactor.seconds() - started,
         ).pages(),
@@ -82,7 +88,8 @@ def panel_side(
             lists=operating.lists,
         ).pages(),
         *LookupPages(operating.lookups).pages(),
+        *TracePages(desk, portal.watching.pairs).pages(),
         *TokenPages(desk, operating.tokens, reactor).pages(),
         *AuditPages(operating.audit).pages(),
     ]
-    return PanelSide(pages=pages, pulse=Pulse(live, reactor, conditions.look))
+    return PanelSide(pages=pages, pulse=Pulse(live, reactor, conditions.look), troubles=troubles)

@@ -5,16 +5,17 @@ Of a publication only its kind and size are shown: what it says is its owner's a
 
 from typing import Final
 
-from sip2xmpp.pages.answers import Answer
+from sip2xmpp.pages.answers import Answer, Moved
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.panel_desk import Desk, Question, address_in, asked, shown
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.sheets import sheet, wanted
 from sip2xmpp.pages.visit import Visit
-from sip2xmpp.portal.operating_dialogs import NOTIFIER, SUBSCRIBER, DialogRows
+from sip2xmpp.portal.operating_dialogs import NOTIFIER, SUBSCRIBER, DialogRow, DialogRows
 from sip2xmpp.portal.operating_publications import PublicationRows
 from sip2xmpp.portal.operating_registrations import RegistrationRows
+from sip2xmpp.portal.rows import NoSuchRow
 
 REGISTRATIONS: Final = "/panel/registrations"
 PUBLICATIONS: Final = "/panel/publications"
@@ -165,7 +166,9 @@ class DevicePages:
         )
 
     async def _ask_end_dialog(self, visit: Visit) -> Answer:
-        row = self._dialogs.one(visit.query.get("id", ""))
+        row = self._row(visit.query.get("id", ""))
+        if row is None:
+            return _gone(visit)
         return asked(
             visit,
             Question(
@@ -186,7 +189,9 @@ class DevicePages:
         )
 
     async def _end_dialog(self, visit: Visit) -> Answer:
-        row = self._dialogs.one(visit.form.text("id"))
+        row = self._row(visit.form.text("id"))
+        if row is None:
+            return _gone(visit)
         return await self._desk.does(
             visit,
             self._dialogs.end(row.id),
@@ -194,3 +199,13 @@ class DevicePages:
             to=DIALOGS,
             told=visit.translate("The subscription of %(watcher)s is ended.", watcher=row.watcher),
         )
+
+    def _row(self, name: str) -> DialogRow | None:
+        try:
+            return self._dialogs.one(name)
+        except NoSuchRow:
+            return None
+
+
+def _gone(visit: Visit) -> Answer:
+    return Moved(DIALOGS, visit.translate("This dialog has ended already."), bad=True)

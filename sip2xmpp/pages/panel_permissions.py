@@ -194,7 +194,7 @@ class PermissionPages:
     async def _list(self, visit: Visit) -> Answer:
         address = address_in(visit.places["address"])
         try:
-            row = self._lists.one(address)
+            row = await self._lists.one(address)
             members = await self._lists.members(address, wanted(visit.query))
         except NoSuchRow as error:
             return Refused(404, str(error))
