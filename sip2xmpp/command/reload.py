@@ -9,7 +9,7 @@ from signal import Signals
 from typing import Any
 
 from sip2xmpp.command.api import Reply, ask
-from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, add_json, configuration, say
+from sip2xmpp.command.arguments import OK, Subparsers, add_json, configuration, say
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reaching import send_signal
 from sip2xmpp.config import Config
@@ -25,7 +25,6 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Checks the configuration and has the running gateway take it over: certificates, domains, tokens, limits and "
         "what else can change without ending a subscription. With one fault nothing changes. What needs a restart is named.",
         examples=(("sip2xmpp reload", "after a certificate was renewed, or the file was edited"),),
-        no="something in the file needs a restart, and waits for it",
     )
     add_json(reload)
     reload.set_defaults(run=run_reload)
@@ -52,7 +51,7 @@ def run_reload(arguments: argparse.Namespace) -> int:
     told = [f"taken over: {key}" for key in made["taken"]] or ["nothing to take over"]
     told += [f"needs a restart: {key}" for key in made["waiting"]]
     say(arguments, "\n".join(told), made)
-    return NOT_AS_WISHED if made["waiting"] else OK
+    return OK
 
 
 def run_restart(arguments: argparse.Namespace) -> int:

@@ -47,7 +47,7 @@ class Controls:
         return [
             Operation(
                 method="POST",
-                path="/reload",
+                path="/api/v1/reload",
                 name="reload",
                 summary="Read the configuration again",
                 about="Everything in the file is checked first: with one fault nothing changes. No subscription, registration "
@@ -65,7 +65,7 @@ class Controls:
             ),
             Operation(
                 method="POST",
-                path="/restart",
+                path="/api/v1/restart",
                 name="restart",
                 summary="Start the gateway anew, without farewell",
                 about="The process stores everything, becomes the program that is installed now, and goes on with the same "
