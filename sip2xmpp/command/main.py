@@ -14,6 +14,7 @@ from sip2xmpp import __version__
 from sip2xmpp.command import (
     accounts,
     card,
+    check,
     completion,
     contacts,
     explain,
@@ -50,6 +51,7 @@ VERBS: Sequence[Verb] = (
     lookup,
     mapping,
     status,
+    check,
     reload,
     completion,
     teaching,
