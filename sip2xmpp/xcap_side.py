@@ -38,17 +38,13 @@ class XcapSide:
 
 def document_limits(config: Config) -> DocumentLimits:
     """How much users may keep."""
-    return DocumentLimits(
-        documents=config.xcap.documents, octets=config.xcap.octets, total=config.xcap.total
-    )
+    return DocumentLimits(documents=config.xcap.documents, octets=config.xcap.octets, total=config.xcap.total)
 
 
-def xcap_side(
-    config: Config, store: Store, reactor: Any, *, own: OwnSide, tokens: Tokens, secret: bytes
-) -> XcapSide:
-    """The documents and their server.  ``secret`` is what nonces are made with."""
-    addresses, root = own.addresses, xcap_root(config)
-    documents = Documents(
+def kept_documents(config: Config, store: Store, reactor: Any, *, own: OwnSide) -> Documents:
+    """The documents of a store, with everything that is asked of one before it is kept."""
+    addresses = own.addresses
+    return Documents(
         store,
         clock=reactor,
         exists=addresses.exists,
@@ -58,10 +54,18 @@ def xcap_side(
                 store.documents,
                 serves=lambda domain: domain in addresses.domains,
                 is_taken=lambda address: addresses.is_taken(address) or own.policies.lists.is_global(address),
-                root=root,
+                root=xcap_root(config),
             )
         ],
     )
+
+
+def xcap_side(
+    config: Config, store: Store, reactor: Any, *, own: OwnSide, tokens: Tokens, secret: bytes
+) -> XcapSide:
+    """The documents and their server.  ``secret`` is what nonces are made with."""
+    addresses, root = own.addresses, xcap_root(config)
+    documents = kept_documents(config, store, reactor, own=own)
     addresses.listen(documents.existence_changed)
     if config.http is None or not config.sip.domains:
         return XcapSide(documents=documents, resource=None)

@@ -18,6 +18,7 @@ from sip2xmpp.command import (
     completion,
     contacts,
     explain,
+    importing,
     inject,
     lookup,
     mapping,
@@ -38,6 +39,7 @@ from sip2xmpp.errors import Sip2XmppError
 
 VERBS: Sequence[Verb] = (
     accounts,
+    importing,
     verdicts,
     explain,
     card,

@@ -1,0 +1,85 @@
+"""Where rows come from: an SQLite file, or a dump of any database, packed by gzip or not, in a file or on standard input.
+
+What a file is shows at its beginning.  An SQLite file is only read, also while the other server uses it.
+"""
+
+import gzip
+import sqlite3
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import quote
+
+from sip2xmpp.errors import BadInput
+from sip2xmpp.importing.dumps import Row, Value, read_dump
+
+STANDARD_INPUT: Final = "-"
+_SQLITE: Final = b"SQLite format 3\0"
+_GZIP: Final = b"\x1f\x8b"
+_PG_CUSTOM: Final = b"PGDMP"
+
+
+def rows_of(source: str, tables: Collection[str], standard_input: Callable[[], IO[bytes]]) -> Iterator[Row]:
+    """The rows of these tables in what an operator names: a path, or ``-``; raises ``BadInput``."""
+    if source == STANDARD_INPUT:
+        yield from _dumped(standard_input(), tables)
+        return
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_SQLITE)) == _SQLITE:
+                yield from _stored(path, tables)
+                return
+            file.seek(0)
+            yield from _dumped(file, tables)
+    except OSError as error:
+        raise BadInput(f"{source}: cannot be read: {error.strerror or error}") from None
+
+
+def _dumped(file: IO[bytes], tables: Collection[str]) -> Iterator[Row]:
+    """The rows of a dump; what was packed or is of another kind shows in its first octets."""
+    first = file.readline()
+    if first.startswith(_PG_CUSTOM):
+        raise BadInput("this is a dump in PostgreSQL's custom format: pg_restore -f - FILE writes it as SQL")
+    if first.startswith(_GZIP):
+        if not file.seekable():
+            raise BadInput("unpack what comes on standard input: gunzip -c FILE | sip2xmpp import ...")
+        file.seek(0)
+        with gzip.open(file) as unpacked:
+            try:
+                yield from read_dump(unpacked, tables)
+            except (EOFError, gzip.BadGzipFile) as error:
+                raise BadInput(f"the packed dump is broken: {error}") from None
+        return
+
+    def lines() -> Iterator[bytes]:
+        yield first
+        yield from file
+
+    yield from read_dump(lines(), tables)
+
+
+def _stored(path: Path, tables: Collection[str]) -> Iterator[Row]:
+    """The rows of an SQLite file."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            # What is no UTF-8 is somebody's octets all the same.
+            connection.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
+            known = {
+                name.lower(): name
+                for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            }
+            for table in sorted(set(tables) & set(known)):
+                quoted = known[table].replace('"', '""')
+                cursor = connection.execute(f'SELECT * FROM "{quoted}"')  # noqa: S608 - a name quoted as SQL wants it
+                columns = [each[0].lower() for each in cursor.description]
+                for number, values in enumerate(cursor, start=1):
+                    named = {name: _value(each) for name, each in zip(columns, values, strict=True)}
+                    yield Row(table=table, values=named, place=f"{table} row {number}")
+    except sqlite3.Error as error:
+        raise BadInput(f"{path}: {error}") from None
+
+
+def _value(held: object) -> Value:
+    return held if held is None or isinstance(held, str | bytes) else str(held)

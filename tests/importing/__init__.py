@@ -1,0 +1,1 @@
+"""Dumps of real servers' tables, and what is made of them."""
