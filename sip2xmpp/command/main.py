@@ -29,6 +29,7 @@ from sip2xmpp.command import (
     sources,
     status,
     teaching,
+    trace,
     verdicts,
     watch,
 )
@@ -42,6 +43,7 @@ VERBS: Sequence[Verb] = (
     importing,
     verdicts,
     explain,
+    trace,
     card,
     contacts,
     registrations,
