@@ -20,12 +20,13 @@ from sip2xmpp.command.arguments import (
     own_address,
     say,
 )
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
-from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.errors import BadInput, NoSuchPresentity
 from sip2xmpp.store.accounts import make_account, with_password
 from sip2xmpp.store.offline import OfflineStore, offline
-from sip2xmpp.store.records import Account, Card
+from sip2xmpp.store.records import Account
+from sip2xmpp.store.removal import end_sessions, remove_user
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -73,6 +74,7 @@ def add(arguments: argparse.Namespace) -> int:
     with offline(config.gateway.state) as store:
         check(store)
         store.accounts.put(account)
+        record(store, "add the account", address)
     say(arguments, f"{address} added", _told(account))
     return OK
 
@@ -87,6 +89,8 @@ def password(arguments: argparse.Namespace) -> int:
     with offline(config.gateway.state) as store:
         account = with_password(_account(store, address), given)
         store.accounts.put(account)
+        end_sessions(store, address)
+        record(store, "set another password", address)
     say(arguments, f"password of {address} changed", _told(account))
     return OK
 
@@ -107,16 +111,9 @@ def remove(arguments: argparse.Namespace) -> int:
     # An account may outlive its domain in the configuration; it can still be removed.
     address = any_address(arguments.address)
     with offline(config.gateway.state) as store:
-        store.accounts.remove(_account(store, address).key)
-        # All here: a gateway that is stopped, or the next owner who comes within a second, would not notice the gap.
-        for table in (store.verdicts, store.waiting, store.statements, store.documents):
-            for record in table.select(str(address)):
-                table.remove(record.key)
-        for binding in store.bindings.select(str(address)):
-            store.bindings.put(replace(binding, event=ContactEvent.REJECTED.value))
-        # Emptied and not removed: clients have to learn that the picture is gone.
-        if store.cards.get(str(address)) is not None:
-            store.cards.put(Card(address=address))
+        _account(store, address)
+        remove_user(store, address)
+        record(store, "remove the account", address)
     say(arguments, f"{address} removed", {"address": str(address)})
     return OK
 
@@ -140,6 +137,9 @@ def _change(arguments: argparse.Namespace, change: Callable[[Account], Account],
     with offline(config.gateway.state) as store:
         account = change(_account(store, address))
         store.accounts.put(account)
+        if account.disabled:
+            end_sessions(store, address)
+        record(store, "disable the account" if account.disabled else "enable the account", address)
     say(arguments, f"{address} {told}", _told(account))
     return OK
 

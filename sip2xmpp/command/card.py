@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.errors import BadInput
 from sip2xmpp.presence.card_texts import card_picture, card_text, is_other_card
@@ -84,6 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         card = replace(card, **changes)  # type: ignore[arg-type]
         if is_other_card(card, known):
             store.cards.put(card)
+            record(store, "change the card", address)
     if arguments.json:
         print(json.dumps(_shown(card), indent=2))
     elif arguments.show or not (changes or arguments.clear):

@@ -8,6 +8,7 @@ import argparse
 import time
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.stating import (
     Place,
@@ -113,5 +114,7 @@ def _forget(place: Place) -> int:
         for one in held:
             store.statements.remove(one.key)
         store.virtuals.remove(str(place.address))
+        if known:
+            record(store, "forget what was stated", place.address)
     print("forgotten" if known else f"nothing is known of {place.address}")
     return OK if known else NOT_AS_WISHED

@@ -19,9 +19,11 @@ from sip2xmpp.command.arguments import (
     configuration,
     say,
 )
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.screen import printable
 from sip2xmpp.documents.reginfo import ContactEvent
+from sip2xmpp.portal.operating_registrations import ending_told
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Binding
 
@@ -100,6 +102,9 @@ def deregister(arguments: argparse.Namespace) -> int:
         ]
         for binding in ended:
             store.bindings.put(replace(binding, event=event.value))
+        if ended:
+            done = ending_told(len(ended), arguments.contact or "", forbidden=arguments.forbid)
+            record(store, done, address)
     told = [f"{binding.contact} is no longer registered" for binding in ended]
     if not ended:
         told = [f"{address} is not registered" + (f" at {arguments.contact}" if arguments.contact else "")]

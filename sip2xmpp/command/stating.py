@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sip2xmpp.address import Address
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
@@ -163,6 +164,7 @@ def put(place: Place, arguments: argparse.Namespace, octets: bytes, rank: Rank) 
         if store.accounts.get(key) is None and store.virtuals.get(key) is None:
             store.virtuals.put(Virtual(address=place.address, since=now))
         store.statements.put(made)
+        record(store, f"{place.source} states", place.address)
     return made
 
 
@@ -172,6 +174,8 @@ def withdraw(place: Place) -> bool:
     with offline(place.config.gateway.state) as store:
         known = [one for one in living(store, place.address, now) if one.source == place.source]
         store.statements.remove(f"{place.address} {place.source}")
+        if known:
+            record(store, f"{place.source} is withdrawn", place.address)
     return bool(known)
 
 

@@ -28,6 +28,7 @@ from sip2xmpp.command.arguments import (
     say,
     watcher_address,
 )
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.own_side import own_side
 from sip2xmpp.presence.policy import Ground, Handling, Policy
@@ -124,6 +125,7 @@ def decide(arguments: argparse.Namespace, handling: Handling) -> int:
         store.verdicts.put(verdict)
         if handling is not Handling.CONFIRM:
             store.waiting.remove(waiting_key(verdict.presentity, verdict.watcher))
+        record(store, f"{handling.value} {verdict.watcher}", verdict.presentity)
     told = f"{verdict.presentity}: {handling.value} {verdict.watcher}"
     say(arguments, told, _as_json(verdict.presentity, verdict.watcher, handling.value))
     return OK
@@ -137,6 +139,8 @@ def forget(arguments: argparse.Namespace) -> int:
     with offline(config.gateway.state) as store:
         known = store.verdicts.get(key) is not None
         store.verdicts.remove(key)
+        if known:
+            record(store, f"forget {watcher}", presentity)
     say(arguments, "forgotten" if known else "nothing was decided", _as_json(presentity, watcher, None))
     return OK if known else NOT_AS_WISHED
 

@@ -1,7 +1,8 @@
 """The audit log: every change that somebody made by page, API or command, with who, when and from where.
 
 It is kept in the store for a year, ``MOST`` lines at a time, and each line is in the gateway's log as well.  What the command
-does while the gateway is stopped is written by the command.
+does is written by the command, whether or not the gateway runs.  A program that states the same presence every minute would push
+everything else out, so what is only done again, with nothing else to the same address in between, is one line in an hour.
 """
 
 from collections import deque
@@ -16,6 +17,9 @@ from sip2xmpp.store.keeping import Deed, make_deed
 MOST: Final = 10_000
 """Lines that are kept."""
 
+AGAIN: Final = 3_600.0
+"""Seconds for which doing the same again is the same line."""
+
 
 class Audit:
     """Writes and reads it."""
@@ -27,12 +31,15 @@ class Audit:
         self._clock = clock
         held = sorted(store.deeds.all(), key=lambda deed: deed.at)
         self._order = deque(held)
+        self._last = {deed.about: deed for deed in held}
         store.deeds.listen(self._changed)
         self._shorten()
 
     def record(self, *, who: str, by: str, what: str, about: str = "", peer: str = "") -> None:
         """Write that ``who`` did ``what``, by page, API or command, to ``about``; safe with the next commit."""
-        self._deeds.put(make_deed(self._clock.seconds(), who=who, by=by, peer=peer, what=what, about=about))
+        deed = make_deed(self._clock.seconds(), who=who, by=by, peer=peer, what=what, about=about)
+        if not is_again(deed, self._last.get(about)):
+            self._deeds.put(deed)
         self.log.info(
             "{by}: {who} at {peer}: {what} ({about})", by=by, who=who, peer=peer, what=what, about=about
         )
@@ -45,10 +52,24 @@ class Audit:
     def _changed(self, change: Change[Deed]) -> None:
         if change.kind is ChangeKind.PUT:
             self._order.append(change.record)
+            self._last[change.record.about] = change.record
             self._shorten()
-        elif self._order and self._order[0].key == change.record.key:
+            return
+        if self._order and self._order[0].key == change.record.key:
             self._order.popleft()
+        about = change.record.about
+        if about in self._last and self._last[about].key == change.record.key:
+            del self._last[about]
 
     def _shorten(self) -> None:
         while len(self._order) > MOST:
             self._deeds.remove(self._order.popleft().key)
+
+
+def is_again(deed: Deed, last: Deed | None) -> bool:
+    """Whether a line would say what the last one about the same address has just said."""
+    return (
+        last is not None
+        and (last.who, last.by, last.peer, last.what) == (deed.who, deed.by, deed.peer, deed.what)
+        and 0 <= deed.at - last.at < AGAIN
+    )

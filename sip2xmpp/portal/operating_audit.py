@@ -19,11 +19,20 @@ class AuditRows:
         match = wanted.match.casefold()
         lines = [
             deed
-            for deed in self._audit.latest(MOST, about)
-            if (not wanted.after or deed.id < wanted.after)
-            and who in ("", deed.who)
+            for deed in _after(self._audit.latest(MOST, about), wanted.after)
+            if who in ("", deed.who)
             and by in ("", deed.by)
             and match in f"{deed.who} {deed.by} {deed.what} {deed.about} {deed.peer}".casefold()
         ]
         rows = tuple(lines[: wanted.limit])
         return Found(rows=rows, next=rows[-1].id if rows and len(lines) > len(rows) else "")
+
+
+def _after(lines: list[Deed], name: str) -> list[Deed]:
+    """What follows the line with this id; where that is gone, what is older."""
+    if not name:
+        return lines
+    for index, deed in enumerate(lines):
+        if deed.id == name:
+            return lines[index + 1 :]
+    return [deed for deed in lines if deed.id < name]

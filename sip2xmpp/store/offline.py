@@ -87,13 +87,14 @@ class OfflineStore:
         self.cards: OfflineTable[Card] = OfflineTable(connection, LAYOUTS["cards"])
         self.grants: OfflineTable[Grant] = OfflineTable(connection, LAYOUTS["grants"])
         self.deeds: OfflineTable[Deed] = OfflineTable(connection, LAYOUTS["deeds"])
-        # Only to be read: a running gateway does not look for changes of these, but that documents were removed.
-        self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
-        self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
+        # Of these a running gateway sees only that records were removed.
         self.documents: OfflineTable[Document] = OfflineTable(connection, LAYOUTS["documents"])
         self.publications: OfflineTable[Publication] = OfflineTable(connection, LAYOUTS["publications"])
-        self.secrets: OfflineTable[Secret] = OfflineTable(connection, LAYOUTS["secrets"])
         self.sessions: OfflineTable[Session] = OfflineTable(connection, LAYOUTS["sessions"])
+        # Only to be read.
+        self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
+        self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
+        self.secrets: OfflineTable[Secret] = OfflineTable(connection, LAYOUTS["secrets"])
 
 
 KNOWN_BY_ADDRESS: Final = (

@@ -39,7 +39,7 @@ LOOK_SECONDS = 1.0
 SHARED = ("accounts", "verdicts", "statements", "virtuals", "waiting", "cards", "bindings", "grants", "deeds")
 """The tables that the operator's command writes."""
 
-ERASED = ("documents",)
+ERASED = ("documents", "publications", "sessions")
 """Those of which it removes rows and does nothing else: of large records only the keys are looked at."""
 
 ROWS_PER_STATEMENT = (256, 64, 16, 4, 1)

@@ -53,3 +53,31 @@ def test_each_is_a_line_of_the_log(clock: Clock) -> None:
     assert [(one["who"], one["what"], one["peer"]) for one in logs] == [
         ("token station", "station states", "192.0.2.1")
     ]
+
+
+def test_who_does_the_same_again_and_again_has_one_line_in_an_hour(clock: Clock) -> None:
+    audit = Audit(MemoryStore(clock), clock)
+    weather = "weather@sip.example.org"
+
+    def states(what: str = "roof states") -> None:
+        audit.record(who="token roof", by="API", what=what, about=weather, peer="192.0.2.1")
+
+    for _ in range(120):
+        states()
+        clock.advance(60)
+    assert len(audit.latest(999)) == 2
+    states("roof is withdrawn")
+    states()
+    states("roof is withdrawn")
+    assert [deed.what for deed in audit.latest(3)] == [
+        "roof is withdrawn",
+        "roof states",
+        "roof is withdrawn",
+    ]
+
+
+def test_the_same_by_somebody_else_or_to_somebody_else_is_a_line_of_its_own(clock: Clock) -> None:
+    audit = Audit(MemoryStore(clock), clock)
+    for who, about in (("a", "x@sip.example.org"), ("a", "y@sip.example.org"), ("b", "y@sip.example.org")):
+        audit.record(who=who, by="page", what="add the account", about=about)
+    assert len(audit.latest(9)) == 3
