@@ -13,7 +13,7 @@ from datetime import datetime, timedelta, tzinfo
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
-from typing import Any, Final
+from typing import Final
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
@@ -98,30 +98,42 @@ class Language:
 
 
 class Languages:
-    """All there are."""
+    """All there are, each as it is spoken in the visitor's region: British and American times are written differently."""
 
     def __init__(self, catalogues: Mapping[str, gettext.NullTranslations]) -> None:
-        self._languages = {
-            tag.lower(): Language(tag, Locale.parse(tag, sep="-"), catalogue)
+        self._catalogues = {
+            tag.lower(): (tag, catalogue)
             for tag, catalogue in {ENGLISH: gettext.NullTranslations(), **catalogues}.items()
         }
-
-    def __iter__(self) -> Any:
-        return iter(self._languages.values())
+        self._spoken: dict[str, Language] = {}
+        self.english = self._language(ENGLISH, ENGLISH)
 
     @property
-    def english(self) -> Language:
-        """The language of the sources."""
-        return self._languages[ENGLISH]
+    def tags(self) -> list[str]:
+        """Those that there are catalogues of."""
+        return [tag for tag, _ in self._catalogues.values()]
 
     def chosen(self, accepted: str) -> Language:
         """The first language of an Accept-Language field that there is."""
-        for tag in _in_order(accepted):
+        for wanted in _in_order(accepted):
+            tag = wanted
             while tag:
-                if tag in self._languages:
-                    return self._languages[tag]
-                tag = tag.rpartition("-")[0]  # noqa: PLW2901 - RFC 4647, section 3.4: shorter and shorter
+                if tag in self._catalogues:
+                    return self._language(wanted, tag)
+                tag = tag.rpartition("-")[0]
         return self.english
+
+    def _language(self, wanted: str, tag: str) -> Language:
+        """As many as there are regions that Babel knows, and no more."""
+        own, catalogue = self._catalogues[tag]
+        try:
+            locale = Locale.parse(wanted, sep="-")
+        except (UnknownLocaleError, ValueError):
+            locale = Locale.parse(own, sep="-")
+        name = str(locale)
+        if name not in self._spoken:
+            self._spoken[name] = Language(own, locale, catalogue)
+        return self._spoken[name]
 
 
 def _in_order(accepted: str) -> list[str]:

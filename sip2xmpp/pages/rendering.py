@@ -17,7 +17,6 @@ from jinja2.runtime import Context
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp import __version__
-from sip2xmpp.address import Address
 from sip2xmpp.pages.languages import Language
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.statics import Static
@@ -69,7 +68,14 @@ class Rendering:
             environment = self._environments[visit.language.tag] = self._made(visit.language)
         nav = Navigation.of([page for page in self._labelled if _is_for(page, visit)], visit.path)
         text = environment.get_template(f"{template}.html").render(
-            {**values, "visit": visit, "nav": nav, "told": told, "now": self._clock.seconds()}
+            {
+                **values,
+                "visit": visit,
+                "language": visit.language,
+                "nav": nav,
+                "told": told,
+                "now": self._clock.seconds(),
+            }
         )
         return text.encode("utf-8", "replace")
 
@@ -82,11 +88,11 @@ class Rendering:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.policies["ext.i18n.trimmed"] = True
         install: Any = environment
         install.install_gettext_translations(language.catalogue, newstyle=True)
         environment.globals |= {
             "static": lambda name: self._statics[name].url,
-            "language": language,
             "version": __version__,
             "state_words": STATE_WORDS,
             "rank_words": RANK_WORDS,
@@ -95,16 +101,18 @@ class Rendering:
             "place_words": PLACE_WORDS,
         }
         environment.filters |= {
-            "moment": pass_context(lambda context, at: language.moment(_at(context, at))),
+            "moment": pass_context(lambda context, at: _language(context).moment(_at(context, at))),
             "near": pass_context(
-                lambda context, at: language.near(_at(context, at), _at(context, self._clock.seconds()))
+                lambda context, at: _language(context).near(
+                    _at(context, at), _at(context, self._clock.seconds())
+                )
             ),
-            "ago": lambda at: language.ago(at - self._clock.seconds()),
-            "span": language.span,
-            "number": language.number,
-            "percent": language.percent,
+            "ago": pass_context(lambda context, at: _language(context).ago(at - self._clock.seconds())),
+            "span": pass_context(lambda context, seconds: _language(context).span(seconds)),
+            "number": pass_context(lambda context, value: _language(context).number(value)),
+            "percent": pass_context(lambda context, value: _language(context).percent(value)),
             "iso": lambda at: _dated(at, UTC).isoformat(timespec="seconds"),
-            "language": language.name_of,
+            "language": pass_context(lambda context, tag: _language(context).name_of(tag)),
             "link": link_of,
             "segment": lambda text: quote(str(text), safe=""),
         }
@@ -115,6 +123,11 @@ def _is_for(page: Page, visit: Visit) -> bool:
     if visit.user is None:
         return False
     return page.role is None or (visit.role is not None and visit.role.includes(page.role))
+
+
+def _language(context: Context) -> Language:
+    visit: Visit = context["visit"]
+    return visit.language
 
 
 def _at(context: Context, at: float) -> datetime:
@@ -132,8 +145,3 @@ def link_of(url: str) -> str | None:
     except ValueError:
         return None
     return url if parts.scheme in ("http", "https") and parts.netloc and url.isprintable() else None
-
-
-def sip_of(address: Address) -> str:
-    """How an address is shown: as it is written in SIP and Jabber alike."""
-    return str(address)

@@ -294,7 +294,7 @@ def zone_of(name: str) -> Any:
     if len(name) <= 64 and re.fullmatch(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", name):
         try:
             return ZoneInfo(name)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             pass  # not a zone, or one that is not known here
     return LOCALTZ
 
