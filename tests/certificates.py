@@ -14,10 +14,15 @@ LONG = dt.timedelta(days=3650)
 
 
 class Authority:
-    """Signs certificates; ``file`` holds its own, for those who believe it."""
+    """Signs certificates; ``file`` holds its own, for those who believe it, and ``key_file`` the key.
+
+    ``valid`` is from when to when those are that it signs next.
+    """
 
     def __init__(self, directory: Path, name: str = "Test Authority") -> None:
         self._directory = directory
+        now = dt.datetime.now(dt.UTC)
+        self.valid = (now - LONG, now + LONG)
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         certificate = (
@@ -27,6 +32,8 @@ class Authority:
         )
         self.file = directory / f"{name.replace(' ', '-')}.pem"
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        self.key_file = self.file.with_suffix(".key")
+        self.key_file.write_bytes(_written(self._key))
 
     def sign(
         self,
@@ -52,21 +59,23 @@ class Authority:
         certificate, key = self.sign(**names)  # type: ignore[arg-type]
         files = self._directory / f"{name}.crt", self._directory / f"{name}.key"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        files[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+        files[1].write_bytes(_written(key))
         return files
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = dt.datetime.now(dt.UTC)
+        begins, ends = self.valid
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - LONG)
-            .not_valid_after(now + LONG)
+            .not_valid_before(begins)
+            .not_valid_after(ends)
         )
+
+
+def _written(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
