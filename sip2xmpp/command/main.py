@@ -20,6 +20,8 @@ from sip2xmpp.command import (
     contacts,
     explain,
     held,
+    importing,
+    importing,
     inject,
     lookup,
     mapping,
@@ -32,6 +34,7 @@ from sip2xmpp.command import (
     status,
     teaching,
     tokens,
+    trace,
     verdicts,
     watch,
 )
@@ -42,8 +45,11 @@ from sip2xmpp.errors import Sip2XmppError
 
 VERBS: Sequence[Verb] = (
     accounts,
+    importing,
+    importing,
     verdicts,
     explain,
+    trace,
     card,
     contacts,
     registrations,
