@@ -9,6 +9,7 @@ from sip2xmpp.config import Config
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.pages.buddies import VIEWS_OF_ONE, Buddies
 from sip2xmpp.pages.card import CardPages
+from sip2xmpp.pages.contact_forms import ContactForms
 from sip2xmpp.pages.contact_rows import Departments
 from sip2xmpp.pages.contacts import MOST, ContactPages
 from sip2xmpp.pages.live import Live
@@ -54,18 +55,18 @@ def people_pages(
         worlds=worlds,
         audit=audit,
     )
+    book = ContactBook(others.documents, exists=own.addresses.exists)
+    forms = ContactForms(book=book, meanings=meanings, audit=audit, committed=store.committed)
     contacts = ContactPages(
-        book=ContactBook(others.documents, exists=own.addresses.exists),
+        book=book,
         buddies=_buddies(reactor, own=own, others=others, live=live),
         departments=Departments(store.documents, own.policies.lists),
         meanings=meanings,
         worlds=worlds,
-        audit=audit,
-        committed=store.committed,
     )
     card = CardPages(store, audit, limit=config.limits.picture)
     _signal(live, own, store)
-    return [*watchers.pages(), *contacts.pages(), *card.pages()]
+    return [*watchers.pages(), *contacts.pages(), *forms.pages(), *card.pages()]
 
 
 def _buddies(reactor: Any, *, own: OwnSide, others: Others, live: Live) -> Buddies:

@@ -1,17 +1,17 @@
-"""The page ``/my/contacts``: whom I watch, group by group, with the state of each; and the forms by which the list is changed.
+"""The page ``/my/contacts``: whom I watch, group by group, with the state of each, and the pages on which that is changed.
 
-The list is the document that SIP clients keep by XCAP, so what is done here is there at once, and the other way round.  Every form
-carries the entity tag of the list that it was made from: where a device changed the list in between nothing is overwritten.  The state
-of a contact is asked for in the user's own name; see ``pages.buddies``.
+The list is the document that SIP clients keep by XCAP, so what is done here is there at once, and the other way round; the forms
+are those of ``pages.contact_forms``.  The state of a contact is asked for in the user's own name; see ``pages.buddies``.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
-from sip2xmpp.errors import BadInput, Refused, StorageFailed
-from sip2xmpp.pages.answers import Answer, Moved, Shown
+from sip2xmpp.errors import BadInput, Refused
+from sip2xmpp.pages import answers
+from sip2xmpp.pages.answers import Answer, Shown
 from sip2xmpp.pages.buddies import Buddies
+from sip2xmpp.pages.contact_forms import PATH
 from sip2xmpp.pages.contact_rows import (
     STANDINGS,
     ContactShown,
@@ -24,46 +24,29 @@ from sip2xmpp.pages.contact_rows import (
     standing_of,
 )
 from sip2xmpp.pages.languages import N_
-from sip2xmpp.pages.routes import Page
+from sip2xmpp.pages.routes import Page, Serve
 from sip2xmpp.pages.visit import Visit
 from sip2xmpp.pages.worlds import World, Worlds
-from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.contact_book import ContactBook, etag_of, groups_of
 from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.portal.problems import Problem
-from sip2xmpp.xcap.conditions import ANY, Conditions, PreconditionFailed
 from sip2xmpp.xcap.contact_list import (
     Contact,
     Group,
     Groups,
-    Taken,
     Unknown,
-    changed_group,
     contacts,
     default_group,
     inside,
     known,
-    with_contact,
-    with_group,
-    without,
-    without_group,
 )
 
-PATH: Final = "/my/contacts"
 MOST: Final = 500
 """Contacts on one page: each is watched while the page is open."""
 
-NAME_LIMIT: Final = 200
-URI_LIMIT: Final = 1_000
-
-CHANGED: Final = N_(
-    "Your list was changed by another device in the meantime. Nothing was overwritten; look at it and try again."
-)
-Change = Callable[[Groups], Groups]
-
 
 class ContactPages:
-    """The pages."""
+    """The pages that show it."""
 
     def __init__(
         self,
@@ -73,31 +56,21 @@ class ContactPages:
         departments: Departments,
         meanings: Meanings,
         worlds: Worlds,
-        audit: Audit,
-        committed: Callable[[], Any],
     ) -> None:
         self._book = book
         self._buddies = buddies
         self._departments = departments
         self._meanings = meanings
         self._worlds = worlds
-        self._audit = audit
-        self._committed = committed
 
     def pages(self) -> list[Page]:
         """The rows of the table."""
         return [
-            Page(method="GET", path=PATH, serve=self._show, name="contacts", label=N_("Contacts")),
-            Page(method="GET", path=f"{PATH}/add", serve=self._found, name="find-contact"),
-            Page(method="POST", path=f"{PATH}/add", serve=self._add, name="add-contact"),
-            Page(method="GET", path=f"{PATH}/contact", serve=self._contact, name="contact"),
-            Page(method="POST", path=f"{PATH}/contact", serve=self._change, name="change-contact"),
-            Page(method="POST", path=f"{PATH}/remove", serve=self._remove, name="remove-contact"),
-            Page(method="POST", path=f"{PATH}/groups", serve=self._add_group, name="add-group"),
-            Page(method="GET", path=f"{PATH}/group", serve=self._group, name="group"),
-            Page(method="POST", path=f"{PATH}/group", serve=self._change_group, name="change-group"),
-            Page(method="POST", path=f"{PATH}/remove-group", serve=self._remove_group, name="remove-group"),
-            Page(method="GET", path=f"{PATH}/department", serve=self._department, name="department"),
+            Page(method="GET", path=PATH, serve=_told(self._show), name="contacts", label=N_("Contacts")),
+            Page(method="GET", path=f"{PATH}/add", serve=_told(self._found), name="find-contact"),
+            Page(method="GET", path=f"{PATH}/contact", serve=_told(self._contact), name="contact"),
+            Page(method="GET", path=f"{PATH}/group", serve=_told(self._group), name="group"),
+            Page(method="GET", path=f"{PATH}/department", serve=_told(self._department), name="department"),
         ]
 
     # The list
@@ -184,18 +157,14 @@ class ContactPages:
     # Adding
 
     async def _found(self, visit: Visit) -> Answer:
-        return await self._adding(visit, visit.query.get("contact", "").strip())
-
-    async def _adding(
-        self, visit: Visit, written: str, *, fault: str = "", filled: dict[str, str] | None = None
-    ) -> Answer:
         """The second step: who was found, and how to call him."""
+        written, fault = visit.query.get("contact", "").strip(), ""
         held = self._book.held(visit.me)
         groups = groups_of(held)
         world: World | None = None
         address = uri = ""
         there: list[tuple[Group, Contact]] = []
-        if written and not fault:
+        if written:
             try:
                 uri = self._meanings.uri(written)
                 meant = self._meanings.address(uri)
@@ -220,35 +189,9 @@ class ContactPages:
                 "groups": _choices(groups),
                 "default": "" if default is None else default.id,
                 "etag": etag_of(held),
-                "filled": filled or {},
             },
             status=422 if fault else 200,
         )
-
-    async def _add(self, visit: Visit) -> Answer:
-        form = visit.form
-        written = form.text("contact", most=URI_LIMIT)
-        name, group = form.text("name", most=NAME_LIMIT), form.text("group", most=URI_LIMIT)
-        new = form.text("new", most=NAME_LIMIT)
-        uri = ""
-
-        def change(groups: Groups) -> Groups:
-            means = self._meanings.means(uri)
-            if contacts(groups, means):
-                raise Taken(visit.translate(N_("%(who)s is a contact of yours already."), who=written))
-            wanted = [new or group] if new or group else None
-            return with_contact(
-                groups, Contact(uri=uri, name=" ".join(name.split())), means, wanted, named=True
-            )
-
-        try:
-            uri = self._meanings.uri(written)
-            if self._meanings.address(uri) == visit.me:
-                raise BadInput(visit.translate(N_("This is your own address.")))
-        except (BadInput, Problem) as error:
-            return await self._adding(visit, written, fault=str(error))
-        told = visit.translate(N_("%(who)s is a contact of yours now."), who=name or written)
-        return await self._edit(visit, change, f"add the contact {uri[:100]}", told)
 
     # One contact
 
@@ -261,10 +204,19 @@ class ContactPages:
             raise Unknown(visit.translate(N_("There is no such contact in your list.")))
         first = here[0][1]
         address = self._meanings.address(first.uri)
+        members = members_of([(first.uri, address)])
+        rows = await self._buddies.look(visit.me, "contact", members) if members else {}
+        look, standing = (
+            (None, "none")
+            if address is None
+            else standing_of((rows or {}).get(address), is_watched=rows is not None)
+        )
         return Shown(
             "contact",
             {
                 "contact": first,
+                "look": look,
+                "standing": STANDINGS.get(standing, ""),
                 "address": "" if address is None else str(address),
                 "world": None if address is None else self._worlds.known(address),
                 "groups": _choices(groups),
@@ -273,47 +225,7 @@ class ContactPages:
             },
         )
 
-    async def _change(self, visit: Visit) -> Answer:
-        form = visit.form
-        uri, name = form.text("contact", most=URI_LIMIT), " ".join(form.text("name", most=NAME_LIMIT).split())
-        new = form.text("new", most=NAME_LIMIT)
-        wanted = [*form.all("group", most=URI_LIMIT), *([new] if new else [])]
-        means = self._meanings.means(uri)
-
-        def change(groups: Groups) -> Groups:
-            if not contacts(groups, means):
-                raise Unknown(visit.translate(N_("There is no such contact in your list.")))
-            if not wanted:
-                raise BadInput(visit.translate(N_("A contact is in one group at least.")))
-            return with_contact(groups, Contact(uri=uri, name=name), means, wanted, named=True)
-
-        back = f"{PATH}/contact?{urlencode({'uri': uri})}"
-        told = visit.translate(N_("%(who)s was changed."), who=name or uri)
-        return await self._edit(visit, change, f"change the contact {uri[:100]}", told, back=back)
-
-    async def _remove(self, visit: Visit) -> Answer:
-        uri = visit.form.text("contact", most=URI_LIMIT)
-        means = self._meanings.means(uri)
-
-        def change(groups: Groups) -> Groups:
-            if not contacts(groups, means):
-                raise Unknown(visit.translate(N_("There is no such contact in your list.")))
-            return tuple(without(each, means) for each in groups)
-
-        told = visit.translate(N_("%(who)s is no contact of yours any more."), who=uri)
-        return await self._edit(visit, change, f"remove the contact {uri[:100]}", told)
-
     # Groups
-
-    async def _add_group(self, visit: Visit) -> Answer:
-        name, parent = _group_name(visit), visit.form.text("parent", most=URI_LIMIT)
-        told = visit.translate(N_("There is a group %(group)s now."), group=name)
-        return await self._edit(
-            visit,
-            lambda groups: with_group(groups, name, "", parent or None),
-            f"add the group {name[:100]}",
-            told,
-        )
 
     async def _group(self, visit: Visit) -> Answer:
         held = self._book.held(visit.me)
@@ -338,56 +250,19 @@ class ContactPages:
             },
         )
 
-    async def _change_group(self, visit: Visit) -> Answer:
-        name, parent = _group_name(visit), visit.form.text("parent", most=URI_LIMIT)
-        id_ = visit.form.text("id", most=URI_LIMIT)
 
-        def change(groups: Groups) -> Groups:
-            group = known(groups, id_)
-            # clients find their own lists by name, and some call all of them something else for people
-            is_titled = bool(group.display_name) or group_title(group) == ""
-            return changed_group(
-                groups,
-                group,
-                name=None if is_titled else name,
-                display=name if is_titled else None,
-                parent=parent,
-            )
+def _told(serve: Serve) -> Serve:
+    """A page that says what cannot be found or read."""
 
-        back = f"{PATH}/group?{urlencode({'id': id_})}"
-        told = visit.translate(N_("The group %(group)s was changed."), group=name)
-        return await self._edit(visit, change, f"change the group {id_[:100]}", told, back=back)
-
-    async def _remove_group(self, visit: Visit) -> Answer:
-        id_ = visit.form.text("id", most=URI_LIMIT)
-        told = visit.translate(N_("The group was removed with all that was in it."))
-        return await self._edit(
-            visit,
-            lambda groups: without_group(groups, known(groups, id_)),
-            f"remove the group {id_[:100]}",
-            told,
-        )
-
-    async def _edit(self, visit: Visit, change: Change, what: str, told: str, *, back: str = PATH) -> Answer:
-        """Change the list as it was when the form was made, and write down who did."""
-        etag = visit.form.text("etag", most=200)
-        conditions = Conditions(match=frozenset((etag,))) if etag else Conditions(none_match=ANY)
+    async def served(visit: Visit) -> Answer:
         try:
-            await self._book.edit(visit.me, change, conditions)
-            self._audit.record(who=visit.who, by="page", what=what, about=str(visit.me), peer=visit.peer)
-            await self._committed()
-        except PreconditionFailed:
-            return Moved(back, visit.translate(CHANGED), bad=True)
-        except (BadInput, Refused, StorageFailed, Problem) as error:
-            return Moved(back, str(error), bad=True)
-        return Moved(PATH, told)
+            return await serve(visit)
+        except Unknown as error:
+            return answers.Refused(404, str(error))
+        except Problem as problem:
+            return answers.Refused(problem.status, problem.detail)
 
-
-def _group_name(visit: Visit) -> str:
-    name = " ".join(visit.form.text("name", most=NAME_LIMIT).split())
-    if not name:
-        raise BadInput(visit.translate(N_("A group needs a name.")))
-    return name
+    return served
 
 
 def _choices(groups: Groups) -> list[tuple[str, str]]:

@@ -178,6 +178,11 @@ class People:
         self.own.statements.state(saying)
         self.clock.advance(1)
 
+    def run(self, seconds: float) -> None:
+        """Let time pass as it does, a little at a time."""
+        for _ in range(round(seconds / 0.02)):
+            self.clock.advance(0.02)
+
     def watch(self, watcher: Address, presentity: Address = ALICE) -> Ear:
         """Somebody begins to watch."""
         ear = Ear(watcher)
