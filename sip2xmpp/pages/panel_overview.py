@@ -37,6 +37,21 @@ KINDS: Final = {
     DomainKind.OVERRIDE: N_("Configured"),
     DomainKind.REMEMBERED: N_("Found by DNS"),
 }
+CHARTS: Final = (
+    "dialogs",
+    "publications",
+    "registrations",
+    "notify",
+    "sip_in",
+    "stanzas_in",
+    "retransmissions",
+    "shed",
+)
+"""Lines of the history on the first page; all of them are on that of the counters."""
+
+EARLY: Final = 36
+"""Samples that fill a chart at least; with fewer, what there is stands at the right."""
+
 COUNTED: Final = {
     "accounts": (N_("Users"), "/panel/users"),
     "registrations": (N_("Registrations"), "/panel/registrations"),
@@ -110,7 +125,7 @@ class OverviewPages:
                 for name, (title, path) in COUNTED.items()
                 if name in legs.counts
             ],
-            tiles=self._tiles(visit, HOUR.name),
+            tiles=[each for each in self._tiles(visit, HOUR.name) if each.name in CHARTS],
             listeners=legs.listeners,
             domains=[row for row in domains.rows if row.kind is not DomainKind.REMEMBERED],
             kinds=KINDS,
@@ -136,7 +151,7 @@ class OverviewPages:
 
 def tile(visit: Visit, course: Course) -> Tile:
     """A line of the history in a picture and in words."""
-    drawn = chart(course.values, length=course.period.most)
+    drawn = chart(course.values, length=EARLY)
     said = visit.language.number
     if course.last is None or drawn is None:
         words = visit.translate("There are no numbers yet: they come with time.")
@@ -148,7 +163,7 @@ def tile(visit: Visit, course: Course) -> Tile:
             most=said(rounded(drawn.most)),
         )
     return Tile(
-        name=course.line.name.replace(".", "-").replace("_", "-"),
+        name=course.line.name,
         title=visit.translate(course.line.title),
         unit=course.line.unit,
         last="–" if course.last is None else said(rounded(course.last)),

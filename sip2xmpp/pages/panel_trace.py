@@ -4,6 +4,7 @@ How a pair stands is shown to everybody who may see the panel.  Messages carry w
 operator switched the trace on, which is written down, and are shown to operators alone.
 """
 
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -72,6 +73,8 @@ class TracePages:
             traced=self._pairs.traced(),
             ways=WAYS,
             legs=LEGS,
+            unix=unix,
+            clock=lambda moment: f"{datetime.fromtimestamp(unix(moment), visit.zone):%H:%M:%S}",
         )
 
     def _facts(self, visit: Visit, watcher: Address, presentity: Address) -> dict[str, Any]:
@@ -116,3 +119,8 @@ class TracePages:
 
 def _path(watcher: Address, presentity: Address) -> str:
     return f"{PATH}?{urlencode({'watcher': watcher, 'presentity': presentity})}"
+
+
+def unix(moment: str) -> float:
+    """A moment in Unix time, as RFC 3339 has it; what tells of pairs writes it so."""
+    return datetime.fromisoformat(moment).timestamp()

@@ -27,6 +27,18 @@ PATH: Final = "/panel/users"
 ONE: Final = "/panel/users/{address}"
 ROWS: Final = 200
 """Rows of each table on the page of one user."""
+STATUSES: Final = {
+    "active": N_("watches now"),
+    "pending": N_("watches and waits"),
+    "waiting": N_("waits"),
+    "absent": N_("does not watch"),
+}
+HANDLINGS: Final = {
+    "allow": N_("is allowed"),
+    "block": N_("is blocked"),
+    "confirm": N_("waits for a decision"),
+    "polite-block": N_("is shown offline"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +135,8 @@ class UserPages:
             publications=publications.rows[:ROWS],
             statements=self._statements.of(address)[:ROWS],
             watchers=self._watcher_lines(address)[:ROWS],
+            statuses=STATUSES,
+            handlings=HANDLINGS,
             documents=store.documents.select(key)[:ROWS],
             sessions=sorted(store.sessions.select(key), key=lambda session: -session.seen_at)[:ROWS],
             deeds=self._desk.audit.latest(20, key),
