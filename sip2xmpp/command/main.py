@@ -21,7 +21,6 @@ from sip2xmpp.command import (
     explain,
     held,
     importing,
-    importing,
     inject,
     lookup,
     mapping,
@@ -45,7 +44,6 @@ from sip2xmpp.errors import Sip2XmppError
 
 VERBS: Sequence[Verb] = (
     accounts,
-    importing,
     importing,
     verdicts,
     explain,
