@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,14 @@ Commit = Callable[[StorageFailed | None], None]
 
 
 @pytest.fixture(params=["a file", "no file"])
-def heard(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Callable[[], list[str]]]:
+def heard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Callable[[], list[str]]]]:
     """The value of NOTIFY_SOCKET, and what came there."""
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    listening.settimeout(5)
-    request.addfinalizer(listening.close)
-    name = f"sip2xmpp-test-{os.getpid()}-{time.monotonic_ns()}"
-    if request.param == "a file":
-        listening.bind(str(tmp_path / "notify"))
-        return str(tmp_path / "notify"), lambda: listening.recv(1000).decode().splitlines()
-    listening.bind("\0" + name)
-    return "@" + name, lambda: listening.recv(1000).decode().splitlines()
+    file, name = str(tmp_path / "notify"), f"sip2xmpp-test-{os.getpid()}-{time.monotonic_ns()}"
+    is_file = request.param == "a file"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.settimeout(5)
+        listening.bind(file if is_file else f"\0{name}")
+        yield file if is_file else f"@{name}", lambda: listening.recv(1000).decode().splitlines()
 
 
 def test_it_hears_that_we_are_ready_alive_and_stopping(heard: tuple[str, Callable[[], list[str]]]) -> None:
