@@ -27,8 +27,8 @@ HIDDEN: Final = "(not shown)"
 """What stands where a secret was."""
 
 _SECRET: Final = re.compile(
-    r"^((?:(?:proxy-)?(?:authorization|authenticate|authentication-info)|identity|cookie)[ \t]*:[ \t]*)"
-    r"([A-Za-z0-9_-]*)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*",
+    r"^((?:(?:proxy-|www-)?(?:authorization|authenticate|authentication-info)|identity|cookie)[ \t]*:[ \t]*)"
+    r"([A-Za-z0-9_-]*)[^\n]*(?:\n[ \t][^\n]*)*",
     re.IGNORECASE | re.MULTILINE,
 )
 _PASSWORD: Final = re.compile(r"(\bsips?:[^\s@:;<>\"]*):[^\s@<>\"]*@", re.IGNORECASE)
