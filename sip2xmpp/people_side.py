@@ -87,8 +87,8 @@ def _buddies(reactor: Any, *, own: OwnSide, others: Others, live: Live) -> Buddi
     return Buddies(
         agent(lists),
         reactor,
-        changed=lambda user: live.changed("contacts", user),
-        is_heard=lambda user: live.is_heard("contacts", user),
+        changed=live.changed,
+        is_heard=live.is_heard,
     )
 
 

@@ -1,9 +1,9 @@
 """The live state of contacts, for as long as somebody has them on the screen.
 
-A page that shows contacts looks at a *view* of one user: his own list, or a list of the operator.  A view is one watch of its members
+A page that shows contacts looks at a *view* of one user: his own list, one contact of it, or a list of the operator.  A view is one watch of its members
 over the seam, in the user's own name, so that what is shown is what each contact's rules or server let this user see, and no
-more.  All tabs and devices of a user share it.  It goes on while a page listens for changes, and for ``LINGERING`` seconds after that
-at most; then it ends, which never ends an authorization.
+more.  All tabs and devices of a user share it.  It goes on while a page of its kind listens for changes, and for ``LINGERING`` seconds
+after that at most; then it ends, which never ends an authorization.
 
 When the members of a view are others the new watch begins before the old one ends, so that nobody is asked twice.
 
@@ -30,16 +30,24 @@ VIEWS: Final = 2_000
 """Views at a time, of all users."""
 
 VIEWS_OF_ONE: Final = 5
-"""Views of one user; what was looked at the longest time ago ends for another one."""
+"""Views of one user; that which was looked at the longest time ago ends for another one."""
+
+IN_USE: Final = 5.0
+"""Seconds in which a view that was looked at does not end for another one: many open pages must not take turns."""
 
 PATIENCE: Final = 1.0
 """Seconds that a page waits for the first state; the agent of lists tells one sooner than that."""
 
 
+Name = tuple[str, str]
+"""Of which kind a view is, and which one."""
+
+
 class Buddies:
     """All views.
 
-    ``changed(user)`` is called when what a user is shown may be another thing; ``is_heard(user)`` says whether a page listens for that.
+    ``changed(kind, user)`` is called when what a user is shown may be another thing; ``is_heard(kind, user)`` says whether a page
+    listens for that.
     """
 
     def __init__(
@@ -47,8 +55,8 @@ class Buddies:
         agent: ListAgent,
         clock: IReactorTime,
         *,
-        changed: Callable[[Address], None],
-        is_heard: Callable[[Address], bool],
+        changed: Callable[[str, Address], None],
+        is_heard: Callable[[str, Address], bool],
         most: int = VIEWS,
     ) -> None:
         self.agent = agent
@@ -56,28 +64,21 @@ class Buddies:
         self.changed = changed
         self._is_heard = is_heard
         self._most = most
-        self._views: dict[Address, dict[str, _View]] = {}
+        self._views: dict[Address, dict[Name, _View]] = {}
         self._number = 0
 
     def __len__(self) -> int:
         return self._number
 
     async def look(
-        self, user: Address, name: str, members: tuple[Member, ...]
+        self, user: Address, kind: str, members: tuple[Member, ...], which: str = ""
     ) -> Mapping[Address, Row] | None:
         """What is known of the members of a view by their addresses; None where nothing more can be watched now."""
-        views = self._views.setdefault(user, {})
-        view = views.pop(name, None)
+        name = kind, which
+        view = self._view(user, name)
         if view is None:
-            if self._number >= self._most:
-                self._tidy(user)
-                return None
-            while len(views) >= VIEWS_OF_ONE:
-                self._end(user, next(iter(views)))
-            views = self._views.setdefault(user, {})
-            view = _View(self, user)
-            self._number += 1
-        views[name] = view
+            return None
+        view.looked_at = self.clock.seconds()
         self._linger(user, name, view)
         try:
             view.show(members)
@@ -87,40 +88,56 @@ class Buddies:
         await view.settled()
         return view.rows
 
-    def _linger(self, user: Address, name: str, view: "_View") -> None:
+    def _view(self, user: Address, name: Name) -> "_View | None":
+        """The view of a name, as the last one that was looked at; None if there may be no other one."""
+        views = self._views.get(user, {})
+        view = views.pop(name, None)
+        if view is None:
+            if len(views) >= VIEWS_OF_ONE:
+                oldest = next(iter(views))
+                if self.clock.seconds() - views[oldest].looked_at < IN_USE:
+                    return None
+                self._end(user, oldest)
+            if self._number >= self._most:
+                return None
+            view = _View(self, user, name[0])
+            self._number += 1
+        self._views.setdefault(user, views)[name] = view
+        return view
+
+    def _linger(self, user: Address, name: Name, view: "_View") -> None:
         if view.timer is not None and view.timer.active():
             view.timer.cancel()
         view.timer = self.clock.callLater(LINGERING, self._passed, user, name, view)
 
-    def _passed(self, user: Address, name: str, view: "_View") -> None:
-        if self._is_heard(user):
+    def _passed(self, user: Address, name: Name, view: "_View") -> None:
+        if self._is_heard(name[0], user):
             self._linger(user, name, view)
         else:
             self._end(user, name)
 
-    def _end(self, user: Address, name: str) -> None:
+    def _end(self, user: Address, name: Name) -> None:
         view = self._views[user].pop(name)
         self._number -= 1
         view.end()
-        self._tidy(user)
-
-    def _tidy(self, user: Address) -> None:
         if not self._views[user]:
             del self._views[user]
 
 
 class _View:
-    """One watch of members; ``rows`` is None until something was told."""
+    """One watch of members."""
 
-    def __init__(self, owner: Buddies, user: Address) -> None:
+    def __init__(self, owner: Buddies, user: Address, kind: str) -> None:
         self._owner = owner
         self._user = user
+        self._kind = kind
         self._members: tuple[Member, ...] | None = None
         self._watcher: _Watcher | None = None
         self._waiting: list[Deferred[None]] = []
         self._told = False
         self.rows: Mapping[Address, Row] = {}
         self.timer: IDelayedCall | None = None
+        self.looked_at = 0.0
 
     def show(self, members: tuple[Member, ...]) -> None:
         """Let these be the members.  Raises ``TooMany``."""
@@ -155,7 +172,7 @@ class _View:
         if is_first and self._waiting:
             self._answer()
         else:
-            self._owner.changed(self._user)
+            self._owner.changed(self._kind, self._user)
 
     def end(self) -> None:
         """Watch nobody any more."""

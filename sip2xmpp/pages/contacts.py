@@ -87,7 +87,7 @@ class ContactPages:
         ]
         here = found[first : first + MOST]
         members = members_of((each.uri, address) for _, each, address in here)
-        rows = await self._buddies.look(visit.me, "", members) if members else {}
+        rows = await self._buddies.look(visit.me, "contacts", members) if members else {}
         shown: dict[str, list[ContactShown]] = {}
         for group, each, address in here:
             look, standing = (
@@ -142,7 +142,7 @@ class ContactPages:
             raise Unknown(visit.translate(N_("There is no such department.")))
         members = self._departments.members(name)
         here = members[:MOST]
-        rows = await self._buddies.look(visit.me, f"department {name}", here) if here else {}
+        rows = await self._buddies.look(visit.me, "department", here, name) if here else {}
         protocols = {each.address: self._worlds.known(each.address) for each in here}
         return Shown(
             "department",
@@ -205,7 +205,7 @@ class ContactPages:
         first = here[0][1]
         address = self._meanings.address(first.uri)
         members = members_of([(first.uri, address)])
-        rows = await self._buddies.look(visit.me, "contact", members) if members else {}
+        rows = await self._buddies.look(visit.me, "contact", members, str(address)) if members else {}
         look, standing = (
             (None, "none")
             if address is None

@@ -11,8 +11,11 @@ from sip2xmpp.documents.presence import Cipid, Person, Presence, Tuple, UserInpu
 from sip2xmpp.presence.states import State, activities_of, newest_change, state_of
 from sip2xmpp.presence.texts import user_notes
 
-MOST_SERVICES: Final = 50
-"""Devices and programs that are shown of one document."""
+MOST: Final = 20
+"""Devices, languages, activities and the like that are shown of one document."""
+
+LONGEST: Final = 500
+"""Characters of one text that are shown: a page may show hundreds of people, each of whom writes what he likes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +57,12 @@ def look_of(document: Presence) -> Look:
     """The card of a document."""
     state, changed = state_of(document), newest_change(document)
     parts: tuple[Person | Tuple, ...] = (*document.persons, *document.tuples)
+    page = next((each.cipid.homepage for each in parts if each.cipid and each.cipid.homepage), "")
     idle = [each.user_input for each in parts if each.user_input is not None and each.user_input.idle]
     cipids = [each.cipid for each in parts if each.cipid is not None]
     return Look(
         state=state.value,
-        notes=tuple((note.text, note.language or "") for note in user_notes(document, state)),
+        notes=tuple((_short(note.text), note.language or "") for note in user_notes(document, state)[:MOST]),
         activities=_once(one.text or one.name for one in activities_of(document)),
         moods=_once(one.text or one.name for person in document.persons for one in person.moods),
         places=_once(place for person in document.persons for place in person.place_types),
@@ -66,9 +70,9 @@ def look_of(document: Presence) -> Look:
         is_idle=bool(idle),
         idle_since=_earliest(idle),
         name=_first(cipids, "display_name"),
-        page=_first(cipids, "homepage"),
+        page=page if len(page) <= LONGEST else "",
         has_picture=bool(_first(cipids, "icon") or any(each.status_icon for each in parts)),
-        services=tuple(_service(document, each) for each in document.tuples[:MOST_SERVICES]),
+        services=tuple(_service(document, each) for each in document.tuples[:MOST]),
     )
 
 
@@ -76,7 +80,9 @@ def _service(document: Presence, service: Tuple) -> Service:
     alone = Presence(entity=document.entity, tuples=(service,))
     state = state_of(alone)
     notes = user_notes(alone, state)
-    return Service(contact=service.contact or "", state=state.value, note=notes[0].text if notes else "")
+    return Service(
+        contact=_short(service.contact or ""), state=state.value, note=_short(notes[0].text) if notes else ""
+    )
 
 
 def _earliest(idle: Iterable[UserInput]) -> float | None:
@@ -84,8 +90,12 @@ def _earliest(idle: Iterable[UserInput]) -> float | None:
 
 
 def _first(cipids: Iterable[Cipid], name: str) -> str:
-    return next((value for each in cipids if (value := getattr(each, name))), "")
+    return _short(next((value for each in cipids if (value := getattr(each, name))), ""))
 
 
 def _once(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for word in words if word))
+    return tuple(dict.fromkeys(_short(word) for word in words if word))[:MOST]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

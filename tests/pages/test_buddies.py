@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from sip2xmpp.address import Address
-from sip2xmpp.pages.buddies import LINGERING, VIEWS_OF_ONE, Buddies
+from sip2xmpp.pages.buddies import IN_USE, LINGERING, VIEWS_OF_ONE, Buddies
 from sip2xmpp.presence.list_agent import ListLimits
 from sip2xmpp.presence.list_book import Member
 from sip2xmpp.presence.list_state import Row
@@ -24,13 +24,13 @@ def members(*who: Address) -> tuple[Member, ...]:
 class Stage:
     def __init__(self, **limits: int) -> None:
         self.scene = Scene(ListLimits(**limits) if limits else None)
-        self.changed: list[Address] = []
-        self.heard: set[Address] = set()
+        self.changed: list[tuple[str, Address]] = []
+        self.heard: set[tuple[str, Address]] = set()
         self.buddies = Buddies(
             self.scene.agent,
             self.scene.clock,
-            changed=self.changed.append,
-            is_heard=self.heard.__contains__,
+            changed=lambda kind, user: self.changed.append((kind, user)),
+            is_heard=lambda kind, user: (kind, user) in self.heard,
             most=7,
         )
 
@@ -38,7 +38,9 @@ class Stage:
         self, *who: Address, name: str = "", user: Address = ALICE
     ) -> list[Mapping[Address, Row] | None]:
         found: list[Mapping[Address, Row] | None] = []
-        Deferred.fromCoroutine(self.buddies.look(user, name, members(*who))).addCallback(found.append)
+        Deferred.fromCoroutine(self.buddies.look(user, "contacts", members(*who), name)).addCallback(
+            found.append
+        )
         return found
 
     def look(self, *who: Address, name: str = "", user: Address = ALICE) -> dict[str, object] | None:
@@ -85,7 +87,7 @@ def test_all_tabs_share_one_watch_and_a_change_is_told(stage: Stage) -> None:
     assert players.begun == [JULIET] and stage.changed == []
     players.say(JULIET, "back")
     stage.scene.run(1.0)
-    assert stage.changed == [ALICE]
+    assert stage.changed == [("contacts", ALICE)]
     assert stage.look(JULIET) == {str(JULIET): "back"}
 
 
@@ -100,7 +102,7 @@ def test_the_watch_ends_a_while_after_the_last_look(stage: Stage) -> None:
 
 
 def test_the_watch_goes_on_while_a_page_listens(stage: Stage) -> None:
-    stage.heard.add(ALICE)
+    stage.heard.add(("contacts", ALICE))
     stage.look(JULIET)
     stage.scene.run(10 * LINGERING)
     assert stage.scene.players.watched() == {JULIET}
@@ -126,10 +128,20 @@ def test_who_stays_in_a_changed_list_is_watched_before_he_is_left(stage: Stage) 
 
 
 def test_one_user_has_so_many_views_and_the_oldest_goes(stage: Stage) -> None:
-    for number in range(VIEWS_OF_ONE + 1):
+    stage.heard.add(("contacts", ALICE))
+    for number in range(VIEWS_OF_ONE):
         stage.look(address(f"member{number}@sip.example.org"), name=str(number))
+    stage.scene.run(IN_USE)
+    assert stage.look(BOB, name="one more") is not None
     assert len(stage.buddies) == VIEWS_OF_ONE
     assert address("member0@sip.example.org") not in stage.scene.players.watched()
+
+
+def test_many_open_pages_do_not_take_turns(stage: Stage) -> None:
+    for number in range(VIEWS_OF_ONE):
+        stage.begin(address(f"member{number}@sip.example.org"), name=str(number))
+    assert stage.look(BOB, name="one more") is None
+    assert BOB not in stage.scene.players.watched() and len(stage.buddies) == VIEWS_OF_ONE
 
 
 def test_there_are_so_many_views_in_all(stage: Stage) -> None:
@@ -154,4 +166,4 @@ def test_a_member_that_refuses_is_told_as_such(stage: Stage) -> None:
     stage.scene.players.end(BOB, Reason.REJECTED)
     stage.scene.run(1.0)
     assert stage.look(BOB) == {str(BOB): "rejected"}
-    assert stage.changed == [ALICE]
+    assert stage.changed == [("contacts", ALICE)]

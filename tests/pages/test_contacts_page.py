@@ -199,6 +199,13 @@ def test_what_a_contact_says_is_never_markup(people: People) -> None:
         assert evil in page.text
 
 
+def test_a_page_does_not_grow_with_what_contacts_write(people: People) -> None:
+    people.players.say(JULIET, document(JULIET, State.AWAY, "x" * 20_000))
+    add(people)
+    page = people.get(PATH)
+    assert "x" * 499 + "…" in page.text and len(page.body) < 20_000
+
+
 # Changing
 
 
