@@ -7,16 +7,15 @@ a wrong password and a disabled account take the same time, are counted alike, a
 
 from collections import OrderedDict
 from collections.abc import Collection
-from hmac import compare_digest
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address, address_from_sip
-from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.errors import BadAddress
 from sip2xmpp.metering import Attempts
+from sip2xmpp.store.accounts import proves
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Account
 
@@ -28,8 +27,6 @@ OF_NAME: Final = 60
 
 PROVED: Final = 10_000
 """Pairs of a peer and a name that are remembered to have been proved."""
-
-_NOBODY: Final = "0" * 64
 
 
 class TooOften(Exception):
@@ -74,10 +71,7 @@ class Passwords:
             )
             raise TooOften
         account = self._accounts.get(str(address))
-        usable = account is not None and not account.disabled
-        held = account.ha1_sha256 if account is not None and usable else _NOBODY
-        given = ha1(Algorithm.SHA256, address.local, address.domain, password)
-        if not compare_digest(given.encode(), held.encode()) or not usable:
+        if not proves(account, password):
             self._of_both.count((peer, address))
             self._of_peer.count(peer)
             self._of_name.count(address)

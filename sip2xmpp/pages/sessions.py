@@ -16,6 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.errors import TooMany
 from sip2xmpp.pages.roles import Role
+from sip2xmpp.store.accounts import print_of as hash_print
 from sip2xmpp.store.interface import Change, ChangeKind, Store
 from sip2xmpp.store.keeping import Session
 from sip2xmpp.store.records import Account
@@ -158,4 +159,4 @@ def digest_of(value: str) -> str:
 
 def print_of(account: Account) -> str:
     """What a session shows that the account has the same password still; nothing can be made of it."""
-    return hashlib.sha256(f"session {account.ha1_sha256}".encode()).hexdigest()[:32]
+    return hash_print(account, "session ")

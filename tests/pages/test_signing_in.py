@@ -39,6 +39,19 @@ def test_the_address_and_the_password_of_an_account_let_in(scene: Scene) -> None
     assert tab.get("/").location == "/my"
 
 
+def test_an_account_that_came_from_another_server_lets_in_by_its_md5_hash(scene: Scene) -> None:
+    def known(password: str) -> Account:
+        return replace(make_account(ALICE, password), ha1_sha256="", ha1_sha256_address="")
+
+    scene.store.accounts.put(known("rabbit"))
+    assert scene.browser().post("/sign-in", {"name": "alice", "password": "wrong"}).status != 303
+    assert scene.browser().post("/sign-in", {"name": "alice", "password": ""}).status != 303
+    tab = scene.browser()
+    assert tab.sign_in().status == 303 and tab.get("/my").status == 200
+    scene.store.accounts.put(known("another"))
+    assert tab.get("/my").location == "/sign-in?next=/my"
+
+
 @pytest.mark.parametrize("name", ["alice", "ALICE@sip.example.org", "sip:alice@sip.example.org", " alice "])
 def test_a_user_may_be_named_in_several_ways(scene: Scene, name: str) -> None:
     assert scene.browser().post("/sign-in", {"name": name, "password": "rabbit"}).status == 303
