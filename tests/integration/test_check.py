@@ -81,7 +81,7 @@ class Checked:
 
 
 def tables(
-    prosody: Prosody, dns: int | None = None, **others: Mapping[str, Any]
+    prosody: Prosody, name_server: int | None = None, **others: Mapping[str, Any]
 ) -> dict[str, dict[str, Any]]:
     host, port = prosody.component
     made: dict[str, dict[str, Any]] = {
@@ -89,8 +89,8 @@ def tables(
         "sip": {"domains": ["here.example"], "listen": [f"udp:127.0.0.1:{PORTS['sip']}"]},
         "xmpp": {"server": f"{host}:{port}", "secret": SECRET, "domains": ["here.example"]},
     }
-    if dns is not None:
-        made["dns"] = {"servers": [f"127.0.0.1:{dns}"]}
+    if name_server is not None:
+        made["dns"] = {"servers": [f"127.0.0.1:{name_server}"]}
     for name, table in others.items():
         made.setdefault(name, {}).update(table)
     return made
