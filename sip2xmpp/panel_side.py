@@ -52,7 +52,6 @@ def panel_side(
 ) -> PanelSide:
     """Build them, and listen to the log from now on."""
     operating = portal.operating
-    started = reactor.seconds()
     troubles = Troubles()
     globalLogPublisher.addObserver(cast(ILogObserver, troubles))
     conditions = Conditions(operating.overview.reports, reactor)
@@ -63,7 +62,7 @@ def panel_side(
             overview=operating.overview,
             history=portal.watching.history,
             troubles=troubles,
-            uptime=lambda: reactor.seconds() - started,
+            clock=reactor,
         ).pages(),
         *UserPages(
             desk,

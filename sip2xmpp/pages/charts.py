@@ -15,6 +15,9 @@ HEIGHT: Final = 32
 _MARGIN: Final = 2
 """Units above and below the line, so that its stroke is inside of the picture."""
 
+_NOTHING: Final = 1e-12
+"""What is as flat as a line can be drawn: to divide by less gives numbers that are none."""
+
 MOST: Final = 120
 """Points that are drawn: one for each unit of the width; of longer series the mean of each piece is."""
 
@@ -49,7 +52,7 @@ def chart(series: Sequence[float | None], length: int = 0) -> Chart | None:
     drawn = _thinned(whole + list(series))
     heights = [value for value in drawn if value is not None]
     floor, top = min(0.0, *heights, 0.0), max(0.0, *heights, 0.0)
-    height = (HEIGHT - 2 * _MARGIN) / (top - floor) if top > floor else 0.0
+    height = (HEIGHT - 2 * _MARGIN) / (top - floor) if top - floor > _NOTHING else 0.0
     step = WIDTH / (len(drawn) - 1)
     points = [
         (_short(index * step), _short(HEIGHT - _MARGIN - (value - floor) * height))

@@ -3,9 +3,10 @@
 The verdict comes first, then whatever is bad with its reason, since when, and what mends it, then the numbers with their last hour.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.pages.answers import Answer
 from sip2xmpp.pages.charts import Chart, chart
@@ -24,6 +25,9 @@ PATH: Final = "/panel"
 COUNTERS: Final = "/panel/counters"
 TROUBLES: Final = 8
 """Last troubles on the first page."""
+
+ENDING: Final = 14 * 86_400.0
+"""Seconds before its end from which a certificate is somebody's concern."""
 
 STATES: Final = {
     "up": N_("Up"),
@@ -48,6 +52,24 @@ CHARTS: Final = (
     "shed",
 )
 """Lines of the history on the first page; all of them are on that of the counters."""
+
+TITLES: Final = {
+    "dialogs": N_("Subscriptions"),
+    "publications": N_("Publications"),
+    "registrations": N_("Registrations"),
+    "subscribe": N_("SUBSCRIBE received"),
+    "publish": N_("PUBLISH received"),
+    "notify": N_("NOTIFY sent"),
+    "sip_in": N_("SIP messages received"),
+    "sip_out": N_("SIP messages sent"),
+    "retransmissions": N_("SIP retransmissions"),
+    "shed": N_("Requests refused by overload"),
+    "stanzas_in": N_("XMPP stanzas received"),
+    "stanzas_out": N_("XMPP stanzas sent"),
+    "commits": N_("Store commits"),
+    "http": N_("HTTP requests"),
+}
+"""What lines are called; one that is not here is called as it calls itself."""
 
 EARLY: Final = 36
 """Samples that fill a chart at least; with fewer, what there is stands at the right."""
@@ -76,7 +98,7 @@ class Tile:
 
 
 class OverviewPages:
-    """The pages; ``uptime`` is in seconds."""
+    """The pages."""
 
     def __init__(
         self,
@@ -85,13 +107,14 @@ class OverviewPages:
         overview: Overview,
         history: History,
         troubles: Troubles,
-        uptime: Callable[[], float],
+        clock: IReactorTime,
     ) -> None:
         self._conditions = conditions
         self._overview = overview
         self._history = history
         self._troubles = troubles
-        self._uptime = uptime
+        self._clock = clock
+        self._started = clock.seconds()
 
     def pages(self) -> list[Page]:
         """The rows of the table of pages."""
@@ -114,11 +137,15 @@ class OverviewPages:
         legs = self._overview.legs()
         domains = await self._overview.domains(EVERYTHING)
         conditions = self._conditions.all()
+        now = self._clock.seconds()
+        soon = now + ENDING
+        ending = [each for each in legs.listeners if (each.certificate_expires_at or soon) < soon]
         return shown(
             visit,
             "overview",
             conditions=conditions,
-            is_well=not any(condition.is_bad for condition in conditions),
+            ending=ending,
+            is_well=not ending and not any(condition.is_bad for condition in conditions),
             states=STATES,
             counts=[
                 (name, title, path, legs.counts[name])
@@ -130,7 +157,7 @@ class OverviewPages:
             domains=[row for row in domains.rows if row.kind is not DomainKind.REMEMBERED],
             kinds=KINDS,
             troubles=self._troubles.latest(TROUBLES),
-            uptime=self._uptime(),
+            uptime=now - self._started,
         )
 
     async def _counters(self, visit: Visit) -> Answer:
@@ -164,7 +191,7 @@ def tile(visit: Visit, course: Course) -> Tile:
         )
     return Tile(
         name=course.line.name,
-        title=visit.translate(course.line.title),
+        title=visit.translate(TITLES.get(course.line.name, course.line.title)),
         unit=course.line.unit,
         last="–" if course.last is None else said(rounded(course.last)),
         chart=drawn,

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,7 +45,7 @@ class Seen:
     @property
     def words(self) -> str:
         """The page as it is read."""
-        text = re.sub(r"<[^>]*>", " ", self.html.partition("<main")[2])
+        text = re.sub(r"<[^>]*>", " ", self.html.partition("<main")[2].replace("<wbr>", ""))
         return " ".join(html.unescape(text).split())
 
     @property
@@ -55,13 +56,13 @@ class Seen:
 class Panel:
     """The gateway; ``get`` and ``post`` are requests of somebody who is signed in."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, sip: Mapping[str, Any] | None = None) -> None:
         file = directory / "sip2xmpp.toml"
         file.write_text(
             toml(
                 {
                     "gateway": {"state": "memory:"},
-                    "sip": {"domains": [DOMAIN], "listen": ["udp:127.0.0.1:5060"]},
+                    "sip": {"domains": [DOMAIN], "listen": ["udp:127.0.0.1:5060"], **(sip or {})},
                     "xmpp": {
                         "server": "127.0.0.1:5347",
                         "secret": "s",

@@ -48,6 +48,12 @@ def test_a_gap_is_bridged_and_is_not_a_zero() -> None:
     assert (drawn.least, drawn.last) == (4, 4)
 
 
+def test_next_to_nothing_is_a_flat_line_too() -> None:
+    drawn = chart([0, 5e-324])
+    assert drawn is not None
+    assert drawn.line == "0,30 120,30"
+
+
 @given(st.lists(st.none() | st.floats(min_value=-1e12, max_value=1e12), max_size=1000))
 def test_every_line_is_inside_of_the_picture_and_of_bounded_length(series: list[float | None]) -> None:
     drawn = chart(series)

@@ -1,6 +1,7 @@
 """The control panel in memory: every page, every role, every form, and what strangers write."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -10,7 +11,8 @@ from twisted.logger import Logger
 from sip2xmpp.address import Address
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
-from tests.pages.panel_scene import DOMAIN, EVIL, PEOPLE, Panel
+from tests.certificates import Authority
+from tests.pages.panel_scene import DOMAIN, EVIL, NOW, PEOPLE, Panel
 
 ALICE = f"alice@{DOMAIN}"
 
@@ -437,3 +439,31 @@ def test_counters_are_charts_with_words_beside_them(panel: Panel) -> None:
     assert "Now 1, between 0 and 1." in page.words
     assert "counts.accounts" in page.words
     assert "There are no numbers yet" in panel.get("/panel/counters?period=day").words
+
+
+@pytest.mark.parametrize(("name", "status"), [("bob", 200), ("viola", 200), ("alice", 403), ("", 403)])
+@pytest.mark.parametrize("topic", ["panel", "panel-rows"])
+def test_only_who_may_see_the_panel_hears_that_it_changes(
+    panel: Panel, topic: str, name: str, status: int
+) -> None:
+    assert panel.get(f"/live?topic={topic}", name).status == status
+
+
+@pytest.mark.parametrize(("days", "told"), [(3, "ends soon"), (-1, "has ended"), (90, "")])
+def test_a_certificate_that_ends_is_told_of_in_time(tmp_path: Path, days: int, told: str) -> None:
+    authority = Authority(tmp_path)
+    now = datetime.fromtimestamp(NOW, UTC)
+    authority.valid = (now - timedelta(days=100), now + timedelta(days=days))
+    certificate, key = authority.issue("sip", dns=[DOMAIN])
+    panel = Panel(
+        tmp_path,
+        sip={
+            "listen": ["tls:127.0.0.1:5061"],
+            "certificate": str(certificate),
+            "private_key": str(key),
+        },
+    )
+    words = panel.get("/panel").words
+    assert ("The certificate of sip/tls 127.0.0.1:5061" in words) is bool(told)
+    assert told in words
+    panel.pages.panel.stop()
