@@ -51,6 +51,7 @@ def people_pages(
         judge=own.policy.judge,
         decide_calls=own.policies.call_policy.decide,
         composed=own.presence.composed,
+        began=own.presence.began,
         meanings=meanings,
         worlds=worlds,
         audit=audit,

@@ -5,7 +5,7 @@ told apart from another by its address only; devices are those of its SIP subscr
 of a user's clients watches.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -77,7 +77,7 @@ class _Subscriptions:
 
 
 class Watchers:
-    """The pages.  ``composed`` gives the whole document of a user, ``judge`` and ``decide_calls`` are the policies."""
+    """The pages.  ``composed`` gives the whole document of a user, ``began`` since when each watches, ``judge`` and ``decide_calls`` are the policies."""
 
     def __init__(
         self,
@@ -89,6 +89,7 @@ class Watchers:
         judge: Callable[[Address, Address], Judgement],
         decide_calls: Callable[[Address, Address], Handling],
         composed: Callable[[Address], Presence],
+        began: Callable[[Address], Mapping[Address, float]],
         meanings: Meanings,
         worlds: Worlds,
         audit: Audit,
@@ -100,6 +101,7 @@ class Watchers:
         self._judge = judge
         self._decide_calls = decide_calls
         self._composed = composed
+        self._began = began
         self._meanings = meanings
         self._worlds = worlds
         self._audit = audit
@@ -155,7 +157,7 @@ class Watchers:
         asked = {
             note.watcher: note for note in self._store.waiting.select(str(user)) if note.package == PACKAGE
         }
-        kept, shown = self._watchers.limits.kept, []
+        kept, began, shown = self._watchers.limits.kept, self._began(user), []
         for watcher, status, handling, since in rows:
             judgement = self._judge(user, watcher)
             if judgement not in looks:
@@ -171,7 +173,7 @@ class Watchers:
                     protocol=self._worlds.known(watcher),
                     handling=handling.value,
                     status=status,
-                    since=since,
+                    since=began.get(watcher) if since is None else since,
                     asked_again=again if note is not None and (again or 0) > note.asked_at + 1 else None,
                     decided_at=None if verdict is None else verdict.decided_at,
                     devices=tuple(known.devices),

@@ -114,6 +114,7 @@ class PresenceAgent:
         if watched is None:
             watched = self._presentities[presentity] = Watched(presentity)
         watch = OneWatch(self, watched, watcher, judgement)
+        watch.began_at = self._clock.seconds()
         watched.watches[watch] = None
         self.queue(watch)
         self._watch_changed(watch)
@@ -141,6 +142,14 @@ class PresenceAgent:
         return (
             [] if watched is None else [(watch.watcher.address, watch.handling) for watch in watched.watches]
         )
+
+    def began(self, presentity: Address) -> dict[Address, float]:
+        """Since when each of those who watch ``presentity`` does so, Unix time; a watch begins anew with this process."""
+        watched = self._presentities.get(presentity)
+        found: dict[Address, float] = {}
+        for watch in () if watched is None else watched.watches:
+            found.setdefault(watch.watcher.address, watch.began_at)
+        return found
 
     def approved(self, presentity: Address) -> frozenset[Address]:
         """Who watches ``presentity`` now and had to wait until it was decided."""

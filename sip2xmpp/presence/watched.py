@@ -97,6 +97,7 @@ class OneWatch:
     __slots__ = (
         "agent",
         "approved",
+        "began_at",
         "end",
         "handling",
         "permissions",
@@ -120,6 +121,7 @@ class OneWatch:
         self.stopped = False
         self.undecided = False
         self.approved = False
+        self.began_at = 0.0
 
     def stop(self) -> None:
         if not self.stopped:

@@ -75,7 +75,9 @@ def test_who_is_allowed_sees_what_the_page_says(people: People) -> None:
     assert decide(people, "allow") == "romeo@jabber.example sees your presence now."
     page = people.get(PATH)
     assert "romeo" not in page.part("pending")
-    assert "romeo@jabber.example Jabber allowed Sees you as Away At lunch Decided" in page.part("active")
+    assert "romeo@jabber.example Jabber allowed Sees you as Away At lunch Watches since" in page.part(
+        "active"
+    )
     assert ear.heard[-1].standing is Standing.ACTIVE
     assert "Allow: romeo@jabber.example" not in page.buttons()
 
@@ -96,7 +98,7 @@ def test_who_is_blocked_is_kept_among_the_decided(people: People) -> None:
     decide(people, "block")
     assert ear.heard[-1].standing is Standing.TERMINATED
     page = people.get(PATH)
-    assert "romeo@jabber.example Jabber blocked Sees nothing Decided" in page.part("absent")
+    assert "romeo@jabber.example Jabber blocked Sees nothing decided" in page.part("absent")
     assert "Nothing at all." in people.get(SEEN, who=str(ROMEO)).part("seen")
     assert "Nothing is decided about romeo" in decide(people, "forget")
     assert people.get(PATH).part("absent") == ""
@@ -179,6 +181,14 @@ def test_what_somebody_wrote_is_never_markup(people: People) -> None:
         assert b"<script>alert" not in page.body and "<script>alert(1)</script>" in page.text
     bad = people.get(SEEN, who='"><script>alert(1)</script>')
     assert bad.status == 422 and b"<script>alert" not in bad.body
+
+
+def test_since_when_somebody_watches_is_told(people: People) -> None:
+    decide(people, "allow", BOB)
+    people.clock.advance(3_600)
+    people.watch(BOB)
+    told = people.get(PATH).part("active")
+    assert "Watches since 9:00 AM · decided 8:00 AM" in told.replace("\u202f", " ")
 
 
 def test_many_watchers_are_shown_page_by_page_and_found(people: People) -> None:
