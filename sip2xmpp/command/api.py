@@ -1,6 +1,6 @@
 """The HTTP API as commands use it: that of the gateway of this configuration, with the token that the state file is good for.
 
-Who can read the state file can read everything that is in it, so nothing more has to be proved; the audit log names ``command``.
+Who can read the state file can read everything that is in it, so nothing more has to be proved; the audit log names who types the command.
 """
 
 import http.client
@@ -8,12 +8,14 @@ import json
 import urllib.error
 import urllib.request
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
+from sip2xmpp.command.deeds import login_name
 from sip2xmpp.command.reaching import base_url, opener
 from sip2xmpp.config import Config
 from sip2xmpp.errors import Refused, Unreachable
 from sip2xmpp.portal.operations import JSON
-from sip2xmpp.portal.tokens import COMMAND, command_token
+from sip2xmpp.portal.tokens import COMMAND, TYPIST, command_token
 from sip2xmpp.store.offline import offline
 
 SECONDS: Final = 15.0
@@ -43,6 +45,7 @@ def ask(config: Config, method: str, path: str, body: object = None) -> Reply:
         data=None if body is None else json.dumps(body).encode(),
         headers={
             "Authorization": f"Bearer {_token(config)}",
+            TYPIST: quote(login_name(), safe=" @.-_"),
             **({} if body is None else {"Content-Type": JSON}),
         },
     )

@@ -34,7 +34,7 @@ from sip2xmpp.portal.operations import JSON, NAME_LIMIT, PLACES, Answer, Call, O
 from sip2xmpp.portal.problems import PROBLEM, Problem, wrong
 from sip2xmpp.portal.rows import AlreadyThere, NoSuchRow
 from sip2xmpp.portal.shapes import Wrong, from_query
-from sip2xmpp.portal.tokens import Tokens
+from sip2xmpp.portal.tokens import COMMAND, TYPIST, Tokens
 from sip2xmpp.xcap.conditions import ALWAYS, Conditions, PreconditionFailed
 from sip2xmpp.xcap.conflicts import Conflict
 from sip2xmpp.xcap.contact_list import Taken, Unknown
@@ -146,10 +146,10 @@ class Api(Resource):
         try:
             answer: Answer = await operation.serve(call)
         except StorageFailed:
-            self._tell(call, peer, "a change is in force and not stored yet")
+            self._tell(request, call, "a change is in force and not stored yet")
             raise
         if answer.done:
-            self._tell(call, peer, answer.done, answer.about)
+            self._tell(request, call, answer.done, answer.about)
         request.setResponseCode(answer.status)
         if answer.etag:
             request.setHeader("etag", f'"{answer.etag}"')  # type: ignore[no-untyped-call]
@@ -160,10 +160,14 @@ class Api(Resource):
             request.setHeader("location", answer.location)  # type: ignore[no-untyped-call]
         return _with_type(request, JSON, _octets(answer.value)) if answer.value is not None else b""
 
-    def _tell(self, call: Call, peer: str, done: str, about: str = "") -> None:
-        """The audit line of a change."""
+    def _tell(self, request: Request, call: Call, done: str, about: str = "") -> None:
+        """The audit line of a change; who has the token of the command could as well write the line, and is believed who it is."""
         about = about or str(call.addresses.get("address", ""))
-        self._audit.record(who=f"token {call.token.name}", by="API", peer=peer, what=done, about=about)
+        who, by, peer = f"token {call.token.name}", "API", _peer(request)
+        typist = unquote((_field(request, TYPIST) or "")[:300])
+        if call.token.name == COMMAND and typist and typist.isprintable():
+            who, by, peer = typist, COMMAND, ""
+        self._audit.record(who=who, by=by, peer=peer, what=done, about=about)
 
     def _found(self, method: str, path: str) -> tuple[Operation, Mapping[str, str]]:
         allowed = set()

@@ -38,6 +38,9 @@ EVERYBODY: Final = "*@*"
 COMMAND: Final = "command"
 """The name of the token of the operator's command, which is made of a secret in the state file."""
 
+TYPIST: Final = "sip2xmpp-user"
+"""The header field in which the command says who types it."""
+
 
 class Right(Enum):
     """What a token may do with the addresses it is for; ``OBSERVE`` is to see what operators see, ``OPERATE`` to do what they do."""

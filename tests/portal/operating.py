@@ -26,7 +26,7 @@ from sip2xmpp.portal.operating_users import Users
 from sip2xmpp.portal.panel_operations import PanelOperations
 from sip2xmpp.portal.site import BODY, site
 from sip2xmpp.portal.token_operations import TokenOperations
-from sip2xmpp.portal.tokens import EVERYBODY, Right, Token, Tokens, digest_of
+from sip2xmpp.portal.tokens import COMMAND, EVERYBODY, Right, Token, Tokens, digest_of
 from sip2xmpp.portal.user_operations import UserOperations
 from sip2xmpp.presence.directory import Directory, Evidence
 from sip2xmpp.presence.flattening import Addresses
@@ -44,6 +44,8 @@ OPERATOR = "operator-token-0123456789"
 VIEWER = "viewer-token-0123456789ab"
 LOCAL = "local-token-0123456789abc"
 """For one domain and not for all addresses."""
+TYPED = "command-token-0123456789a"
+"""That of the command."""
 
 ALICE = Address("alice", "sip.example.org")
 BOB = Address("bob", "sip.example.org")
@@ -101,6 +103,7 @@ class Panel(Scene):
                     ("operator", OPERATOR, EVERYBODY, list(Right)),
                     ("viewer", VIEWER, EVERYBODY, [Right.OBSERVE]),
                     ("local", LOCAL, "*@sip.example.org", list(Right)),
+                    (COMMAND, TYPED, EVERYBODY, list(Right)),
                 )
             ],
             clock,

@@ -28,7 +28,7 @@ from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.store.keeping import Session
 from sip2xmpp.store.records import Authorization, Kind, Side, Verdict, Virtual, Waiting
 from tests.certificates import Authority
-from tests.portal.operating import ALICE, BOB, JULIET, LOCAL, OPERATOR, VIEWER, Panel
+from tests.portal.operating import ALICE, BOB, JULIET, LOCAL, OPERATOR, TYPED, VIEWER, Panel
 from tests.portal.scene import Answer
 
 OPERATOR_ROOT = "/api/v1/operator"
@@ -466,6 +466,7 @@ def test_a_token_works_at_once_is_shown_once_and_ends_at_once(panel: Panel) -> N
         ("operator", True),
         ("viewer", True),
         ("local", True),
+        ("command", True),
         ("roof", False),
     ]
     held = panel.store.grants.get("roof")
@@ -593,3 +594,22 @@ def test_the_audit_log_is_read_by_whom_it_concerns_and_by_who_did_it(panel: Pane
 def test_a_query_cannot_ask_for_more_than_there_is_room_for(panel: Panel) -> None:
     for query in (f"limit={MOST + 1}", "limit=0", "limit=x", "match=", f"match={'x' * 201}"):
         assert get(panel, f"/api/v1/users?{query}").status == 400
+
+
+@pytest.mark.parametrize(
+    ("token", "says", "told"),
+    [
+        (TYPED, "alice", ("alice", "command")),
+        (TYPED, "j%C3%B6rg", ("jörg", "command")),
+        (TYPED, "", ("token command", "API")),
+        (TYPED, "a%0Ab", ("token command", "API")),
+        (OPERATOR, "alice", ("token operator", "API")),
+    ],
+)
+def test_only_the_command_is_believed_who_types_it(
+    panel: Panel, token: str, says: str, told: tuple[str, str]
+) -> None:
+    path = "/api/v1/users/alice@sip.example.org/disabled"
+    panel.ask("PUT", path, {"disabled": True}, token=token, headers={"Sip2xmpp-User": says})
+    (row,) = get(panel, AUDIT).json["rows"]
+    assert (row["who"], row["by"]) == told
