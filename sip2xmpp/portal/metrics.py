@@ -151,9 +151,11 @@ class MetricsPage(Resource):
         self._metrics = metrics
         self._tokens = tokens
 
-    def render_GET(self, request: Request) -> bytes:
-        """Twisted's name for answering GET; HEAD follows from it."""
+    def render(self, request: Request) -> bytes:
+        """Twisted's name for answering any method."""
         try:
+            if request.method not in (b"GET", b"HEAD"):
+                raise Problem(405, "only GET and HEAD can be done here", headers={"Allow": "GET, HEAD"})
             self._admit(request)
         except Problem as problem:
             request.setResponseCode(problem.status)

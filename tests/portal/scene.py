@@ -118,7 +118,7 @@ class Scene:
                 (COMMAND, command_token(SECRET), (EVERYBODY,), list(Right)),
             )
         ]
-        explaining = Explaining(
+        self.explaining = Explaining(
             policy=self.policy,
             rules=rules,
             calls=CallPolicy(self.store, calls=self.policy, presence=self.policy),
@@ -143,7 +143,7 @@ class Scene:
                     self.statements, Sources(self.agent, self.statements, store, clock), clock
                 ).operations(),
                 *Deciding(store, watchers, self.exists, clock).operations(),
-                *Explanations(explaining, self.exists).operations(),
+                *Explanations(self.explaining, self.exists).operations(),
                 *Contacts(self.documents, meanings, exists=self.exists).operations(),
             ],
             Tokens(tokens, clock, a_minute=requests),
