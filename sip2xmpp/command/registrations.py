@@ -9,6 +9,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from sip2xmpp.command.arguments import (
     NOT_AS_WISHED,
@@ -21,11 +22,19 @@ from sip2xmpp.command.arguments import (
 )
 from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import Column, print_table, printable
 from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.portal.operating_registrations import ending_told
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Binding
+
+COLUMNS: Final = (
+    Column(heading="ADDRESS"),
+    Column(heading="CONTACT", rank=1),
+    Column(heading="Q", right=True, rank=4),
+    Column(heading="SECONDS", right=True, rank=3),
+    Column(heading="DEVICE", rank=2),
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -83,10 +92,13 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([_as_json(binding) for binding in bindings], indent=2))
         return OK
-    for binding in bindings:
-        left = int(binding.expires_at - time.time())
-        told = f"{binding.aor} {binding.contact} q={binding.q:g} for {left} s  {binding.user_agent}"
-        print(printable(told))
+    now = time.time()
+    rows = [
+        (str(each.aor), each.contact, f"{each.q:g}", str(int(each.expires_at - now)), each.user_agent)
+        for each in bindings
+    ]
+    plain = [f"{aor} {contact} q={q} for {left} s  {agent}" for aor, contact, q, left, agent in rows]
+    print_table(COLUMNS, rows, plain)
     return OK
 
 

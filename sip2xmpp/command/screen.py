@@ -150,6 +150,19 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
     return [line(columns, row, widths) for row in ([column.heading for column in columns], *rows)]
 
 
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], plain: Sequence[str]) -> None:
+    """Rows for whoever looks: a table that fits on a terminal, the lines ``plain`` elsewhere.  The texts may be anybody's."""
+    stream = sys.stdout
+    if not stream.isatty() or not rows:
+        for each in plain:
+            print(printable(each))
+        return
+    heading, *lines = table(columns, [[printable(cell) for cell in row] for row in rows], window()[0])
+    print(ink_for(stream).bold(heading))
+    for each in lines:
+        print(each)
+
+
 class Screen:
     """The whole terminal, drawn again from the top each time; what was there before comes back at the end."""
 

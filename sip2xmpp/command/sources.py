@@ -12,10 +12,17 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.command.arguments import OK, Subparsers, configuration, own_address
 from sip2xmpp.command.parser import Group
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import Column, print_table
 from sip2xmpp.own_side import own_side
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.store.offline import extract
+
+COLUMNS = (
+    Column(heading="RANK"),
+    Column(heading="SOURCE", rank=1),
+    Column(heading="STATE"),
+    Column(heading="TIME", rank=2),
+)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -51,13 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         return OK
     rows = [(one["rank"], one["source"], _meaning(one), _span(one)) for one in told["sources"]]
     rows.append(("shown", "", _meaning(told["composed"]), ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        print(
-            "  ".join(
-                printable(cell).ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)
-            ).rstrip()
-        )
+    print_table(COLUMNS, rows, [" ".join(filter(None, row)) for row in rows])
     return OK
 
 

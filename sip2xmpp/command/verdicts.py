@@ -30,6 +30,7 @@ from sip2xmpp.command.arguments import (
 )
 from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
+from sip2xmpp.command.screen import Column, print_table
 from sip2xmpp.own_side import own_side
 from sip2xmpp.presence.policy import Ground, Handling, Policy
 from sip2xmpp.presence.watcher_info import PACKAGE, Status, waiting_key
@@ -42,6 +43,8 @@ _HELP = {
     Handling.BLOCK: "refuse a watcher, who is told so",
     Handling.POLITE_BLOCK: "let a watcher see a presentity that is always offline",
 }
+
+COLUMNS = (Column(heading="STATUS"), Column(heading="WATCHER"), Column(heading="HANDLED", rank=1))
 
 _TAUGHT = {
     Handling.ALLOW: "Lets a watcher see one of our users.",
@@ -157,9 +160,8 @@ def show(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([one.as_json() for one in known], indent=2))
     elif known:
-        width = max(len(str(one.watcher)) for one in known)
-        for one in known:
-            print(f"{one.status or '-':8} {one.watcher!s:{width}} {one.told}")
+        rows = [(one.status or "-", str(one.watcher), one.told) for one in known]
+        print_table(COLUMNS, rows, [" ".join(row) for row in rows])
     else:
         print("nobody watches or waits")
     return OK

@@ -13,6 +13,7 @@ from sip2xmpp.command.screen import (
     cut,
     ink_for,
     padded,
+    print_table,
     printable,
     table,
 )
@@ -122,3 +123,18 @@ def test_the_screen_gives_the_terminal_back() -> None:
     assert drawn.count("\x1b[?1049h") == drawn.count("\x1b[?1049l") == 1
     assert drawn.index("one") < drawn.index("two")
     assert drawn.endswith("\x1b[?1049l")
+
+
+def test_rows_are_a_table_on_a_terminal_and_plain_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    columns = (Column(heading="WHO"), Column(heading="WHAT", rank=1))
+    rows = [("alice", "w" * 100), ("b\x1b[2Job", "x")]
+    for stream, shown in (
+        (io.StringIO(), ["first", "sec[2Jond"]),
+        (Terminal(), ["\x1b[1mWHO     WHAT\x1b[0m", f"alice   {'w' * 21}…", "b[2Job  x"]),
+    ):
+        monkeypatch.setattr("sys.stdout", stream)
+        print_table(columns, rows, ["first", "sec\x1b[2Jond"])
+        assert stream.getvalue().splitlines() == shown

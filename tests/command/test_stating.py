@@ -144,4 +144,4 @@ def test_every_source_is_shown_and_what_becomes_of_them(operator: Operator) -> N
     assert "busy: In a meeting" in lines[2]
     told = json.loads(operator("sources", "alice@sip.example.org", "--json")[1])
     assert told["composed"]["state"] == "busy" and len(told["sources"]) == 2
-    assert operator("sources", "nobody@sip.example.org")[1] == "shown    offline\n"
+    assert operator("sources", "nobody@sip.example.org")[1] == "shown offline\n"

@@ -61,8 +61,8 @@ def test_the_decisions_of_one_presentity_are_listed_in_their_order(operator):
                 )
             )
     assert operator("watchers", str(BOB))[1].splitlines() == [
-        "-        juliet@jabber.example polite-block (decided 2027-01-15T08:00:00Z)",
-        "-        alice@sip.example.org allow (decided 2027-01-15T08:00:00Z)",
+        "- juliet@jabber.example polite-block (decided 2027-01-15T08:00:00Z)",
+        "- alice@sip.example.org allow (decided 2027-01-15T08:00:00Z)",
     ]
     assert json.loads(operator("watchers", str(ALICE), "--json")[1]) == [
         {
@@ -108,7 +108,7 @@ def test_who_watches_and_who_waits_is_listed_the_undecided_first(operator):
         (str(FRIEND), "active", "allow"),
     ]
     assert operator("watchers", str(BOB))[1].splitlines()[1] == (
-        "waiting  juliet@jabber.example confirm (by default, asked 2027-01-15T08:00:00Z)"
+        "waiting juliet@jabber.example confirm (by default, asked 2027-01-15T08:00:00Z)"
     )
 
 
