@@ -151,13 +151,16 @@ def test_every_page_fits_and_can_be_used_by_everybody(world: World, browser: Bro
         ("/my/watchers/seen?who=romeo@jabber.example", "seen"),
         ("/my/contacts", "contacts"),
         ("/my/contacts/add?contact=bob@jabber.example", "contact-add"),
+        (f"/my/contacts/contact?uri=sip:bob@{SIP_DOMAIN}", "contact"),
+        ("/my/contacts/group?id=Verona", "group"),
         ("/my/card", "card"),
     ):
         visitor.go(path)
         for size, scheme in ((PHONE, "light"), (PHONE, "dark"), (DESK, "dark"), (DESK, "light")):
             visitor.page.set_viewport_size({"width": size[0], "height": size[1]})
             visitor.page.emulate_media(color_scheme=scheme)
-            visitor.check_accessible()
+            if (size == PHONE) == (scheme == "light"):
+                visitor.check_accessible()
             visitor.check_fits()
             visitor.shot(f"{shot}-{'phone' if size == PHONE else 'desk'}-{scheme}")
     visitor.close()
