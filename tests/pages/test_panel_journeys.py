@@ -227,20 +227,25 @@ PATHS = (
 )
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")], ids=["desk", "phone"])
-def test_every_page_is_accessible_and_fits(
-    world: World, visit: Callable[..., Visitor], size: Size, scheme: Scheme
+def test_every_page_is_accessible_and_fits_by_day_at_a_desk_and_by_night_on_a_phone(
+    world: World, visit: Callable[..., Visitor]
 ) -> None:
     phone = world.phone("alice")
     phone.publish(pidf(phone.uri, "open", "busy"))
     world.phone("bob").subscribe(f"sip:{ALICE}")
-    bob = visit(size, scheme)
+    bob = visit()
+    looks: tuple[tuple[str, Size, Scheme], ...] = (
+        ("desk-light", DESK, "light"),
+        ("phone-dark", PHONE, "dark"),
+    )
     for path in PATHS:
         assert bob.go(path).status == 200
-        bob.check_accessible()
-        bob.check_fits()
-        name = path.partition("?")[0].removeprefix("/panel").replace("/", "-").replace("@", "-")
-        bob.shot(f"panel{name}-{'phone' if size is PHONE else 'desk'}-{scheme}")
+        for name, (width, height), scheme in looks:
+            bob.page.set_viewport_size({"width": width, "height": height})
+            bob.page.emulate_media(color_scheme=scheme)
+            bob.check_accessible()
+            bob.check_fits()
+            bob.shot(f"panel{path.partition('?')[0].removeprefix('/panel').replace('/', '-')}-{name}")
 
 
 def test_the_overview_says_within_seconds_that_prosody_is_gone_and_that_it_is_back(
