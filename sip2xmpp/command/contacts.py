@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from sip2xmpp.address import Address
 from sip2xmpp.command.api import Reply, ask
-from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address
+from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address, say
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.screen import printable
 from sip2xmpp.config import Config
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         reply = _changed(arguments, config, address)
     if reply.trouble:
-        print(printable(reply.trouble))
+        say(arguments, printable(reply.trouble), reply.value)
         return NOT_AS_WISHED
     if arguments.action == "list":
         told = reply.value
