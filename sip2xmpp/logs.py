@@ -4,15 +4,20 @@ Text: time in UTC, level, the part of the program that speaks, what happened.  J
 and ``event``, plus every field that the event was formatted with, as text.  A failure carries its traceback: in JSON under
 ``traceback``, in text on the following lines.  What is secret is never a field of an event, so nothing is removed here.
 
+Where the stream leads to the journal of systemd, each line begins with its priority, which the journal takes off again, and text has
+neither time nor level, because the journal has both.  Nothing is rotated here: that is done by the journal, or by whoever moves a file
+away and has it begun anew.
+
 Every change of a subscription is a line, so a line costs as little as can be: an event below the level is dropped by one look-up,
 and a format without calls is filled in by ``str.format_map``; what that cannot do is left to Twisted, which never fails.
 """
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, TextIO, cast
+from functools import lru_cache, partial
+from typing import Any, Final, TextIO, cast
 
 from twisted.logger import ILogObserver, LogLevel, formatEvent
 from zope.interface import implementer, provider
@@ -20,12 +25,18 @@ from zope.interface import implementer, provider
 from sip2xmpp.settings import LogConfig, LogFormat
 
 OWN = "sip2xmpp."
+
+_PRIORITIES: Final = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
+"""Those of syslog."""
+
 Event = Mapping[str, Any]
 
 
 def observer(config: LogConfig, stream: TextIO) -> ILogObserver:
     """Return the observer that writes events of at least the configured level to ``stream``."""
     write = as_json if config.format is LogFormat.JSON else as_text
+    if leads_to_journal(stream, os.environ):
+        write = partial(for_journal, as_json if config.format is LogFormat.JSON else as_brief_text)
     shown = frozenset(level for level in LogLevel.iterconstants() if level >= config.level)
 
     @provider(ILogObserver)
@@ -59,9 +70,30 @@ class Log:
         self._observe(event)
 
 
+def leads_to_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a stream is the one that systemd says leads to its journal (systemd.exec(5), JOURNAL_STREAM)."""
+    said = environment.get("JOURNAL_STREAM", "")
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return said == f"{status.st_dev}:{status.st_ino}"
+
+
+def for_journal(write: Callable[[Event], str], event: Event) -> str:
+    """What ``write`` makes of an event, each line with its priority before it (sd-daemon(3))."""
+    priority = f"<{_PRIORITIES.get(_level(event), 6)}>"
+    return "\n".join(priority + line for line in write(event).split("\n"))
+
+
 def as_text(event: Event) -> str:
     """One line, and the traceback of a failure behind it."""
-    line = f"{_time(event)} {_level(event):<8} {_logger(event)}: {_what(event)}"
+    return f"{_time(event)} {_level(event):<8} {as_brief_text(event)}"
+
+
+def as_brief_text(event: Event) -> str:
+    """The same without time and level."""
+    line = f"{_logger(event)}: {_what(event)}"
     failure = event.get("log_failure")
     if failure is None:
         return line

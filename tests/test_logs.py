@@ -2,12 +2,14 @@
 
 import io
 import json
+import os
+from pathlib import Path
 
 import pytest
 from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 
-from sip2xmpp.logs import observer
+from sip2xmpp.logs import leads_to_journal, observer
 from sip2xmpp.settings import LogConfig, LogFormat
 
 
@@ -118,3 +120,35 @@ def test_an_event_that_cannot_be_written_says_so(form: LogFormat) -> None:
     scene.log.info("called {what()}", what=lambda: "now")
     lines = scene.lines()
     assert len(lines) == 3 and "called now" in lines[2]
+
+
+def test_the_journal_is_told_how_grave_each_line_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "journal"
+    with file.open("w", encoding="utf-8") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        for form in LogFormat:
+            publisher = LogPublisher(observer(LogConfig(format=form, level=LogLevel.debug), stream))
+            log = Logger(namespace="sip2xmpp.events.gate", observer=publisher)
+            for level in LogLevel.iterconstants():
+                log.emit(level, "{word}", word=level.name)
+            log.failure("broken", failure_of("why"))
+    lines = file.read_text("utf-8").splitlines()
+    assert lines[:5] == [
+        "<7>events.gate: debug",
+        "<6>events.gate: info",
+        "<4>events.gate: warn",
+        "<3>events.gate: error",
+        "<2>events.gate: critical",
+    ]
+    assert all(line.startswith("<2>") for line in lines[5:-6])
+    assert "RuntimeError: why" in lines[-7]
+    assert [line[:3] for line in lines[-6:]] == ["<7>", "<6>", "<4>", "<3>", "<2>", "<2>"]
+    assert json.loads(lines[-1][3:])["event"] == "broken"
+
+
+@pytest.mark.parametrize("said", ["", "0:0", "nonsense"])
+def test_what_is_not_the_journal_has_no_priorities(tmp_path: Path, said: str) -> None:
+    with (tmp_path / "file").open("w", encoding="utf-8") as stream:
+        assert not leads_to_journal(stream, {"JOURNAL_STREAM": said})
+    assert not leads_to_journal(io.StringIO(), {"JOURNAL_STREAM": said})
