@@ -13,6 +13,8 @@ from sip2xmpp.errors import BadInput
 from sip2xmpp.pages.answers import Answer
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.panel_desk import ADDRESS_LIMIT, Desk, address_in, may, shown
+from sip2xmpp.pages.panel_permissions import STATES
+from sip2xmpp.pages.panel_users import HANDLINGS
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.visit import Visit
@@ -21,6 +23,20 @@ from sip2xmpp.portal.pairs import Pairs
 PATH: Final = "/panel/trace"
 WAYS: Final = {"in": N_("received"), "out": N_("sent")}
 LEGS: Final = {"sip": N_("SIP"), "xmpp": N_("XMPP"), "mapping": N_("Mapping")}
+DOMAIN_LEGS: Final = {
+    "own": N_("this gateway"),
+    "sip": N_("SIP"),
+    "xmpp": N_("XMPP"),
+    "": N_("not known"),
+}
+GROUNDS: Final = {
+    "owner": N_("nobody is kept from himself"),
+    "decision": N_("decided about this watcher"),
+    "rules": N_("by the rules of the owner"),
+    "virtual": N_("by what holds for addresses that nobody owns"),
+    "domain": N_("by what holds for the domain"),
+    "default": N_("by what holds for everybody"),
+}
 
 
 class TracePages:
@@ -73,6 +89,10 @@ class TracePages:
             traced=self._pairs.traced(),
             ways=WAYS,
             legs=LEGS,
+            domain_legs=DOMAIN_LEGS,
+            handlings=HANDLINGS,
+            grounds=GROUNDS,
+            states=STATES,
             unix=unix,
             clock=lambda moment: f"{datetime.fromtimestamp(unix(moment), visit.zone):%H:%M:%S}",
         )

@@ -9,8 +9,16 @@ import pytest
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
+from sip2xmpp.pages.panel_permissions import SIDES, STATES
+from sip2xmpp.pages.panel_tokens import RIGHTS
+from sip2xmpp.pages.panel_trace import DOMAIN_LEGS, GROUNDS
+from sip2xmpp.pages.panel_users import HANDLINGS
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
+from sip2xmpp.portal.tokens import Right
+from sip2xmpp.presence.directory import Leg
+from sip2xmpp.presence.policy import Ground, Handling
+from sip2xmpp.store.records import Kind, Side
 from tests.certificates import Authority
 from tests.pages.panel_scene import DOMAIN, EVIL, NOW, PEOPLE, Panel
 
@@ -467,3 +475,12 @@ def test_a_certificate_that_ends_is_told_of_in_time(tmp_path: Path, days: int, t
     assert ("The certificate of sip/tls 127.0.0.1:5061" in words) is bool(told)
     assert told in words
     panel.pages.panel.stop()
+
+
+def test_every_word_of_a_pair_is_one_that_the_page_knows() -> None:
+    assert set(GROUNDS) == {ground.value for ground in Ground}
+    assert set(HANDLINGS) == {handling.value for handling in Handling}
+    assert set(DOMAIN_LEGS) == {"", *(leg.value for leg in Leg)}
+    assert set(STATES) == {kind.value for kind in Kind}
+    assert set(SIDES) == {side.value for side in Side}
+    assert set(RIGHTS) == set(Right)

@@ -161,7 +161,7 @@ def test_a_trace_shows_both_legs_and_the_mapping_between_them_as_it_happens(
     romeo, phone = world.jabber("romeo"), world.phone("alice")
     romeo.subscribe(ALICE)
     romeo.wait(presence("subscribed", sender=ALICE), "the approval")
-    see(bob, "#permissions", "authorized")
+    see(bob, "#permissions", "may watch")
     phone.publish(pidf(phone.uri, "open", "away", note="<i>in the garden</i>"))
     romeo.wait(presence(sender=ALICE, show="away"), "alice's presence")
     see(bob, "#messages", "<i>in the garden</i>")
