@@ -259,8 +259,8 @@ class MyPresence:
         source, held = known.source, known.held
         return Row(
             id=source.id,
-            icon=_ICONS.get(source.rank, "phone"),
-            name=_name(source.user_agent, source.id, held, visit),
+            icon=_icon(source.rank, held, visit),
+            name=_name(source.user_agent, source.rank, held, visit),
             rank=rank_named(source.rank),
             teller=_teller(held, visit),
             own=held is not None and held.told_by == str(visit.me),
@@ -280,8 +280,8 @@ class MyPresence:
             document = Presence(entity=held.presentity.sip_uri())
         return Row(
             id=f"statement {held.source}",
-            icon=_ICONS.get(held.rank, "program"),
-            name=_name("", "", held, visit),
+            icon=_icon(held.rank, held, visit),
+            name=_name("", held.rank, held, visit),
             rank=rank_named(held.rank),
             teller=_teller(held, visit),
             own=held.told_by == str(visit.me),
@@ -293,7 +293,12 @@ class MyPresence:
         )
 
 
-def _name(user_agent: str, source: str, held: Statement | None, visit: Visit) -> str:
+def _icon(rank: int, held: Statement | None, visit: Visit) -> str:
+    is_own = held is not None and held.told_by == str(visit.me)
+    return "person" if is_own and rank == Rank.INJECTED else _ICONS.get(rank, "phone")
+
+
+def _name(user_agent: str, rank: int, held: Statement | None, visit: Visit) -> str:
     """What a source is called: the device that it is, or what states it."""
     if held is not None:
         if held.told_by == str(visit.me):
@@ -303,20 +308,14 @@ def _name(user_agent: str, source: str, held: Statement | None, visit: Visit) ->
         return held.source
     if user_agent:
         return user_agent
-    words = {
-        "reg:": N_("A phone"),
-        "calls": N_("Your calls"),
-        "observed:": N_("A phone"),
-        "line": N_("A line"),
-    }
-    return next((visit.translate(word) for start, word in words.items() if source.startswith(start)), source)
+    return visit.translate(N_("Your calls") if rank == Rank.DIALOG else N_("A phone or client"))
 
 
 def _teller(held: Statement | None, visit: Visit) -> str:
     if held is None:
         return ""
     if held.told_by == str(visit.me):
-        return visit.translate(N_("said by you"))
+        return visit.translate(N_("Said by you"))
     if held.told_by.startswith("token "):
-        return visit.translate(N_("said by the program %(name)s"), name=held.told_by.removeprefix("token "))
-    return visit.translate(N_("said by an operator"))
+        return visit.translate(N_("Said by the program %(name)s"), name=held.told_by.removeprefix("token "))
+    return visit.translate(N_("Said by an operator"))

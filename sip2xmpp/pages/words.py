@@ -27,7 +27,7 @@ RANK_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "observed": N_("A phone that was asked"),
         "resource": N_("A Jabber client"),
         "published": N_("A phone or client that says so itself"),
-        "injected": N_("Stated by you or a program"),
+        "injected": N_("Stated by a program or an operator"),
         "override": N_("Always wins"),
     }
 )

@@ -1,12 +1,14 @@
 """What tests of the pages share: one browser for each worker, one gateway for each module, and whoever visits it."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.pages.browser import Browser, Visitor
 from tests.peers.gateway import Gateway
 from tests.peers.sipclient import SipClient
+from tests.peers.sipmessage import SipMessage
 
 USERS = {"alice": "rabbit", "bob": "builder"}
 """Alice is a user; Bob is an operator as well."""
@@ -43,13 +45,31 @@ def visit(browser: Browser, gateway: Gateway) -> Iterator[Callable[..., Visitor]
         visitor.close()
 
 
+class Phone(SipClient):
+    """A phone that takes back what it published when it is switched off, so that the next test finds nothing of it."""
+
+    etag = ""
+
+    def publish(self, *arguments: Any, **named: Any) -> SipMessage:
+        response = super().publish(*arguments, **named)
+        if response.status == 200:
+            self.etag = response.get("sip-etag")
+        return response
+
+    def switch_off(self) -> None:
+        if self.etag:
+            super().publish(etag=self.etag, expires=0)
+        self.register(0)
+        self.__exit__(None, None, None)
+
+
 @pytest.fixture
 def phone(gateway: Gateway) -> Iterator[Callable[[str], SipClient]]:
     """``phone("alice")`` is a registered SIP phone of somebody."""
-    phones: list[SipClient] = []
+    phones: list[Phone] = []
 
     def switch_on(name: str) -> SipClient:
-        client = SipClient(name, "sip.example.org", gateway.sip, password=USERS[name])
+        client = Phone(name, "sip.example.org", gateway.sip, password=USERS[name])
         client.__enter__()
         phones.append(client)
         assert client.register().status == 200
@@ -57,4 +77,4 @@ def phone(gateway: Gateway) -> Iterator[Callable[[str], SipClient]]:
 
     yield switch_on
     for client in phones:
-        client.__exit__(None, None, None)
+        client.switch_off()

@@ -171,7 +171,7 @@ def test_only_what_the_owner_said_is_taken_back_here(scene: Scene, tab: Tab) -> 
     document = pidf.write(document_of(Telling(), ALICE.sip_uri(), source="robot"))
     scene.statements.state(Saying(presentity=ALICE, source="robot", document=document, told_by="token robot"))
     page = tab.get("/my").text
-    assert "said by the program robot" in page and "Take back: robot" not in page
+    assert "Said by the program robot" in page and "Take back: robot" not in page
     tab.post("/my/withdraw", {"source": "robot"}, at="/my")
     assert stated(scene, "robot") is not None
 
