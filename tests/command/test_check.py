@@ -6,12 +6,15 @@ import os
 import socket
 import sqlite3
 from collections.abc import Iterable, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 from twisted.internet.task import Clock
 
+from sip2xmpp.address import Address
 from sip2xmpp.command.checks import certificates, component, machine, ports, settings, state, web
 from sip2xmpp.command.checks.findings import Finding, Level, Scene
 from sip2xmpp.command.checks.holders import holder_of_port
@@ -19,6 +22,7 @@ from sip2xmpp.command.main import main
 from sip2xmpp.config import read
 from sip2xmpp.settings import Config
 from sip2xmpp.sip.dns import CachingDns
+from sip2xmpp.store.accounts import make_account
 from sip2xmpp.store.connection import Claim
 from sip2xmpp.store.offline import offline
 from tests.certificates import Authority
@@ -177,6 +181,20 @@ def test_a_state_file_that_others_may_read_is_told(tmp_path: Path) -> None:
     assert "others than its owner may read" in "".join(warned(state.look(scene(config))))
 
 
+def test_operators_without_account_are_told(tmp_path: Path) -> None:
+    config = configured(tmp_path, http={"roles": {"alice@sip.example.org": "operator"}})
+    with offline(config.gateway.state):
+        pass
+    assert warned(state.look(scene(config))) == [
+        "accounts: there are none, so nobody can register or sign in"
+    ]
+    with offline(config.gateway.state) as store:
+        store.accounts.put(make_account(Address("bob", DOMAIN), "secret"))
+    assert warned(state.look(scene(config))) == [
+        "http.roles: alice@sip.example.org has no account, and so cannot sign in"
+    ]
+
+
 def test_a_gateway_that_hangs_is_told(tmp_path: Path) -> None:
     config = configured(tmp_path, http={"listen": f"127.0.0.1:{free_port()}"})
     claim = Claim(tmp_path / "state.db")
@@ -315,6 +333,14 @@ def test_a_certificate_that_cannot_be_followed_is_told(tmp_path: Path, authority
     assert "signed by itself" in " ".join(warned(certificates.look(scene(config))))
 
 
+def test_a_key_of_another_certificate_is_a_fault(tmp_path: Path, authority: Authority) -> None:
+    certificate, _ = authority.issue("one", dns=[DOMAIN])
+    _, key = authority.issue("two", dns=[DOMAIN])
+    found = told(certificates._key("http.private_key", certificate, key))
+    assert found == [f"http.private_key: {key} cannot be used with {certificate}: KEY_VALUES_MISMATCH"]
+    assert "No such file" in told(certificates._key("http.private_key", certificate, tmp_path / "no.key"))[0]
+
+
 # the web port and secrets
 
 
@@ -348,6 +374,39 @@ def test_a_configuration_with_a_secret_is_not_for_everybody(tmp_path: Path, mode
     config = configured(tmp_path, xmpp={"secret": "a secret of many words", "domains": [DOMAIN]})
     found = [each for each in web.look(scene(config, file=file)) if each.topic == "secrets"]
     assert [each.level for each in found] == [level]
+
+
+class _Refuses(BaseHTTPRequestHandler):
+    """A web server that has no gateway behind it, or one that wants a password."""
+
+    statuses: ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        self.send_response(self.statuses.pop())
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 - as the class above has it
+
+
+def test_the_root_of_xcap_is_tried_as_clients_would() -> None:
+    with HTTPServer(("127.0.0.1", 0), _Refuses) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        root = f"http://127.0.0.1:{server.server_port}/xcap"
+        _Refuses.statuses = [502, 502, 401]
+        assert web._ask(root, is_running=True).level is Level.FINE
+        assert web._ask(root, is_running=False).level is Level.FINE
+        assert web._ask(root, is_running=True).told == f"{root} says 502"
+        server.shutdown()
+        thread.join()
+    assert "is not reached from here" in web._ask(root, is_running=True).told
+
+
+def test_a_gateway_that_is_not_well_is_told(tmp_path: Path) -> None:
+    config = configured(tmp_path, http={})
+    assert warned(web.look(scene(config, health={"status": "degraded"}))) == [
+        "health: the running gateway says: degraded"
+    ]
 
 
 # the XMPP server, as far as it is not asked

@@ -3,6 +3,7 @@
 Implements: RFC 5922 section 7.1 (which names a SIP certificate proves).
 """
 
+import ssl
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +34,7 @@ def look(scene: Scene) -> Iterator[Finding]:
         listens = any(each.transport is Transport.TLS for each in config.sip.listen)
         wanted = config.sip.domains if listens else ()
         yield from _certificate("sip.certificate", config.sip.certificate, wanted, config.sip.authorities)
+        yield from _key("sip.private_key", config.sip.certificate, config.sip.private_key)
         if not listens:
             yield topic.warning(
                 "sip.certificate",
@@ -41,6 +43,7 @@ def look(scene: Scene) -> Iterator[Finding]:
             )
     if config.http is not None and config.http.certificate is not None:
         yield from _certificate("http.certificate", config.http.certificate, (), None)
+        yield from _key("http.private_key", config.http.certificate, config.http.private_key)
     if not _any(config):
         yield topic.fine("certificate", "none is configured, so nothing is encrypted by this gateway itself")
 
@@ -74,6 +77,18 @@ def _certificate(
     elif domains:
         yield topic.fine(about, f"is for {', '.join(domains)}")
     yield _chain(about, chain, authorities)
+
+
+def _key(about: str, certificate: Path, key: Path | None) -> Iterator[Finding]:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=b"")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
+        yield topic.fault(
+            about,
+            f"{key} cannot be used with {certificate}: {why}",
+            "give the key that the certificate was made for, as PEM without a password",
+        )
 
 
 def _time(about: str, certificate: x509.Certificate) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -61,7 +62,7 @@ def look(scene: Scene) -> Iterator[Finding]:
             KEY, f"this user may not read and write {path}", "give the file to the user of the gateway"
         )
     else:
-        yield from _file(path)
+        yield from _file(scene, path)
 
 
 def _user(scene: Scene, path: Path) -> Iterator[Finding]:
@@ -111,7 +112,7 @@ def _file_system(folder: Path) -> str:
     return found
 
 
-def _file(path: Path) -> Iterator[Finding]:
+def _file(scene: Scene, path: Path) -> Iterator[Finding]:
     if path.stat().st_mode & 0o077:
         yield topic.warning(
             KEY,
@@ -136,14 +137,12 @@ def _file(path: Path) -> Iterator[Finding]:
         yield topic.fine(KEY, f"{path} has version {version}, and is brought to {known} at the next start")
     else:
         yield topic.fine(KEY, f"{path} has the present version")
+        yield from _people(scene, path)
 
 
 def _version(path: Path) -> int | None:
     """The version of its tables; None if it is not ours.  An empty file is as good as none."""
-    # without a log beside it nobody writes it, and SQLite must not make one for us
-    how = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
-    connection = sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=2)
-    try:
+    with _reading(path) as connection:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not tables:
             return 1 + len(MIGRATIONS)
@@ -151,5 +150,32 @@ def _version(path: Path) -> int | None:
             return None
         row = connection.execute("SELECT version FROM schema_version").fetchone()
         return int(row[0]) if row is not None else None
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, only to be read."""
+    # without a log beside it nobody writes it, and SQLite must not make one for us
+    how = "mode=ro" if path.with_name(path.name + "-wal").exists() else "immutable=1"
+    connection = sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, timeout=2)
+    try:
+        yield connection
     finally:
         connection.close()
+
+
+def _people(scene: Scene, path: Path) -> Iterator[Finding]:
+    """Has everybody who is named in the configuration an account?"""
+    with _reading(path) as connection:
+        known = {row[0] for row in connection.execute("SELECT key FROM accounts")}
+    config = scene.config
+    if not known and config.sip.domains:
+        yield topic.warning(
+            "accounts", "there are none, so nobody can register or sign in", "sip2xmpp user add NAME@DOMAIN"
+        )
+        return
+    for name in config.http.roles if config.http is not None else ():
+        if name not in known:
+            yield topic.warning(
+                "http.roles", f"{name} has no account, and so cannot sign in", f"sip2xmpp user add {name}"
+            )

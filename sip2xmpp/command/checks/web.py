@@ -46,6 +46,14 @@ def look(scene: Scene) -> Iterator[Finding]:
         )
     else:
         yield topic.fine("http.listen", f"speaks HTTP to this machine only, at {http.listen}")
+    if scene.health is not None:
+        status = scene.health.get("status")
+        if status == "ok":
+            yield topic.fine("health", "the running gateway says that all is well")
+        else:
+            yield topic.warning(
+                "health", f"the running gateway says: {status}", "sip2xmpp status shows which leg it is"
+            )
     for name, token in http.tokens.items() if http is not None else ():
         if len(token.token) < LONG or len(set(token.token)) < VARIED:
             yield secrets.warning(
