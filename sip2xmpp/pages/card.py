@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sip2xmpp.errors import BadDocument, BadInput, StorageFailed
 from sip2xmpp.pages.answers import Answer, Moved, Refused, Sent, Shown
+from sip2xmpp.pages.faults import fault_told
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.visit import Visit
@@ -143,7 +144,7 @@ class CardPages:
                 self._audit.record(who=visit.who, by="page", what=what, about=str(visit.me), peer=visit.peer)
                 await self._store.committed()
             except StorageFailed as error:
-                return Moved(PATH, str(error), bad=True)
+                return Moved(PATH, fault_told(visit, error), bad=True)
         return Moved(PATH, told)
 
     def _card(self, visit: Visit) -> Card:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from sip2xmpp.errors import BadInput, Refused, StorageFailed
 from sip2xmpp.pages.answers import Answer, Moved
 from sip2xmpp.pages.contact_rows import group_title
+from sip2xmpp.pages.faults import Said, fault_told
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.visit import Visit
@@ -18,12 +19,10 @@ from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.contact_book import ContactBook
 from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.portal.problems import Problem
-from sip2xmpp.xcap.conditions import ANY, Conditions, PreconditionFailed
+from sip2xmpp.xcap.conditions import ANY, Conditions
 from sip2xmpp.xcap.contact_list import (
     Contact,
     Groups,
-    Taken,
-    Unknown,
     changed_group,
     contacts,
     known,
@@ -37,9 +36,6 @@ PATH: Final = "/my/contacts"
 NAME_LIMIT: Final = 200
 URI_LIMIT: Final = 1_000
 
-CHANGED: Final = N_(
-    "Your list was changed by another device in the meantime. Nothing was overwritten; look at it and try again."
-)
 Change = Callable[[Groups], Groups]
 
 
@@ -82,7 +78,7 @@ class ContactForms:
         def change(groups: Groups) -> Groups:
             means = self._meanings.means(uri)
             if contacts(groups, means):
-                raise Taken(visit.translate(N_("%(who)s is a contact of yours already."), who=written))
+                raise Said(visit.translate(N_("%(who)s is a contact of yours already."), who=written))
             wanted = [new or group] if new or group else None
             return with_contact(
                 groups, Contact(uri=uri, name=" ".join(name.split())), means, wanted, named=True
@@ -91,9 +87,9 @@ class ContactForms:
         try:
             uri = self._meanings.uri(written)
             if self._meanings.address(uri) == visit.me:
-                raise BadInput(visit.translate(N_("This is your own address.")))
-        except (BadInput, Problem) as error:
-            return Moved(f"{PATH}/add", str(error), bad=True)
+                raise Said(visit.translate(N_("This is your own address.")))
+        except (BadInput, Refused, Problem) as error:
+            return Moved(f"{PATH}/add", fault_told(visit, error), bad=True)
         told = visit.translate(N_("%(who)s is a contact of yours now."), who=name or written)
         return await self._edit(visit, change, f"add the contact {uri[:100]}", told)
 
@@ -106,9 +102,9 @@ class ContactForms:
 
         def change(groups: Groups) -> Groups:
             if not contacts(groups, means):
-                raise Unknown(visit.translate(N_("There is no such contact in your list.")))
+                raise Said(visit.translate(N_("There is no such contact in your list.")))
             if not wanted:
-                raise BadInput(visit.translate(N_("A contact is in one group at least.")))
+                raise Said(visit.translate(N_("A contact is in one group at least.")))
             return with_contact(groups, Contact(uri=uri, name=name), means, wanted, named=True)
 
         back = f"{PATH}/contact?{urlencode({'uri': uri})}"
@@ -121,7 +117,7 @@ class ContactForms:
 
         def change(groups: Groups) -> Groups:
             if not contacts(groups, means):
-                raise Unknown(visit.translate(N_("There is no such contact in your list.")))
+                raise Said(visit.translate(N_("There is no such contact in your list.")))
             return tuple(without(each, means) for each in groups)
 
         told = visit.translate(N_("%(who)s is no contact of yours any more."), who=uri)
@@ -179,10 +175,8 @@ class ContactForms:
             await self._book.edit(visit.me, change, conditions)
             self._audit.record(who=visit.who, by="page", what=what, about=str(visit.me), peer=visit.peer)
             await self._committed()
-        except PreconditionFailed:
-            return Moved(back, visit.translate(CHANGED), bad=True)
         except (BadInput, Refused, StorageFailed, Problem) as error:
-            return Moved(back, str(error), bad=True)
+            return Moved(back, fault_told(visit, error), bad=True)
         return Moved(PATH, told)
 
 

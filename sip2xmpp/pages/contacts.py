@@ -23,6 +23,7 @@ from sip2xmpp.pages.contact_rows import (
     of_department,
     standing_of,
 )
+from sip2xmpp.pages.faults import Said, fault_told
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.routes import Page, Serve
 from sip2xmpp.pages.visit import Visit
@@ -139,7 +140,7 @@ class ContactPages:
         name = visit.query.get("name", "")
         department = next((each for each in self._departments.all() if each.name == name), None)
         if department is None:
-            raise Unknown(visit.translate(N_("There is no such department.")))
+            raise Said(visit.translate(N_("There is no such department.")))
         members = self._departments.members(name)
         here = members[:MOST]
         rows = await self._buddies.look(visit.me, "department", here, name) if here else {}
@@ -169,12 +170,12 @@ class ContactPages:
                 uri = self._meanings.uri(written)
                 meant = self._meanings.address(uri)
                 if meant == visit.me:
-                    raise BadInput(visit.translate(N_("This is your own address.")))
+                    raise Said(visit.translate(N_("This is your own address.")))
                 world = None if meant is None else await self._worlds.of(visit, meant)
                 address = "" if meant is None else str(meant)
                 there = contacts(groups, self._meanings.means(uri))
             except (BadInput, Refused, Problem) as error:
-                fault = str(error)
+                uri, fault = "", fault_told(visit, error)
         default = default_group(groups)
         return Shown(
             "contact_add",
@@ -201,7 +202,7 @@ class ContactPages:
         groups = groups_of(held)
         here = contacts(groups, self._meanings.means(uri))
         if not here:
-            raise Unknown(visit.translate(N_("There is no such contact in your list.")))
+            raise Said(visit.translate(N_("There is no such contact in your list.")))
         first = here[0][1]
         address = self._meanings.address(first.uri)
         members = members_of([(first.uri, address)])
@@ -257,10 +258,10 @@ def _told(serve: Serve) -> Serve:
     async def served(visit: Visit) -> Answer:
         try:
             return await serve(visit)
-        except Unknown as error:
-            return answers.Refused(404, str(error))
+        except (Said, Unknown) as error:
+            return answers.Refused(404, fault_told(visit, error))
         except Problem as problem:
-            return answers.Refused(problem.status, problem.detail)
+            return answers.Refused(problem.status, visit.translate(N_("Your list cannot be read.")))
 
     return served
 

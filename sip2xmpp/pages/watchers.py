@@ -14,6 +14,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadInput, Refused, StorageFailed
 from sip2xmpp.pages.answers import Answer, Moved, Shown
+from sip2xmpp.pages.faults import fault_told
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.looks import Look, look_of
 from sip2xmpp.pages.routes import Page
@@ -216,7 +217,7 @@ class Watchers:
             answer = visit.form.text("handling", most=20)
             await self._do(visit, watcher, answer)
         except (BadInput, Refused, StorageFailed, Problem) as error:
-            return Moved(PATH, str(error), bad=True)
+            return Moved(PATH, fault_told(visit, error), bad=True)
         path = back or f"{PATH}/seen?{urlencode({'who': watcher})}"
         return Moved(path, visit.translate(DONE[answer], who=watcher))
 
@@ -244,7 +245,7 @@ class Watchers:
             return Shown("seen", {"who": "", "fault": "", "seen": None, "why": None, "row": None})
         try:
             who = self._meant(visit, written)
-        except (BadInput, Problem) as error:
+        except BadInput as error:
             fault = str(error)
             return Shown(
                 "seen", {"who": written, "fault": fault, "seen": None, "why": None, "row": None}, status=422

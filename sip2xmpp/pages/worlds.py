@@ -12,8 +12,8 @@ from typing import Final
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
-from sip2xmpp.errors import TooMany
 from sip2xmpp.metering import Attempts
+from sip2xmpp.pages.faults import Said
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.visit import Visit
 from sip2xmpp.presence.directory import Directory, Finding, Leg
@@ -44,11 +44,11 @@ class Worlds:
         self._by_all = Attempts(clock, most=10 * LOOKUPS, seconds=LOOKUP_SECONDS)
 
     async def of(self, visit: Visit, address: Address) -> World:
-        """The world of an address.  Raises ``TooMany``."""
+        """The world of an address.  Raises ``Said``."""
         finding = self._directory.find(address.domain, Leg.SIP)
         if finding is None or finding.is_unsure:
             if not (self._by_one.take(visit.me) and self._by_all.take("")):
-                raise TooMany(visit.translate("Too many domains were looked up. Try again in a minute."))
+                raise Said(visit.translate("Too many domains were looked up. Try again in a minute."))
             finding = await self._directory.settled(address.domain, Leg.SIP)
         evidence = finding.evidence
         return World(

@@ -18,7 +18,7 @@ from sip2xmpp.config import read
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Note
 from sip2xmpp.own_side import own_side
-from sip2xmpp.pages.languages import load_languages
+from sip2xmpp.pages.languages import Languages, load_languages
 from sip2xmpp.pages.live import Live, Stream
 from sip2xmpp.pages.rendering import Rendering
 from sip2xmpp.pages.resource import Pages
@@ -105,8 +105,11 @@ class Answer:
 class People:
     """Alice and Bob have accounts, and Alice is signed in."""
 
-    def __init__(self, clock: Clock, **settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, clock: Clock, languages: Languages | None = None, **settings: Mapping[str, Any]
+    ) -> None:
         self.clock = clock
+        self.language = "en-US"
         config = read(
             {
                 "sip": {"domains": ["sip.example.org"]},
@@ -154,7 +157,7 @@ class People:
             sessions=self.sessions,
             strangers=Strangers(),
             live=self.live,
-            languages=load_languages(),
+            languages=languages or load_languages(),
             rendering=Rendering(clock, statics, pages),
             statics=statics,
         )
@@ -260,7 +263,7 @@ class People:
         protocol = self.site.buildProtocol(None)
         transport: Any = StringTransport(peerAddress=IPv4Address("TCP", "127.0.0.1", 5000))
         protocol.makeConnection(transport)
-        fields = f"Host: localhost\r\nConnection: close\r\nCookie: session={self.cookie[user]}\r\n"
+        fields = f"Host: localhost\r\nConnection: close\r\nCookie: session={self.cookie[user]}\r\nAccept-Language: {self.language}\r\n"
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         protocol.dataReceived(f"{head}{fields}{length}\r\n".encode() + body)
         for _ in range(round(wait / 0.1)):

@@ -92,6 +92,7 @@ def test_only_so_many_domains_are_looked_up_for_one_user(people: People) -> None
         assert people.get(f"{PATH}/add", contact=f"x@d{number}.example").status == 200
     refused = people.get(f"{PATH}/add", contact="x@another.example")
     assert refused.status == 422 and "Too many domains were looked up" in refused.text
+    assert refused.part("found") == ""
     assert len(people.asked) == LOOKUPS
     # what is known, and what others ask, is not counted
     assert people.get(f"{PATH}/add", contact="x@jabber.example").status == 200
@@ -237,7 +238,7 @@ def test_groups_are_renamed_moved_and_removed(people: People) -> None:
     assert page.status == 200 and "Its 1 contact goes with it" in page.text
     assert "So does the group inside it." in people.get(f"{PATH}/group", id="Friends").text
     assert "Friends / Soccer" in people.get(f"{PATH}/add", contact=str(ROMEO)).text
-    assert "group Soccer already" in do(people, "groups", name="Soccer", parent="Friends")
+    assert "There is a group of this name already." == do(people, "groups", name="Soccer", parent="Friends")
     assert do(people, "remove-group", id="Friends").startswith("The group was removed")
     assert "<list" not in people.kept
     assert people.get(f"{PATH}/group", id="Friends").status == 404
@@ -279,8 +280,8 @@ def test_a_list_that_cannot_be_read_is_said_and_left_alone(people: People) -> No
     people.keep(b"<resource-lists")
     for path in (PATH, f"{PATH}/add?contact=x@jabber.example", f"{PATH}/contact?uri=x", f"{PATH}/group?id=x"):
         page = people.get(path)
-        assert page.status == 409 and "the list cannot be read" in page.text
-    assert "the list cannot be read" in add(people)
+        assert page.status == 409 and "Your list cannot be read." in page.text
+    assert "what is kept cannot be read" in add(people)
     assert people.kept == "<resource-lists"
 
 

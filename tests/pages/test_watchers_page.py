@@ -128,7 +128,7 @@ def test_each_decision_is_in_the_audit_log(people: People) -> None:
     [
         ("romeo@jabber.example", "whatever", "Choose what is to be done."),
         ("romeo@jabber.example", "", "Choose what is to be done."),
-        ("romeo@jabber.example", "forget", "nothing was decided about romeo@jabber.example"),
+        ("romeo@jabber.example", "forget", "Nothing was decided there."),
         (str(ALICE), "block", "You always see yourself."),
         ("", "allow", "is no address"),
         ("nobody at all", "allow", "is no address"),
