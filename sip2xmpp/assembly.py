@@ -137,7 +137,7 @@ class Parts:
         self.pace.stop()
         self.watching.stop()
         if self.pages is not None:
-            self.pages.panel.stop()
+            self.pages.stop()
         if self.xmpp is not None and told:
             self.xmpp.watchers.farewell()
             self.xmpp.gateway.contact.farewell()

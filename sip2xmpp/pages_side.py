@@ -51,6 +51,11 @@ class PagesSide:
     sessions: Sessions
     panel: PanelSide
 
+    def stop(self) -> None:
+        """Nothing more is told to browsers; they come back by themselves."""
+        self.panel.stop()
+        self.live.close()
+
 
 def pages_side(
     config: Config, store: Store, reactor: Any, *, own: OwnSide, portal: PortalSide | None, others: Others

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IReactorTime
 from sip2xmpp.address import Address
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Presence
+from sip2xmpp.documents.times import from_unix
 from sip2xmpp.documents.watcherinfo import Status
 from sip2xmpp.errors import BadDocument, TooMany
 from sip2xmpp.pages.answers import Answer, Moved, Shown
@@ -157,7 +158,8 @@ class MyPresence:
             filled.faults["end"] = visit.translate(N_("That is over already."))
         if filled.faults:
             return self._page(visit, filled, 422)
-        document = document_of(telling, visit.me.sip_uri(), source=PAGE)
+        # With its time, so that the same words are news: whoever says them again wants to be heard again.
+        document = document_of(telling, visit.me.sip_uri(), source=PAGE, timestamp=from_unix(now))
         saying = Saying(
             presentity=visit.me,
             source=PAGE,

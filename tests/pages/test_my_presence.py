@@ -137,6 +137,16 @@ def test_what_is_said_by_the_form_is_a_statement_of_the_owner(scene: Scene, tab:
     assert (deed.who, deed.by, deed.what) == (str(ALICE), "page", "page states")
 
 
+def test_who_says_the_same_again_is_heard_again(scene: Scene, tab: Tab, clock: Clock) -> None:
+    tab.post("/my", {"state": "busy"})
+    clock.advance(60)
+    publish(scene, PHONE % "Back soon")
+    assert "state-away large" in tab.get("/my").text, "the newest is heard"
+    clock.advance(60)
+    tab.post("/my", {"state": "busy"})
+    assert "state-busy large" in tab.get("/my").text
+
+
 def test_the_form_shows_what_was_said(tab: Tab) -> None:
     tab.post(
         "/my",
