@@ -1,6 +1,6 @@
 """The control panel, built and joined: pages of operators over the services that the API has too; see ``pages_side``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -91,4 +91,13 @@ def panel_side(
         *TokenPages(desk, operating.tokens, reactor).pages(),
         *AuditPages(operating.audit).pages(),
     ]
-    return PanelSide(pages=pages, pulse=Pulse(live, reactor, conditions.look), troubles=troubles)
+    tables: list[Sized] = [
+        store.accounts,
+        store.bindings,
+        store.publications,
+        store.dialogs,
+        store.authorizations,
+        store.waiting,
+    ]
+    pulse = Pulse(live, reactor, conditions.look, lambda: sum(map(len, tables)))
+    return PanelSide(pages=pages, pulse=pulse, troubles=troubles)

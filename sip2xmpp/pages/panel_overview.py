@@ -18,7 +18,6 @@ from sip2xmpp.pages.visit import Visit
 from sip2xmpp.portal.conditions import Conditions
 from sip2xmpp.portal.history import DAY, HOUR, PERIODS, Course, History
 from sip2xmpp.portal.operating_domains import DomainKind, Overview
-from sip2xmpp.portal.rows import EVERYTHING
 from sip2xmpp.portal.troubles import Troubles
 
 PATH: Final = "/panel"
@@ -39,7 +38,6 @@ KINDS: Final = {
     DomainKind.OWN: N_("Our own"),
     DomainKind.COMPONENT: N_("Name of our component"),
     DomainKind.OVERRIDE: N_("Configured"),
-    DomainKind.REMEMBERED: N_("Found by DNS"),
 }
 CHARTS: Final = (
     "dialogs",
@@ -135,7 +133,6 @@ class OverviewPages:
 
     async def _show(self, visit: Visit) -> Answer:
         legs = self._overview.legs()
-        domains = await self._overview.domains(EVERYTHING)
         conditions = self._conditions.all()
         now = self._clock.seconds()
         soon = now + ENDING
@@ -154,7 +151,7 @@ class OverviewPages:
             ],
             tiles=[each for each in self._tiles(visit, HOUR.name) if each.name in CHARTS],
             listeners=legs.listeners,
-            domains=[row for row in domains.rows if row.kind is not DomainKind.REMEMBERED],
+            domains=self._overview.configured(),
             kinds=KINDS,
             troubles=self._troubles.latest(TROUBLES),
             uptime=now - self._started,

@@ -2,7 +2,7 @@
 
 The overview shows numbers that change with every message, and long tables are made anew at each look; so neither is told of each
 change.  Those who listen are told once a second of the first (topic ``panel``), and every third second of the second
-(``panel-rows``).  Where nobody listens, only the legs are looked at, so that it is known since when one is as it is.
+(``panel-rows``), less often where tables are so long that a look is work.  Where nobody listens, only the legs are looked at, so that it is known since when one is as it is.
 """
 
 from collections.abc import Callable
@@ -19,13 +19,20 @@ ROWS: Final = 3
 """Beats between two looks at long tables."""
 
 
-class Pulse:
-    """``look`` is called with every beat."""
+ROWS_A_BEAT: Final = 5_000
+"""Rows that there may be for each beat between two looks: with a hundred thousand there is one every twenty seconds."""
 
-    def __init__(self, live: Live, clock: IReactorTime, look: Callable[[], object]) -> None:
+
+class Pulse:
+    """``look`` is called with every beat; ``rows`` tells how many there are in all tables."""
+
+    def __init__(
+        self, live: Live, clock: IReactorTime, look: Callable[[], object], rows: Callable[[], int]
+    ) -> None:
         self._live = live
         self._clock = clock
         self._look = look
+        self._rows = rows
         self._beats = 0
         self._call: IDelayedCall | None = None
 
@@ -44,5 +51,6 @@ class Pulse:
         self._beats += 1
         self._look()
         self._live.changed("panel")
-        if not self._beats % ROWS:
+        if self._beats >= max(ROWS, self._rows() // ROWS_A_BEAT):
+            self._beats = 0
             self._live.changed("panel-rows")

@@ -136,7 +136,11 @@ class Overview:
             numbers |= _numbers(leg, report)
         return Snapshot(taken_at=self._clock.seconds(), numbers=numbers)
 
-    def _all_domains(self) -> Iterator[DomainRow]:
+    def configured(self) -> list[DomainRow]:
+        """The few domains that need no DNS, ours first."""
+        return list(self._configured_domains())
+
+    def _configured_domains(self) -> Iterator[DomainRow]:
         directory = self._directory
         for name in sorted(directory.own_domains):
             yield _domain(name, DomainKind.OWN, leg="own", why="is one of our own domains")
@@ -145,7 +149,10 @@ class Overview:
         for name, finding in directory.overrides().items():
             leg = finding.leg.value if finding.leg is not None else ""
             yield _domain(name, DomainKind.OVERRIDE, leg=leg, why=finding.why, target=finding.target)
-        for name, finding, until in directory.remembered():
+
+    def _all_domains(self) -> Iterator[DomainRow]:
+        yield from self._configured_domains()
+        for name, finding, until in self._directory.remembered():
             evidence = finding.evidence
             yield DomainRow(
                 domain=name,
