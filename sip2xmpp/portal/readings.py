@@ -37,8 +37,8 @@ def presence_metrics(
     waiting = TableTally(store.waiting, lambda record: (record.package,))
 
     def dialogs() -> Values:
-        for (package, standing), count in list(notifier.tally.states.items()):
-            yield ("notifier", package, "waiting" if standing is None else standing.value), count
+        for package, state, count in notifier.tally.states():
+            yield ("notifier", package, state), count
         phases = Counter(remote.phases())
         for phase, count in phases.items():
             yield ("subscriber", "presence", phase.value), count
