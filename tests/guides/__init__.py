@@ -1,0 +1,1 @@
+"""What the guides in etc/doc tell people to write and to type."""
