@@ -9,6 +9,7 @@ from sip2xmpp.config import Config
 from sip2xmpp.events.notifier import Notifier
 from sip2xmpp.events.subscriber import ROLE, RemotePresentities
 from sip2xmpp.own_side import OwnSide
+from sip2xmpp.pages.roles import Roles
 from sip2xmpp.portal.audit import Audit
 from sip2xmpp.portal.deciding import Deciding
 from sip2xmpp.portal.operating_audit import AuditRows
@@ -41,6 +42,7 @@ from sip2xmpp.xmpp_side import XmppSide
 class OperatingSide:
     """The services; each change that one makes is to be recorded in the audit log by whoever asked for it, in its words."""
 
+    roles: Roles
     overview: Overview
     users: Users
     registrations: RegistrationRows
@@ -98,10 +100,10 @@ def operating_side(
 ) -> OperatingSide:
     """Build them."""
     xmpp = seen.xmpp
-    roles = {} if config.http is None else config.http.roles
+    roles = Roles({} if config.http is None else config.http.roles)
 
     def role_of(address: Address) -> str:
-        role = roles.get(str(address))
+        role = roles.of(address)
         return "" if role is None else role.value
 
     def state(address: Address) -> State:
@@ -111,6 +113,7 @@ def operating_side(
         return record.role == ROLE and seen.remote.leave(record.watcher, record.presentity, reason)
 
     return OperatingSide(
+        roles=roles,
         overview=Overview(
             directory,
             reactor,

@@ -1,10 +1,8 @@
 """The pages for people, built and joined: who signs in, what is where, and what makes a page that is looked at change; see ``assembly``."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sip2xmpp.address import Address
 from sip2xmpp.config import Config
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.pages.languages import load_languages
@@ -13,7 +11,7 @@ from sip2xmpp.pages.my_presence import MyPresence
 from sip2xmpp.pages.passwords import Passwords
 from sip2xmpp.pages.rendering import Rendering
 from sip2xmpp.pages.resource import Pages
-from sip2xmpp.pages.roles import Role
+from sip2xmpp.pages.roles import Roles
 from sip2xmpp.pages.routes import Page, Routes
 from sip2xmpp.pages.sessions import Sessions
 from sip2xmpp.pages.signing_in import SigningIn
@@ -24,21 +22,6 @@ from sip2xmpp.people_side import Others, people_pages
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.portal_side import PortalSide
 from sip2xmpp.store.interface import Store
-
-
-class Roles:
-    """What users are beside being users; another configuration may say otherwise."""
-
-    def __init__(self, roles: Mapping[str, Role]) -> None:
-        self._roles = dict(roles)
-
-    def replace(self, roles: Mapping[str, Role]) -> None:
-        """From now on it is so."""
-        self._roles = dict(roles)
-
-    def of(self, address: Address) -> Role | None:
-        """The role of a user, if there is one."""
-        return self._roles.get(str(address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +46,7 @@ def pages_side(
     """None where there is no port for it."""
     if config.http is None or portal is None:
         return None
-    roles = Roles(config.http.roles)
+    roles = portal.operating.roles
     sessions = Sessions(store, reactor, roles.of)
     strangers = Strangers()
     live = Live(reactor)

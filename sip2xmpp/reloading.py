@@ -96,6 +96,7 @@ def _outbound_proxy(running: Running, config: Config) -> Apply:
     def apply() -> None:
         running.parts.agent.send_by(config.sip.outbound_proxy)
         running.parts.proxy.forward_by(config.sip.outbound_proxy)
+        _know(running, config)
 
     return apply
 
@@ -210,7 +211,21 @@ def _dns_domains(running: Running, config: Config) -> Apply | None:
     side = running.parts.xmpp
     if side is not None and servers(config) != side.servers:
         return None  # a component port of its own is a connection of its own
-    return lambda: running.parts.directory.override(config.dns.domains)
+
+    def apply() -> None:
+        running.parts.directory.override(config.dns.domains)
+        _know(running, config)
+
+    return apply
+
+
+def _know(running: Running, config: Config) -> None:
+    """Let those who look a domain up be told of what is in force."""
+    if running.parts.portal is not None:
+        lookups = running.parts.portal.operating.lookups
+        lookups.known = replace(
+            lookups.known, overrides=config.dns.domains, outbound_proxy=config.sip.outbound_proxy
+        )
 
 
 def _http_tls(running: Running, config: Config) -> Apply | None:
@@ -231,10 +246,10 @@ def _tokens(running: Running, config: Config) -> Apply | None:
 
 
 def _roles(running: Running, config: Config) -> Apply | None:
-    http, pages = config.http, running.parts.pages
-    if http is None or pages is None:
+    http, portal = config.http, running.parts.portal
+    if http is None or portal is None:
         return None
-    return lambda: pages.roles.replace(http.roles)
+    return lambda: portal.operating.roles.replace(http.roles)
 
 
 def _trusted_proxies(running: Running, config: Config) -> Apply | None:
