@@ -2,7 +2,7 @@
 
 A template knows, beside its values: ``_`` and ``{% trans %}``, ``visit``, ``nav``, ``told`` (what the page before says here once),
 ``static(name)``, ``now``, and the filters ``moment``, ``near``, ``ago``, ``span``, ``number``, ``percent``, ``iso`` for Unix times
-and numbers, ``language`` for the name of a language, and ``link`` for a URL of somebody else's, which gives None for one that
+and numbers, ``language`` for the name of a language, ``browser`` for that of a User-Agent, and ``link`` for a URL of somebody else's, which gives None for one that
 browsers are not to follow.
 """
 
@@ -17,6 +17,7 @@ from jinja2.runtime import Context
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp import __version__
+from sip2xmpp.pages.agents import browser_of
 from sip2xmpp.pages.languages import Language
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.statics import Static
@@ -39,7 +40,12 @@ class Navigation:
     @classmethod
     def of(cls, pages: Sequence[Page], path: str) -> "Navigation":
         """As it is at a path."""
-        above = [page.path for page in pages if path == page.path or path.startswith(f"{page.path}/")]
+        # The first pages are above all others, and yet not where one is there.
+        above = [
+            page.path
+            for page in pages
+            if path == page.path or (page.path.count("/") > 1 and path.startswith(f"{page.path}/"))
+        ]
         return cls(
             mine=[page for page in pages if not _is_of_panel(page.path)],
             panel=[page for page in pages if _is_of_panel(page.path)],
@@ -113,6 +119,7 @@ class Rendering:
             "percent": pass_context(lambda context, value: _language(context).percent(value)),
             "iso": lambda at: _dated(at, UTC).isoformat(timespec="seconds"),
             "language": pass_context(lambda context, tag: _language(context).name_of(tag)),
+            "browser": browser_of,
             "link": link_of,
             "segment": lambda text: quote(str(text), safe=""),
         }

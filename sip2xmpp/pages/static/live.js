@@ -16,6 +16,12 @@
     document.cookie = "zone=" + zone + "; Path=/; SameSite=Strict; Max-Age=31536000";
   }
 
+  /* Where one is, is to be seen in a row of pages that is wider than the screen. */
+  for (const here of document.querySelectorAll("nav [aria-current]")) {
+    const row = here.closest("nav");
+    row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - here.offsetWidth) / 2;
+  }
+
   /* What somebody filled in must not be lost, nor the place of the keyboard. */
   function isInUse(element) {
     if (element.contains(document.activeElement) && document.activeElement !== document.body) {
