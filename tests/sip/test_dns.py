@@ -168,3 +168,14 @@ def test_the_cache_has_a_bound(clock: Clock, servers: Servers) -> None:
     assert len(servers.asked) == 10
     dns.srv("_sip._udp.0.example")
     assert len(servers.asked) == 11
+
+
+def test_it_is_counted_how_often_the_cache_could_answer(dns: CachingDns, servers: Servers) -> None:
+    for name in ("one", "one", "two"):
+        dns.srv(name)
+    servers.answer(SRV)
+    result_of(dns.srv("one"))
+    two = dns.srv("two")
+    servers.fail()
+    two.addErrback(lambda failure: failure.trap(DnsFailed))
+    assert (dns.hits, dns.misses, dns.failures, len(dns)) == (1, 4, 1, 2)

@@ -521,3 +521,18 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
 def test_a_directory_that_takes_no_new_files_is_refused():
     with pytest.raises(ConfigError, match=r"/proc/state\.db cannot be created: "):
         Engine("sqlite:/proc/state.db")
+
+
+# -- measures --
+
+
+def test_commits_are_measured_with_what_they_hold(sqlite):
+    before = sqlite.store.measures.commits.count
+    for number in range(7):
+        sqlite.store.dialogs.put(dialog(number))
+    sqlite.commit()
+    measures = sqlite.store.measures
+    assert measures.commits.count == before + 1
+    assert dict(measures.changes.cumulative())[5.0] == before
+    assert dict(measures.changes.cumulative())[10.0] == before + 1
+    assert measures.failures == 0

@@ -499,3 +499,26 @@ def test_a_server_of_its_own_gets_the_stanzas_to_its_domain(
     settle(clock)
     assert [each["to"] for each in other.received] == ["romeo@other.example"]
     assert [each["to"] for each in server.received] == ["romeo@jabber.example"]
+
+
+def test_a_tap_sees_every_stanza_while_it_is_set(rig: Rig) -> None:
+    rig.start()
+    seen: list[tuple[str, str, bool]] = []
+    rig.link.send(HELLO)
+    rig.link.tap = lambda xml, domain, is_incoming: seen.append((xml, domain, is_incoming))
+    rig.link.send(HELLO)
+    prepared = prepared_presence(f"bob@{DOMAIN}", DOMAIN, Availability())
+    rig.link.send_prepared(prepared, recipient_of("juliet@jabber.example"))
+    rig.link.send("<presence from='bob@elsewhere.example' to='x@y'/>")
+    rig.server.send(f"<presence from='juliet@jabber.example' to='bob@{DOMAIN}'/>", DOMAIN)
+    settle(rig.clock)
+    assert [(domain, is_incoming) for _, domain, is_incoming in seen] == [
+        (DOMAIN, False),
+        (DOMAIN, False),
+        (DOMAIN, True),
+    ]
+    assert seen[0][0] == HELLO
+    assert "juliet@jabber.example" in seen[1][0]
+    rig.link.tap = None
+    rig.link.send(HELLO)
+    assert len(seen) == 3
