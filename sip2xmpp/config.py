@@ -207,16 +207,24 @@ def _check_certificates(
             faults.append(Fault(f"{place}.{name}", f"{path} {why}"))
             return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    asked: list[bool] = []
+
+    def nothing() -> str:
+        asked.append(True)
+        return ""
+
     try:
         if certificate and key:
-            context.load_cert_chain(certificate, key)
+            # without a password to try, OpenSSL asks for one on the terminal
+            context.load_cert_chain(certificate, key, password=nothing)
     except ssl.SSLError as error:
-        why = (
-            "does not belong to the private key"
-            if error.reason == "KEY_VALUES_MISMATCH"
-            else "or its key is not PEM"
-        )
-        faults.append(Fault(f"{place}.certificate", f"{certificate} {why}"))
+        if asked:
+            why = f"the key of {certificate} is protected by a pass phrase, which nobody is there to type"
+        elif error.reason == "KEY_VALUES_MISMATCH":
+            why = f"{certificate} does not belong to the private key"
+        else:
+            why = f"{certificate} or its key is not PEM"
+        faults.append(Fault(f"{place}.certificate", why))
     try:
         if authorities:
             context.load_verify_locations(authorities)

@@ -5,6 +5,12 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.logger import LogLevel
@@ -478,4 +484,31 @@ def test_a_certificate_that_is_not_there_is_named(file: Path, authority: Authori
     _, private_key = authority.issue("sip.example.org")
     assert faults(file, TLS + f'certificate = "none.pem"\nprivate_key = "{private_key}"') == [
         f"sip.certificate: {file.parent}/none.pem does not exist"
+    ]
+
+
+def test_the_web_port_has_a_certificate_and_its_key_or_neither(file: Path, authority: Authority) -> None:
+    certificate, private_key = authority.issue("sip.example.org")
+    _, other = authority.issue("example.com")
+    web = SIP + "[http]\n"
+    assert faults(file, web + f'private_key = "{private_key.name}"') == [
+        "http.certificate: is missing; certificate and private_key go together"
+    ]
+    assert faults(file, web + f'certificate = "{certificate}"\nprivate_key = "{other}"') == [
+        f"http.certificate: {certificate} does not belong to the private key"
+    ]
+    config = loaded(file, web + f'certificate = "{certificate.name}"\nprivate_key = "{private_key.name}"')
+    assert config.http is not None
+    assert config.http.certificate == certificate
+
+
+def test_a_key_with_a_pass_phrase_asks_nobody(file: Path, authority: Authority) -> None:
+    """OpenSSL would ask on the terminal, and the gateway would wait for the answer."""
+    certificate, private_key = authority.issue("sip.example.org")
+    key = load_pem_private_key(private_key.read_bytes(), None)
+    private_key.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+    )
+    assert faults(file, TLS + f'certificate = "{certificate}"\nprivate_key = "{private_key}"') == [
+        f"sip.certificate: the key of {certificate} is protected by a pass phrase, which nobody is there to type"
     ]

@@ -10,7 +10,7 @@ import pytest
 
 from sip2xmpp.address import Address
 from sip2xmpp.errors import ConfigError, StorageFailed
-from sip2xmpp.store.connection import Claim, connect
+from sip2xmpp.store.connection import Claim, connect, holder_of
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.interface import ChangeKind
 from sip2xmpp.store.journal import BUSY, ENOUGH, INTERVAL, SLICE
@@ -357,8 +357,13 @@ def test_a_verdict_from_outside_that_has_expired_already_is_no_change(sqlite):
 
 
 def test_a_second_gateway_on_the_same_file_is_refused_and_told_which_process_has_it(sqlite):
+    path = Path(sqlite.url.partition(":")[2])
+    assert holder_of(path) == os.getpid()
     with pytest.raises(ConfigError, match=rf"in use by another gateway, process {os.getpid()}"):
         Engine(sqlite.url)
+    assert holder_of(path.with_name("another.db")) is None
+    path.with_name("left.db.lock").write_text("1\n")
+    assert holder_of(path.with_name("left.db")) is None
     sqlite.store.dialogs.put(dialog(1))
     sqlite.reopen()
     assert len(sqlite.store.dialogs) == 1
