@@ -11,6 +11,7 @@ in Unix time and told as RFC 3339 has it.
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from hashlib import sha256
 from types import NoneType, UnionType
 from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -30,6 +31,9 @@ R = TypeVar("R")
 
 MOST: Final = 500
 """Rows that are given at a time."""
+
+PLACE: Final = 400
+"""Characters of a place: so many of any kind are percent-encoded on one line that Twisted reads, with the rest of a query."""
 
 TURN: Final = 1_000
 """Rows that are looked at in one turn of the reactor: some milliseconds."""
@@ -94,7 +98,7 @@ async def found(
     async for record in unhurried(clock, records):
         if not fits(record):
             continue
-        place = order(record)
+        place = _bounded(order(record))
         if place <= after or (last is not None and place > last):
             continue
         if match and match not in text(record).casefold():
@@ -112,6 +116,13 @@ async def found(
     )
 
 
+def _bounded(place: str) -> str:
+    """A text of at most ``PLACE`` characters, another one for every place and always the same for one."""
+    if len(place) <= PLACE:
+        return place
+    return place[: PLACE - 65] + " " + sha256(place.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _place(entry: tuple[str, int, Any]) -> tuple[str, int]:
     return entry[:2]
 
@@ -127,7 +138,7 @@ def _next_turn(clock: IReactorTime) -> Deferred[None]:
 QUERY: Final[Mapping[str, Member]] = {
     "limit": Member(shape=whole(1, MOST), about="Rows at most.", default=Wanted().limit),
     "after": Member(
-        shape=words(str, most=4_000), about="`next` of the rows before, to get those that follow."
+        shape=words(str, most=PLACE), about="`next` of the rows before, to get those that follow."
     ),
     "match": Member(
         shape=words(str, most=200), about="Only rows that hold this text, however it is capitalized."

@@ -303,7 +303,7 @@ def _inside(name: str, pointer: str) -> str:
 
 
 def _number_of(text: str) -> object:
-    try:
-        return float(text) if re.fullmatch(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?", text) else text
-    except ValueError:
-        return text
+    """The number that a text is, a whole one exactly; else the text, for the shape to refuse."""
+    if re.fullmatch(r"-?[0-9]{1,20}", text):
+        return int(text)
+    return float(text) if re.fullmatch(r"-?[0-9]{1,20}\.[0-9]{1,20}", text) else text

@@ -96,9 +96,9 @@ class TokenOperations:
                 serve=self._read_audit,
                 query={
                     **QUERY,
-                    "about": Member(shape=words(str, most=1_000), about="Only what concerns this address."),
+                    "about": Member(shape=words(str, most=300), about="Only what concerns this address."),
                     "who": Member(
-                        shape=words(str, most=1_000), about="Only what this one did, as it is listed."
+                        shape=words(str, most=300), about="Only what this one did, as it is listed."
                     ),
                 },
                 answer=rows_schema(Deed),

@@ -7,7 +7,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.portal.operating_publications import PublicationRow, PublicationRows, WholePublication
 from sip2xmpp.portal.operating_registrations import RegistrationRow, RegistrationRows
 from sip2xmpp.portal.operating_users import LONGEST_PASSWORD, UserRow, Users, checked
-from sip2xmpp.portal.operations import JSON, Answer, Call, Operation
+from sip2xmpp.portal.operations import JSON, NAME_LIMIT, Answer, Call, Operation
 from sip2xmpp.portal.rows import QUERY, all_told, rows_schema, schema_of, told, wanted
 from sip2xmpp.portal.shapes import Member, from_body, members, switch, words
 from sip2xmpp.portal.tokens import Right
@@ -130,7 +130,7 @@ class UserOperations:
     def _of_devices(self) -> list[Operation]:
         registrations = "/api/v1/users/{address}/registrations"
         publications = "/api/v1/users/{address}/publications"
-        contact = Member(shape=words(str, most=2_000), about="Only this contact, as it is listed.")
+        contact = Member(shape=words(str, most=NAME_LIMIT), about="Only this contact, as it is listed.")
         return [
             Operation(
                 method="GET",

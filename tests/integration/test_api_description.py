@@ -1,6 +1,7 @@
 """The description of the API against the running API, by a tool that knows neither: schemathesis makes requests of it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,15 +21,22 @@ SETTINGS = """
 positive_data_acceptance.expected-statuses = ["2xx", "304", "404", "409", "412", "422"]
 
 [[operations]]
+include-path-regex = "/lookups/"
+[operations.parameters]
+"path.domain" = "sip.example.org"
+
+[[operations]]
 include-path-regex = "/users/.*/contact"
 [operations.parameters]
 "path.address" = "alice@sip.example.org"
 [operations.checks]
 negative_data_rejection.enabled = false
 """
-RIGHTS = ["publish", "read", "decide", "documents"]
-UNCHECKED = "use_after_free"
-"""DELETE takes one source away, and the address stays."""
+RIGHTS = ["publish", "read", "decide", "documents", "observe", "operate"]
+PHASES = "examples,coverage,fuzzing"
+"""Not the one that goes on with what other operations answered: with addresses that are given it takes right requests for wrong ones."""
+LEFT_OUT = "/(reload|restart)$"
+"""What would end the gateway that is asked."""
 TABLES = Path(__file__).parents[2] / ".hypothesis"
 """Where Hypothesis keeps its tables of characters, which take it longer to make than most of the requests."""
 SECONDS = 300
@@ -37,7 +45,7 @@ SECONDS = 300
 
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
-    rights = {"token": TOKEN, "addresses": ["*@sip.example.org"], "may": RIGHTS}
+    rights = {"token": TOKEN, "addresses": ["*@*"], "may": RIGHTS}
     gateway = Gateway(
         tmp_path,
         users={"alice": "rabbit"},
@@ -60,8 +68,9 @@ def test_the_api_is_as_it_is_described_whatever_is_sent(gateway: Gateway, tmp_pa
             f"{url}/api/v1/openapi.json",
             f"--url={url}",
             f"--header=Authorization: Bearer {TOKEN}",
-            f"--exclude-checks={UNCHECKED}",
-            "--max-examples=15",
+            f"--phases={PHASES}",
+            f"--exclude-path-regex={LEFT_OUT}",
+            "--max-examples=8",
             "--seed=4",
             "--workers=1",
             "--generation-database=:memory:",
@@ -75,4 +84,5 @@ def test_the_api_is_as_it_is_described_whatever_is_sent(gateway: Gateway, tmp_pa
         env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(TABLES)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "19 selected / 19 total" in done.stdout
+    selected = re.search(r"(\d+) selected / (\d+) total", done.stdout)
+    assert selected is not None and int(selected[1]) == int(selected[2]) - 2 >= 50

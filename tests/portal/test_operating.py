@@ -20,7 +20,8 @@ from sip2xmpp.errors import StorageFailed
 from sip2xmpp.portal.operating_domains import Place
 from sip2xmpp.portal.operating_lookup import LOOKUPS
 from sip2xmpp.portal.operating_tokens import GRANTS
-from sip2xmpp.portal.rows import MOST, TURN, Found, Wanted, found
+from sip2xmpp.portal.rows import MOST, PLACE, TURN, Found, Wanted, found
+from sip2xmpp.portal.shapes import Member, Wrong, from_query, whole
 from sip2xmpp.presence.directory import Evidence
 from sip2xmpp.presence.watching import Reason, Standing
 from sip2xmpp.store.accounts import make_account
@@ -613,3 +614,24 @@ def test_only_the_command_is_believed_who_types_it(
     panel.ask("PUT", path, {"disabled": True}, token=token, headers={"Sip2xmpp-User": says})
     (row,) = get(panel, AUDIT).json["rows"]
     assert (row["who"], row["by"]) == told
+
+
+def test_rows_of_endless_names_are_told_apart_and_gone_on_from(panel: Panel) -> None:
+    for number in range(5):
+        panel.watched(f"d{number}", watcher=Address("x" * 900 + str(number), "jabber.example"))
+    seen: list[str] = []
+    after = ""
+    for _ in range(5):
+        query = f"limit=1{after and '&after=' + quote(after)}"
+        answer = get(panel, f"{OPERATOR_ROOT}/dialogs?{query}").json
+        seen += [row["id"] for row in answer["rows"]]
+        after = answer["next"] or ""
+        assert len(after) <= PLACE
+    assert sorted(seen) == ["d0", "d1", "d2", "d3", "d4"] and not after
+
+
+def test_a_whole_number_in_a_query_is_taken_exactly() -> None:
+    after = {"after": Member(shape=whole(0, 2**53), about="A number.")}
+    assert from_query([("after", str(2**53))], after) == {"after": 2**53}
+    with pytest.raises(Wrong):
+        from_query([("after", str(2**53 + 1))], after)
