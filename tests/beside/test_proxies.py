@@ -15,8 +15,8 @@ from tests.beside.samples import (
     SampleGateway,
     SampleKamailio,
     SampleOpenSips,
-    SipProxy,
 )
+from tests.beside.standin import StandInOpenSips
 from tests.peers.exchange import CallingPhone
 from tests.peers.ports import LOOPBACK, free_port
 from tests.peers.prosody import Prosody
@@ -30,16 +30,17 @@ PHONES = "127.0.0.3"
 ROMEO = f"romeo@{JABBER_DOMAIN}"
 
 
-PROXIES: tuple[type[SipProxy], ...] = (
+Proxy = type[SampleKamailio] | type[SampleOpenSips] | type[StandInOpenSips]
+PROXIES: tuple[Proxy, ...] = (
     SampleKamailio,
-    *([SampleOpenSips] if SampleOpenSips.is_installed() else []),
+    SampleOpenSips if SampleOpenSips.is_installed() else StandInOpenSips,
 )
 
 
 class Site:
     """A proxy, the gateway behind it, and Prosody."""
 
-    def __init__(self, directory: Path, kind: type[SipProxy]) -> None:
+    def __init__(self, directory: Path, kind: Proxy) -> None:
         neighbour = kind.name
         self.stage = ExitStack()
         self.prosody = Prosody(
