@@ -102,6 +102,10 @@ def test_a_jabber_contact_is_added_by_address_and_seen_live(world: World, alice:
     juliet.available(show="away", status="On the balcony")
     see(alice, "Juliet", "Away")
     assert "On the balcony" in alice.page.inner_text("#groups")
+    evil = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+    juliet.available(show="dnd", status=evil)
+    see(alice, "Juliet", "Do not disturb")
+    assert evil in alice.page.inner_text("#groups")
     assert "Verona" in alice.page.inner_text("#groups")
     listed = world.gateway.run("contacts", ALICE)
     assert "juliet@jabber.example" in listed and "Verona" in listed
