@@ -273,10 +273,18 @@ class Pages(Resource):
         request.setHeader("content-type", "text/event-stream")  # type: ignore[no-untyped-call]
         request.setHeader("x-accel-buffering", "no")  # type: ignore[no-untyped-call]
 
+        def send(octets: bytes) -> None:
+            channel: Any = request.channel
+            if channel.is_full:
+                # Whoever does not listen to so little comes back for it.
+                channel.transport.abortConnection()
+            else:
+                request.write(octets)  # type: ignore[no-untyped-call]
+
         def close() -> None:
             request.finish()  # type: ignore[no-untyped-call]
 
-        stream = Stream(visit.session.digest, request.write, close)
+        stream = Stream(visit.session.digest, send, close)
         request.notifyFinish().addBoth(lambda _: self._live.stop(stream))
         self._live.listen(stream, topics)
         return NOT_DONE_YET

@@ -154,11 +154,14 @@ def is_within(host: str, networks: Networks) -> bool:
 
 
 class BoundedChannel(HTTPChannel):
-    """A connection whose requests come in within a bounded time, and whose answers do not pile up."""
+    """A connection whose requests come in within a bounded time, and whose answers do not pile up.
+
+    ``is_full`` says that the client does not take what it is sent.
+    """
 
     site: Any
     _deadline: IDelayedCall | None = None
-    _full = False
+    is_full = False
     _answered: http.Request | None = None
 
     def dataReceived(self, data: bytes) -> None:
@@ -189,7 +192,7 @@ class BoundedChannel(HTTPChannel):
 
     def requestDone(self, request: http.Request) -> None:
         """Twisted's hook for the end of an answer, behind which the next request is looked at."""
-        if self._full:
+        if self.is_full:
             self._answered = request
             self.setTimeout(IDLE)  # type: ignore[no-untyped-call]
             return
@@ -197,12 +200,12 @@ class BoundedChannel(HTTPChannel):
 
     def pauseProducing(self) -> None:
         """Twisted's hook for a client that does not take what it is sent."""
-        self._full = True
+        self.is_full = True
         super().pauseProducing()  # type: ignore[no-untyped-call]
 
     def resumeProducing(self) -> None:
         """Twisted's hook for a client that has taken it."""
-        self._full = False
+        self.is_full = False
         answered, self._answered = self._answered, None
         super().resumeProducing()  # type: ignore[no-untyped-call]
         if answered is not None:

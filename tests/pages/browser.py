@@ -83,7 +83,8 @@ class Visitor:
     def __init__(self, context: BrowserContext, gateway: Gateway) -> None:
         self.context = context
         self.gateway = gateway
-        self.base = f"http://127.0.0.1:{gateway.http_port}"
+        scheme = "https" if "certificate" in gateway.settings.get("http", {}) else "http"
+        self.base = f"{scheme}://127.0.0.1:{gateway.http_port}"
         self.complaints: list[str] = []
         self.page = self.tab()
 

@@ -136,12 +136,16 @@ class Scene:
 
     def send(self, octets: bytes, peer: str = LOOPBACK) -> StringTransport:
         """Octets on a new connection."""
+        return self.connect(octets, peer)[1]
+
+    def connect(self, octets: bytes, peer: str = LOOPBACK) -> tuple[Any, StringTransport]:
+        """The same, with the server's end of the connection."""
         protocol = self.site.buildProtocol(None)
         transport = StringTransport(peerAddress=IPv4Address("TCP", peer, 5000))
         protocol.makeConnection(transport)
         protocol.dataReceived(octets)
         self.clock.advance(0)
-        return transport
+        return protocol, transport
 
     def browser(self, peer: str = LOOPBACK) -> "Tab":
         """Somebody's browser."""

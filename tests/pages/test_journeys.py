@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.certificates import Authority
 from tests.pages.browser import PHONE, Browser, Visitor
 from tests.pages.conftest import USERS
 from tests.peers.gateway import Gateway
+from tests.peers.ports import LOOPBACK
+from tests.peers.process import is_listening
 from tests.peers.sipclient import SipClient, pidf
 
 ALICE = "sip:alice@sip.example.org"
@@ -181,6 +184,28 @@ def test_after_a_kill_the_session_holds_and_the_page_lives_on(browser: Browser, 
     visitor.go("/my")
     assert visitor.path == "/my", "still signed in"
     visitor.close()
+
+
+class SecureGateway(Gateway):
+    """One that speaks TLS on its port for HTTP."""
+
+    def is_up(self) -> bool:
+        return is_listening(self.http_port)
+
+
+def test_by_tls_the_cookie_is_for_this_host_alone(browser: Browser, tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).issue("gateway", ips=[LOOPBACK])
+    settings = {"http": {"certificate": str(certificate), "private_key": str(key)}}
+    with SecureGateway(tmp_path / "gateway", users=USERS, settings=settings) as gateway:
+        visitor = browser.visitor(gateway, ignore_https_errors=True).sign_in("alice")
+        visitor.wait_live()
+        (cookie,) = [each for each in visitor.context.cookies() if each.get("name", "").endswith("session")]
+        assert cookie["name"] == "__Host-session"
+        assert cookie["secure"] and cookie["httpOnly"] and cookie["sameSite"] == "Lax"
+        visitor.page.get_by_label("Away", exact=True).check()
+        visitor.press("Show me like this")
+        expect(visitor.page.locator("#shown")).to_contain_text("Away")
+        visitor.close()
 
 
 def test_who_is_signed_out_elsewhere_is_asked_again(visit: Open) -> None:

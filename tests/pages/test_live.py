@@ -1,7 +1,9 @@
 """Events for pages that are being looked at, in memory."""
 
 import pytest
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from sip2xmpp.pages import live
 from sip2xmpp.pages.roles import Role
@@ -20,9 +22,13 @@ class Listening:
 
     def __init__(self, tab: Tab, query: str) -> None:
         cookie = "; ".join(f"{name}={value}" for name, value in tab.cookies.items())
-        self.transport = tab.scene.send(
+        self.protocol, self.transport = tab.scene.connect(
             f"GET /live?{query} HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode(), tab.peer
         )
+
+    def end(self) -> None:
+        """The browser goes away."""
+        self.protocol.connectionLost(Failure(ConnectionDone()))
 
     @property
     def status(self) -> int:
@@ -92,6 +98,16 @@ def test_strangers_and_other_sites_hear_nothing(scene: Scene) -> None:
     assert tab.ask("POST", "/live?topic=presence").status == 403
 
 
+def test_who_does_not_take_what_is_told_is_told_no_more(scene: Scene, clock: Clock) -> None:
+    stream = Listening(alice(scene), "topic=presence")
+    producer = stream.transport.producer
+    assert producer is not None
+    producer.pauseProducing()
+    scene.live.changed("presence", ALICE)
+    clock.advance(live.TOGETHER)
+    assert stream.changes == 0 and stream.transport.disconnected
+
+
 def test_a_quiet_stream_has_a_comment_now_and_then(scene: Scene, clock: Clock) -> None:
     stream = Listening(alice(scene), "topic=presence")
     clock.pump([live.QUIET] * 3)
@@ -103,8 +119,8 @@ def test_streams_of_a_session_are_bounded(scene: Scene) -> None:
     tab = alice(scene)
     streams = [Listening(tab, "topic=presence") for _ in range(live.OF_SESSION)]
     assert Listening(tab, "topic=presence").status == 503
-    streams[0].transport.loseConnection()
-    streams[0].transport.producer = None
+    streams[0].end()
+    assert Listening(tab, "topic=presence").status == 200
 
 
 def test_a_stream_ends_with_its_session(scene: Scene, clock: Clock) -> None:
