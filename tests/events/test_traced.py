@@ -93,6 +93,26 @@ def test_a_dialog_that_is_known_is_of_the_pair_whatever_names_it_bears(scene: Sc
     assert scene.kept(trace) == ["in SUBSCRIBE"]
 
 
+@pytest.mark.parametrize(
+    ("local", "written"),
+    [("bob", "BOB"), ("o'hara.bob", "o%27hara.bob"), ("bø", "b%C3%B8"), ("ø", "%C3%B8"), ("a+b", "a+b")],
+)
+def test_a_name_is_found_in_whatever_form_it_is_written(scene: Scene, local: str, written: str) -> None:
+    trace = scene.tracer.begin(ALICE, Address(local, "sip.example.org"))
+    uri = f"sip:{written}@SIP.example.org"
+    scene.tap(request("SUBSCRIBE", "sip:alice@sip.example.org", uri), FLOW, True)
+    assert scene.kept(trace) == ["in SUBSCRIBE"]
+
+
+def test_a_dialog_is_known_by_the_short_name_of_its_call_id_too(scene: Scene) -> None:
+    trace = scene.tracer.begin(ALICE, BOB)
+    trace.knows("As-Written")
+    octets = request("NOTIFY", "sip:x@example.com", "sip:y@example.com", call_id="As-Written")
+    scene.tap(octets.replace(b"Call-ID:", b"i :"), FLOW, True)
+    scene.tap(octets.replace(b"As-Written", b"as-written"), FLOW, True)
+    assert scene.kept(trace) == ["in NOTIFY"]
+
+
 def test_a_publish_is_of_every_pair_whose_presentity_it_is_about(scene: Scene) -> None:
     first, second = scene.tracer.begin(ALICE, BOB), scene.tracer.begin(ROMEO, BOB)
     backward = scene.tracer.begin(BOB, ALICE)
