@@ -61,11 +61,18 @@ class Desk:
         """Do it, write it down, and go on to the page ``to``, which says ``told``; what is refused is told at ``back``."""
         try:
             what = await doing
-            self.audit.record(who=visit.who, by="page", what=what, about=str(about), peer=visit.peer)
+            self._record(visit, what, about)
             await self.store.committed()
-        except (BadInput, Refused, StorageFailed, Problem) as error:
+        except (BadInput, Refused, Problem) as error:
+            return Moved(back or to, str(error), bad=True)
+        except StorageFailed as error:
+            # it is in force all the same
+            self._record(visit, f"change something at {visit.path}, which could not be stored yet", about)
             return Moved(back or to, str(error), bad=True)
         return Moved(to, told)
+
+    def _record(self, visit: Visit, what: str, about: object) -> None:
+        self.audit.record(who=visit.who, by="page", what=what, about=str(about), peer=visit.peer)
 
     def is_above(self, visit: Visit, address: Address) -> bool:
         """Whether an account has a role that is not included in that of the visitor."""

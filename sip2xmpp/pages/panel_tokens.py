@@ -113,7 +113,10 @@ class TokenPages:
             lifetime=int(lifetime) if lifetime else None,
         )
         if visit.session is not None:
-            self._new[visit.session.digest] = (self._clock.seconds() + WAITS, new)
+            now = self._clock.seconds()
+            for digest in [digest for digest, (until, _) in self._new.items() if until <= now]:
+                del self._new[digest]
+            self._new[visit.session.digest] = (now + WAITS, new)
             while len(self._new) > WAITING:
                 self._new.popitem(last=False)
         return making_told(new.token)

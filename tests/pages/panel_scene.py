@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +15,10 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from sip2xmpp.address import Address
 from sip2xmpp.assembly import Parts, assemble
 from sip2xmpp.config import load
+from sip2xmpp.pages.forms import Form
+from sip2xmpp.pages.languages import load_languages
 from sip2xmpp.pages.routes import Page
+from sip2xmpp.pages.visit import Visit
 from sip2xmpp.portal.health import Health
 from sip2xmpp.portal.site import site
 from sip2xmpp.store.accounts import make_account
@@ -124,6 +128,24 @@ class Panel:
         """Go where an answer leads."""
         assert answer.status == 303, (answer.status, answer.words)
         return self.get(answer.location, who)
+
+    def visit(self, who: str, path: str) -> Visit:
+        """A form of somebody as the pages get it."""
+        session = self.pages.sessions.of(self._session(who)[0])
+        return Visit(
+            session=session,
+            user=self.address(who),
+            role=self.pages.roles.of(self.address(who)),
+            peer="127.0.0.1",
+            secure=False,
+            method="POST",
+            path=path,
+            places={},
+            query={},
+            form=Form(),
+            language=load_languages().english,
+            zone=UTC,
+        )
 
     def ask_api(self, token: str, path: str) -> Seen:
         """A program's request."""

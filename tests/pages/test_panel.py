@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 
 from sip2xmpp.address import Address
+from sip2xmpp.errors import StorageFailed
+from sip2xmpp.pages.panel_desk import Desk
 from sip2xmpp.pages.panel_permissions import SIDES, STATES
 from sip2xmpp.pages.panel_tokens import RIGHTS
 from sip2xmpp.pages.panel_trace import DOMAIN_LEGS, GROUNDS
@@ -20,6 +24,7 @@ from sip2xmpp.presence.directory import Leg
 from sip2xmpp.presence.policy import Ground, Handling
 from sip2xmpp.store.records import Kind, Side
 from tests.certificates import Authority
+from tests.fakes import result_of
 from tests.pages.panel_scene import DOMAIN, EVIL, NOW, PEOPLE, Panel
 
 ALICE = f"alice@{DOMAIN}"
@@ -484,3 +489,26 @@ def test_every_word_of_a_pair_is_one_that_the_page_knows() -> None:
     assert set(STATES) == {kind.value for kind in Kind}
     assert set(SIDES) == {side.value for side in Side}
     assert set(RIGHTS) == set(Right)
+
+
+class FailingStore:
+    """A store whose disk is full."""
+
+    def committed(self) -> Deferred[None]:
+        return fail(StorageFailed("the disk is full"))
+
+
+def test_a_change_that_is_in_force_and_not_stored_is_written_down_and_told(panel: Panel) -> None:
+    store: Any = FailingStore()
+    desk = Desk(store, panel.portal.audit, lambda _: None)
+    visit = panel.visit("bob", "/panel/users/carol")
+
+    async def add() -> str:
+        await store.committed()
+        return "add the account"
+
+    answer = result_of(
+        Deferred.fromCoroutine(desk.does(visit, add(), about="carol", to="/panel/users", told="done"))
+    )
+    assert (answer.path, answer.told, answer.bad) == ("/panel/users", "the disk is full", True)
+    assert "could not be stored yet" in panel.portal.audit.latest(1)[0].what
