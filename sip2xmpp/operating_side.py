@@ -119,6 +119,7 @@ def operating_side(
             reactor,
             components=lambda: components_of(config),
             places=lambda: places_of(config),
+            links=lambda: () if xmpp is None else xmpp.links,
             legs=seen.legs,
             counts=seen.counts,
         ),

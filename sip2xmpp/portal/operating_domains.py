@@ -4,12 +4,12 @@ A domain is ours, a name of our component, one whose leg the operator says, or o
 of the last kind there may be many.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from OpenSSL import crypto
 from twisted.internet.interfaces import IReactorTime
@@ -53,12 +53,23 @@ class ListenerRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """One component link; ``why`` is empty while it is ``up``, ``since_at`` is when it came up or went down."""
+
+    domain: str
+    up: bool
+    why: str
+    since_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LegsRow:
     """How the gateway is: ``legs`` and ``counts`` are those of ``/health``, which has the words."""
 
     legs: Mapping[str, Any]
     counts: Mapping[str, Any]
     listeners: tuple[ListenerRow, ...]
+    links: tuple[LinkRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +89,17 @@ class Place:
     certificate: Path | None = None
 
 
+class Link(Protocol):
+    """A component link."""
+
+    domain: str
+    why_down: str
+    since: float
+
+    @property
+    def is_up(self) -> bool: ...
+
+
 class Overview:
     """``legs`` and ``counts`` are those of ``/health``; ``places`` are all listeners, ``components`` the names of our component."""
 
@@ -88,6 +110,7 @@ class Overview:
         *,
         components: Callable[[], Mapping[str, str]],
         places: Callable[[], tuple[Place, ...]],
+        links: Callable[[], Iterable[Link]],
         legs: Callable[[], Mapping[str, Any]],
         counts: Callable[[], Mapping[str, Any]],
     ) -> None:
@@ -95,6 +118,7 @@ class Overview:
         self._clock = clock
         self._components = components
         self._places = places
+        self._links = links
         self._legs = legs
         self._counts = counts
 
@@ -126,6 +150,15 @@ class Overview:
                     certificate_expires_at=None if each.certificate is None else end_of(each.certificate),
                 )
                 for each in self._places()
+            ),
+            links=tuple(
+                LinkRow(
+                    domain=link.domain,
+                    up=link.is_up,
+                    why="" if link.is_up else link.why_down,
+                    since_at=link.since,
+                )
+                for link in self._links()
             ),
         )
 

@@ -128,7 +128,8 @@ class ComponentLink:
         self._calls: list[IDelayedCall] = []
         self._closed: Deferred[None] | None = None
         self._accepted = False
-        self._up_since = 0.0
+        self.since = clock.seconds()
+        """When it came up, or went down, Unix time."""
         self._failures = 0
         self._condition = self._detail = ""
         self._reported = ""
@@ -218,7 +219,7 @@ class ComponentLink:
         self._cancel()
         self._accepted = True
         self.counters.connected += 1
-        self._up_since = self._clock.seconds()
+        self.since = self._clock.seconds()
         self._condition = self._reported = self.why_down = ""
         self._outflow = Outflow(stream, self._abort)
         self._write = self._outflow.write
@@ -234,7 +235,8 @@ class ComponentLink:
         was_up, self._accepted = self._accepted, False
         self._write = self._stream = self._outflow = None
         self._cancel()
-        if was_up and self._clock.seconds() - self._up_since >= self._timing.settled:
+        now = self._clock.seconds()
+        if was_up and now - self.since >= self._timing.settled:
             self._failures = 0
         closed, self._closed = self._closed, None
         why = self._condition or _words(reason)
@@ -243,6 +245,7 @@ class ComponentLink:
         else:
             why = self.why_down = "stopped"
         if was_up:
+            self.since = now
             self.counters.lost += 1
             with _telling:
                 self._listener.link_down(self.domain, why)

@@ -83,6 +83,16 @@ class SmallDialog:
         self.store.dialogs.remove(self.record.key)
 
 
+@dataclass
+class SmallLink:
+    """A component link as it is seen."""
+
+    domain: str
+    is_up: bool
+    since: float
+    why_down: str = ""
+
+
 class Panel(Scene):
     """A scene whose API is that of operators."""
 
@@ -95,6 +105,7 @@ class Panel(Scene):
         self.has_xmpp = True
         self.roles = {"alice@sip.example.org": "operator"}
         self.places: tuple[Place, ...] = (Place(protocol="sip/udp", place="127.0.0.1:5060"),)
+        self.links: tuple[SmallLink, ...] = ()
         self.audit = Audit(store, clock)
         tokens = Tokens(
             [
@@ -157,6 +168,7 @@ class Panel(Scene):
                         clock,
                         components=lambda: {"gw.example.org": "holds addresses"},
                         places=lambda: self.places,
+                        links=lambda: self.links,
                         legs=lambda: health.report()["legs"],
                         counts=lambda: health.report()["counts"],
                     ),

@@ -29,7 +29,7 @@ from sip2xmpp.store.documents import GLOBAL, Document
 from sip2xmpp.store.keeping import Session
 from sip2xmpp.store.records import Authorization, Kind, Side, Verdict, Virtual, Waiting
 from tests.certificates import Authority
-from tests.portal.operating import ALICE, BOB, JULIET, LOCAL, OPERATOR, TYPED, VIEWER, Panel
+from tests.portal.operating import ALICE, BOB, JULIET, LOCAL, OPERATOR, TYPED, VIEWER, Panel, SmallLink
 from tests.portal.scene import Answer
 
 OPERATOR_ROOT = "/api/v1/operator"
@@ -445,6 +445,18 @@ def test_legs_tell_where_requests_are_received_and_when_certificates_end(
     assert legs["legs"]["sip"]["state"] == "up" and legs["counts"] == {"accounts": 2}
     ends = [each["certificate_expires_at"] for each in legs["listeners"]]
     assert ends[0] is None and ends[1].startswith("2") and ends[2] is None
+
+
+def test_links_tell_since_when_they_are_down_and_why(panel: Panel) -> None:
+    panel.links = (
+        SmallLink("sip.example.org", is_up=True, since=1_800_000_000.0, why_down=""),
+        SmallLink("gw.example.org", is_up=False, since=1_800_000_060.0, why_down="not-authorized"),
+    )
+    links = get(panel, f"{OPERATOR_ROOT}/legs").json["links"]
+    assert [(link["up"], link["why"], link["since_at"]) for link in links] == [
+        (True, "", "2027-01-15T08:00:00Z"),
+        (False, "not-authorized", "2027-01-15T08:01:00Z"),
+    ]
 
 
 def test_everything_that_is_counted_has_a_name(panel: Panel) -> None:

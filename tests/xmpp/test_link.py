@@ -187,6 +187,19 @@ def test_a_refusal_after_the_link_was_up_is_reported_again(rig: Rig, logged: lis
     assert len(rig.server.attempts) == 1
 
 
+def test_it_knows_since_when_it_is_up_or_down(rig: Rig) -> None:
+    begun = rig.clock.seconds()
+    rig.clock.advance(5)
+    assert rig.link.since == begun
+    rig.start()
+    assert rig.link.since == begun + 5
+    rig.server.secrets.clear()
+    rig.clock.advance(7)
+    rig.server.end_stream(DOMAIN, "system-shutdown")
+    rig.advance(20)
+    assert not rig.link.is_up and begun + 12 <= rig.link.since <= begun + 13
+
+
 def test_a_server_that_shuts_down_is_tried_again_soon(rig: Rig) -> None:
     rig.start()
     rig.server.end_stream(DOMAIN, "system-shutdown")
