@@ -73,7 +73,7 @@ def people_pages(
 def _buddies(reactor: Any, *, own: OwnSide, others: Others, live: Live) -> Buddies:
     """Who watches the contacts of a page: everybody there is, and lists of the operator as contacts."""
     domains, book = own.addresses.domains, own.policies.lists
-    limits = ListLimits(lists=2 * VIEWS_OF_ONE, members=2 * VIEWS_OF_ONE * MOST)
+    limits = ListLimits(lists=2 * VIEWS_OF_ONE, members=4 * MOST)
 
     def agent(back_end: BackEnd) -> ListAgent:
         made = ListAgent(book, back_end, clock=reactor, domains=domains, limits=limits)

@@ -213,6 +213,10 @@ class People:
         document = self.documents.get("resource-lists", str(ALICE), "index")
         return "" if document is None else document.octets.decode()
 
+    def sign_in(self, user: Address = ALICE) -> None:
+        """Another session."""
+        self.cookie[user] = self.sessions.begin(self.accounts[user], "127.0.0.1", "Browser")
+
     def listens(self, *topics: str, user: Address = ALICE) -> list[bytes]:
         """Somebody's page listens; what it hears."""
         heard: list[bytes] = []

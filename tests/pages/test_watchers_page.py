@@ -8,7 +8,7 @@ from sip2xmpp.pages.watchers import MOST
 from sip2xmpp.presence.states import State
 from sip2xmpp.presence.watching import Standing
 from sip2xmpp.store.records import DialogRecord, Verdict
-from tests.pages.people import ALICE, BOB, JULIET, ROMEO, People
+from tests.pages.people import ALICE, BOB, JULIET, ROMEO, Ear, People
 
 PATH = "/my/watchers"
 COMMON_POLICY = "urn:ietf:params:xml:ns:common-policy"
@@ -191,6 +191,27 @@ def test_since_when_somebody_watches_is_told(people: People) -> None:
     assert "Watches since 9:00 AM · decided 8:00 AM" in told.replace("\u202f", " ")
 
 
+def test_who_asks_again_after_days_is_told_with_both_days(people: People) -> None:
+    people.watch(ROMEO)
+    assert "last" not in people.get(PATH).part("pending")
+    people.clock.advance(3 * 86_400)
+    people.watch(ROMEO)
+    people.sign_in()
+    told = people.get(PATH).part("pending").replace("\u202f", " ")
+    assert "Asked 15 Jan, 8:00 AM , last 8:00 AM" in told
+
+
+def test_who_asked_and_is_gone_is_kept(people: People) -> None:
+    watch = people.own.presence.watch(ALICE, Ear(ROMEO))
+    people.clock.advance(1)
+    watch.stop()
+    assert "does not watch now, and is kept until you decide" in people.get(PATH).part("pending")
+    decide(people, "allow")
+    page = people.get(PATH)
+    assert page.part("pending").endswith("Nobody waits for your decision.")
+    assert "romeo@jabber.example Jabber allowed" in page.part("absent")
+
+
 def test_many_watchers_are_shown_page_by_page_and_found(people: People) -> None:
     for number in range(MOST + 20):
         watcher = Address(f"watcher{number}", "jabber.example")
@@ -211,7 +232,7 @@ def test_many_watchers_are_shown_page_by_page_and_found(people: People) -> None:
 
 def test_whoever_looks_hears_of_a_request_at_once(people: People) -> None:
     heard = people.listens("watchers")
-    people.own.presence.watch(ALICE, type("Ear", (), {"address": ROMEO, "notified": lambda *_: None})())
+    people.own.presence.watch(ALICE, Ear(ROMEO))
     people.clock.advance(0.3)
     assert heard == [b"event: changed\ndata: 1\n\n"]
     people.post(DECIDE, watcher=str(ROMEO), handling="allow")
