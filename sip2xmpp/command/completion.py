@@ -12,6 +12,7 @@ import shtab
 from sip2xmpp.command.arguments import OK, Subparsers, configuration
 from sip2xmpp.command.parser import PROGRAM, Group, Parser
 from sip2xmpp.errors import Sip2XmppError
+from sip2xmpp.presence.telling import STATES
 from sip2xmpp.store.offline import offline
 
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -31,6 +32,13 @@ _OURS: Final = {
 }
 """The accounts of the state file, asked for when the key is pressed."""
 
+_STATES: Final = {
+    "bash": "_sip2xmpp_states",
+    "zsh": f"({' '.join(STATES)})",
+    "fish": " ".join(STATES),
+    "preamble": {"bash": f'_sip2xmpp_states() {{ compgen -W "{" ".join(STATES)}" -- "$1"; }}'},
+}
+
 _KINDS: Final = {
     "FILE": shtab.FILE,
     "PIDF": shtab.FILE,
@@ -38,6 +46,7 @@ _KINDS: Final = {
     "ADDRESS": _OURS,
     "PRESENTITY": _OURS,
     "WATCHER": _OURS,
+    "STATE": _STATES,
 }
 """What stands for an argument, by how the help calls it."""
 
@@ -92,7 +101,10 @@ def script(root: Parser, shell: str) -> str:
     for verb in (root, *root.leaves()):
         for action in verb._actions:
             kind = _KINDS.get(str(action.metavar))
-            if kind is not None:
+            if kind is not None and action.choices is None:
                 action.complete = kind  # type: ignore[attr-defined]
+            elif isinstance(action.choices, dict) and not isinstance(action, argparse._SubParsersAction):
+                # shtab takes these for verbs
+                action.choices = list(action.choices)
     made: str = shtab.complete(root, shell)
     return made

@@ -39,8 +39,9 @@ from sip2xmpp.command import (
 )
 from sip2xmpp.command.arguments import FAILED, Verb
 from sip2xmpp.command.parser import PROGRAM, Parser
+from sip2xmpp.command.screen import printable
 from sip2xmpp.config import DEFAULT_PATH, PATH_VARIABLE
-from sip2xmpp.errors import Sip2XmppError
+from sip2xmpp.errors import ConfigError, Sip2XmppError
 
 VERBS: Sequence[Verb] = (
     accounts,
@@ -102,8 +103,8 @@ def main(arguments: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) 
         ended: int = parsed.run(parsed)
         sys.stdout.flush()
     except Sip2XmppError as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
-            print(f"{PROGRAM}: {line}", file=sys.stderr)
+        for line in error.faults if isinstance(error, ConfigError) else [str(error)]:
+            print(f"{PROGRAM}: {printable(line) or type(error).__name__}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:
         # whoever read our output has seen enough

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, Final, NoReturn
 
-from sip2xmpp.command.screen import ink_for
+from sip2xmpp.command.screen import ink_for, printable
 from sip2xmpp.keys import guess
 
 PROGRAM: Final = "sip2xmpp"
@@ -153,8 +153,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One line, and exit status 2."""
-        line = " ".join(message.split())
-        self.exit(2, f"{PROGRAM}: {line} (see: {self.prog} --help)\n")
+        self.exit(2, f"{PROGRAM}: {printable(message)} (see: {self.prog} --help)\n")
 
     def _refuse(self, left: Sequence[str]) -> None:
         if not left:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sip2xmpp.command.completion import SHELLS, script
 from sip2xmpp.command.main import main, parser
 from sip2xmpp.command.parser import PROGRAM, STATUSES, Parser
 from tests.command.conftest import Operator
@@ -75,6 +76,13 @@ def test_every_argument_and_every_verb_is_explained(verb: Parser) -> None:
 @every
 def test_a_script_can_read_what_it_says(verb: Parser) -> None:
     assert ("--json" in verb.options) is (name_of(verb) not in SAY_NOTHING_TO_SCRIPTS)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shells_can_complete_it(shell: str) -> None:
+    made = script(parser(), shell)
+    for verb in LEAVES:
+        assert name_of(verb).split()[-1] in made
 
 
 @every
@@ -182,3 +190,40 @@ def test_a_disk_that_is_full_is_one_line_and_status_2() -> None:
             command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
         )
     assert (done.returncode, done.stderr) == (2, "sip2xmpp: input or output: No space left on device\n")
+
+
+HOSTILE = [
+    "",
+    "@",
+    "a@",
+    "nobody",
+    "a@b@c",
+    "a b@sip.example.org",
+    "\x00@sip.example.org",
+    "\udcff@sip.example.org",
+    "alice@sip.example.org\nbob@sip.example.org",
+    "x" * 5_000 + "@sip.example.org",
+    "alice@" + "x" * 5_000,
+    "sip:alice@[::1",
+    "../../etc/passwd@sip.example.org",
+]
+MAY_WAIT = {"lookup", "check", "watch", "publish", "trace"}
+"""Verbs that run a reactor, which can be done once in a process."""
+
+
+@pytest.mark.parametrize("verb", [verb for verb in LEAVES if name_of(verb) not in MAY_WAIT], ids=name_of)
+def test_what_is_no_address_is_one_line_and_no_accident(verb: Parser, operator: Operator) -> None:
+    words = words_of(verb.examples[0][0])
+    places = [index for index, word in enumerate(words) if "@" in word]
+    for place in places:
+        for hostile in HOSTILE:
+            typed = [*words[:place], hostile, *words[place + 1 :]]
+            try:
+                status, out, err = operator(*typed, answers="a password\n")
+            except SystemExit as ended:
+                assert ended.code == 2  # noqa: PT017 - argparse may be the one who refuses
+                continue
+            assert status in (0, 1, 2)
+            assert err.count("\n") == (1 if status == 2 else 0), (hostile, err)
+            assert "Traceback" not in err
+            assert not {char for char in out + err if ord(char) < 32} - {"\n"}, (hostile, out, err)

@@ -47,6 +47,8 @@ CASES = {
     "user list --js": "user list --json",
     "map docu": "map document.xml",
     "publish --transport tl": "publish --transport tls",
+    "inject alice@sip.example.org --alw": "inject alice@sip.example.org --always",
+    "inject alice@sip.example.org on-t": "inject alice@sip.example.org on-the-phone",
     "contacts alice@sip.example.org mo": "contacts alice@sip.example.org move",
     "allow ali": "allow alice@sip.example.org",
     "allow alice@sip.example.org bo": "allow alice@sip.example.org bob@sip.example.org",
