@@ -5,6 +5,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.store.records import Card
 from tests.pages.people import ALICE, BOB, People
+from tests.presence.test_kept_pictures import icon
 
 PATH = "/my/card"
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (64).to_bytes(4) + (48).to_bytes(4)
@@ -126,3 +127,14 @@ def test_a_picture_from_another_device_appears_on_the_page(people: People) -> No
     people.store.cards.put(Card(address=ALICE, picture=PNG, picture_type="image/png"))
     people.run(0.5)
     assert heard == [b"event: changed\ndata: 1\n\n"]
+
+
+def test_a_picture_that_a_client_keeps_by_xcap_is_the_same_one(people: People) -> None:
+    people.keep(icon(PNG), "org.openmobilealliance.pres-content")
+    assert people.get(f"{PATH}/picture").body == PNG
+    people.upload(f"{PATH}/picture", GIF)
+    assert people.get(f"{PATH}/picture").body == GIF
+    people.keep(icon(JPEG), "org.openmobilealliance.pres-content")
+    assert people.get(f"{PATH}/picture").body == JPEG
+    people.post(f"{PATH}/remove-picture")
+    assert people.get(f"{PATH}/picture").status == 404
