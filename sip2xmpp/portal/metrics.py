@@ -182,4 +182,5 @@ def _typed(request: Request, octets: bytes, media: str) -> bytes:
     request.setHeader("content-type", media)  # type: ignore[no-untyped-call]
     request.setHeader("cache-control", "no-store")  # type: ignore[no-untyped-call]
     request.setHeader("x-content-type-options", "nosniff")  # type: ignore[no-untyped-call]
-    return octets
+    request.setHeader("content-length", str(len(octets)))  # type: ignore[no-untyped-call]
+    return b"" if request.method == b"HEAD" else octets

@@ -267,6 +267,13 @@ def test_this_machine_reads_without_a_token_and_others_do_not() -> None:
     assert page.ask("POST", "/metrics", token=None, peer="127.0.0.1").status == 405
 
 
+def test_how_long_it_would_be_is_told_without_telling_it() -> None:
+    page = Page(Clock())
+    head = page.ask("HEAD", "/metrics", token=None, peer="127.0.0.1")
+    assert (head.status, head.body) == (200, b"")
+    assert int(head.headers["content-length"]) > 100
+
+
 def test_a_token_has_to_observe_everywhere() -> None:
     page = Page(Clock())
     assert page.read("203.0.113.1", OBSERVER).status == 200
