@@ -67,8 +67,16 @@ class Rendering:
         self._labelled = [page for page in pages if page.label and page.method == "GET"]
         self._environments: dict[str, Environment] = {}
 
-    def html(self, template: str, values: Mapping[str, Any], visit: Visit, told: Any = None) -> bytes:
-        """The page in the language of the visitor."""
+    def html(
+        self,
+        template: str,
+        values: Mapping[str, Any],
+        visit: Visit,
+        told: Any = None,
+        *,
+        is_live: bool = True,
+    ) -> bytes:
+        """The page in the language of the visitor; one that is not ``is_live`` stays as it is, with what was filled in."""
         environment = self._environments.get(visit.language.tag)
         if environment is None:
             environment = self._environments[visit.language.tag] = self._made(visit.language)
@@ -78,6 +86,7 @@ class Rendering:
                 **values,
                 "visit": visit,
                 "language": visit.language,
+                "is_live": is_live,
                 "nav": nav,
                 "told": told,
                 "now": self._clock.seconds(),

@@ -168,7 +168,9 @@ class Pages(Resource):
             assert isinstance(answer, Shown)
             if visit.session is not None and not _field(request, "x-live"):
                 told = self._told.pop(visit.session.digest, None)
-            octets = self._rendering.html(answer.template, answer.values, visit, told)
+            octets = self._rendering.html(
+                answer.template, answer.values, visit, told, is_live=answer.status < 400
+            )
         for field in answer.cookies:
             request.responseHeaders.addRawHeader(b"set-cookie", field.encode())
         return octets

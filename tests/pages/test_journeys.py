@@ -77,6 +77,25 @@ def test_what_somebody_is_writing_is_not_taken_away(alice: Visitor, phone: Switc
     expect(text).to_be_focused()
 
 
+def test_the_keyboard_stays_where_it_is_when_something_changes(alice: Visitor, phone: SwitchOn) -> None:
+    alice.wait_live()
+    link = alice.page.get_by_role("link", name="Who sees you")
+    link.focus()
+    phone("alice").publish(pidf(ALICE, "open", "away", note="Changed around it"))
+    alice.page.get_by_text("Changed around it").first.wait_for()
+    expect(link).to_be_focused()
+
+
+def test_what_was_filled_in_wrongly_stays(alice: Visitor, phone: SwitchOn) -> None:
+    page = alice.page
+    page.get_by_label("How long").select_option("at")
+    page.get_by_label("Text", exact=True).fill("Not lost")
+    alice.press("Show me like this")
+    expect(page.get_by_text("Say when.")).to_be_visible()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("Not lost")
+    assert page.evaluate("() => document.documentElement.dataset.live") is None
+
+
 def test_everything_works_without_script(visit: Open, phone: SwitchOn) -> None:
     visitor = visit(script=False).sign_in("alice")
     page = visitor.page

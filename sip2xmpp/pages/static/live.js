@@ -5,6 +5,7 @@
 
 (function () {
   const topics = (document.body.dataset.topics || "").split(/\s+/).filter(Boolean);
+  const SOON = 200;
   const NEXT_TRY = 2000;
   const ASK_EVERY = 20000;
 
@@ -22,9 +23,10 @@
     row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - here.offsetWidth) / 2;
   }
 
-  /* What somebody filled in must not be lost, nor the place of the keyboard. */
+  /* What somebody is filling in, or has filled in, must not be lost. */
   function isInUse(element) {
-    if (element.contains(document.activeElement) && document.activeElement !== document.body) {
+    const active = document.activeElement;
+    if (active !== null && element.contains(active) && active.matches("input, textarea, select, summary")) {
       return true;
     }
     return Array.from(element.querySelectorAll("input, textarea, select")).some((field) => {
@@ -50,21 +52,35 @@
     return Array.from(element.querySelectorAll("details[id][open]")).map((each) => each.id);
   }
 
+  /* What has the place of the keyboard in the new element, if something in the old one had it. */
+  function counterpart(active, element) {
+    if (active.id) {
+      return element.querySelector("#" + CSS.escape(active.id));
+    }
+    return Array.from(element.querySelectorAll(active.tagName)).find((each) =>
+      each.getAttribute("href") === active.getAttribute("href") &&
+      each.textContent === active.textContent &&
+      each.getAttribute("aria-label") === active.getAttribute("aria-label")) || null;
+  }
+
+  let isPostponed = false;
+
   function exchange(fetched) {
-    let postponed = false;
+    isPostponed = false;
     for (const old of document.querySelectorAll("[data-live][id]")) {
       const found = fetched.getElementById(old.id);
       if (found === null || found.outerHTML === seen.get(old)) {
         continue;
       }
       const words = found.outerHTML;
-      if (isInUse(old)) {
-        postponed = true;
+      const element = document.importNode(found, true);
+      const active = old.contains(document.activeElement) ? document.activeElement : null;
+      const next = active === null ? null : counterpart(active, element);
+      if (isInUse(old) || (active !== null && next === null)) {
+        isPostponed = true;
         continue;
       }
-      const opened = openDetails(old);
-      const element = document.importNode(found, true);
-      for (const id of opened) {
+      for (const id of openDetails(old)) {
         const details = element.querySelector("#" + CSS.escape(id));
         if (details !== null) {
           details.open = true;
@@ -73,9 +89,18 @@
       element.classList.add("is-new");
       old.replaceWith(element);
       seen.set(element, words);
+      if (next !== null) {
+        next.focus({preventScroll: true});
+      }
     }
-    return postponed;
   }
+
+  /* Whoever leaves what was in use gets what came meanwhile. */
+  document.addEventListener("focusout", () => {
+    if (isPostponed) {
+      setTimeout(() => { if (isPostponed) { refresh(); } }, SOON);
+    }
+  });
 
   let fetching = false;
   let again = false;
@@ -96,9 +121,7 @@
       }
       if (answer.ok) {
         const text = await answer.text();
-        if (exchange(new DOMParser().parseFromString(text, "text/html"))) {
-          setTimeout(refresh, NEXT_TRY);
-        }
+        exchange(new DOMParser().parseFromString(text, "text/html"));
         tell(false);
       }
     } catch (error) {
