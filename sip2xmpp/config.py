@@ -261,16 +261,20 @@ def contradictions(config: Config) -> Iterator[Fault]:
     if not limits.min_expires <= limits.default_expires <= limits.max_expires:
         yield Fault("limits.default_expires", "must lie between min_expires and max_expires")
     if config.http is not None:
-        for each in sip.listen:
-            if (
-                each.transport is not Transport.UDP
-                and HostPort(each.interface, each.port) == config.http.listen
-            ):
-                yield Fault("http.listen", f"is taken by sip.listen {each}")
-        if (config.http.certificate is None) is not (config.http.private_key is None):
-            name = "certificate" if config.http.certificate is None else "private_key"
-            yield Fault(f"http.{name}", "is missing; certificate and private_key go together")
-        yield from _token_contradictions(config.http)
+        yield from _http_contradictions(config.http, sip)
+
+
+def _http_contradictions(http: HttpConfig, sip: SipConfig) -> Iterator[Fault]:
+    for each in sip.listen:
+        if each.transport is not Transport.UDP and HostPort(each.interface, each.port) == http.listen:
+            yield Fault("http.listen", f"is taken by sip.listen {each}")
+    if (http.certificate is None) is not (http.private_key is None):
+        name = "certificate" if http.certificate is None else "private_key"
+        yield Fault(f"http.{name}", "is missing; certificate and private_key go together")
+    for name in http.roles:
+        if "@" not in name or name.rpartition("@")[2] not in sip.domains:
+            yield Fault(joined("http.roles", name), "is not an address in sip.domains")
+    yield from _token_contradictions(http)
 
 
 def _token_contradictions(http: HttpConfig) -> Iterator[Fault]:

@@ -339,6 +339,14 @@ def test_all_faults_come_out_at_once(file: Path) -> None:
             'registrar.follow."a.example": is not in sip.domains',
         ),
         (
+            SIP + '[http.roles]\n"alice@a.example" = "operator"',
+            'http.roles."alice@a.example": is not an address in sip.domains',
+        ),
+        (
+            SIP + '[http.roles]\n"sip.example.org" = "viewer"',
+            'http.roles."sip.example.org": is not an address in sip.domains',
+        ),
+        (
             SIP + '[presence.domains]\n"a.example" = "allow"',
             'presence.domains."a.example": is not in sip.domains',
         ),

@@ -320,6 +320,29 @@ def test_a_watcher_who_comes_back_asks_again_but_not_twice_at_once(
     assert len(them.subscribes) == 3
 
 
+# an operator ends it
+
+
+def test_an_operator_leaves_politely_and_who_watches_is_told_and_may_begin_anew(
+    network: Network, us: Subscriber, them: Elsewhere
+) -> None:
+    looker, _ = live(us, them)
+    assert us.remote.leave(ROMEO, BOB, Reason.DEACTIVATED)
+    assert looker.brief()[-1] == "terminated deactivated"
+    again, _ = watch(us)
+    network.drive(0.1)
+    left, begun = them.subscribes[-2:]
+    assert left.expires == 0 and begun.expires == PRESENCE.expires and begun.call_id != left.call_id
+    them.notify("active;expires=3600", CLOSED)
+    assert again.brief() == ["active closed"] and looker.brief() == []
+    network.drive(TIMER_N + 1)
+    assert [record.call_id for record in us.store.dialogs.all()] == [begun.call_id]
+
+
+def test_what_is_not_there_is_not_left(us: Subscriber) -> None:
+    assert not us.remote.leave(ROMEO, BOB, Reason.DEACTIVATED)
+
+
 # NOTIFYs that are wrong
 
 

@@ -14,8 +14,10 @@ from sip2xmpp.store.connection import Claim, connect, holder_of
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.interface import ChangeKind
 from sip2xmpp.store.journal import BUSY, ENOUGH, INTERVAL, SLICE
+from sip2xmpp.store.keeping import Session
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.records import Account
+from sip2xmpp.store.removal import end_sessions
 from sip2xmpp.store.schema import LAYOUTS
 from sip2xmpp.store.sqlite import SqliteStore
 from tests.store.engines import (
@@ -327,6 +329,18 @@ def test_documents_that_another_process_removes_are_gone_although_their_account_
     assert told == [(ChangeKind.PUT, fresh), (ChangeKind.REMOVED, gone)]
     sqlite.reopen()
     assert sorted(each.name for each in sqlite.store.documents.all()) == ["a", "c"]
+
+
+def test_who_is_signed_out_by_another_process_is_signed_out(sqlite):
+    for digest, address in (("d1", BOB), ("d2", ALICE)):
+        sqlite.store.sessions.put(
+            Session(digest=digest, address=str(address), csrf="", began_at=0, seen_at=0, expires_at=None)
+        )
+    sqlite.commit()
+    with offline(sqlite.url) as store:
+        assert end_sessions(store, BOB) == 1
+    look(sqlite)
+    assert [each.digest for each in sqlite.store.sessions.all()] == ["d2"]
 
 
 def test_what_another_process_wrote_is_not_written_back(sqlite):
