@@ -106,7 +106,7 @@ def shown(octets: bytes) -> str:
     text = octets[: 4 * LARGEST].decode("utf-8", "replace")
     head, blank, body = text.partition("\r\n\r\n")
     head = _PASSWORD.sub(rf"\1:{HIDDEN}@", _SECRET.sub(rf"\1\2 {HIDDEN}", head))
-    return readable(head + blank + body)
+    return readable(head + blank + body if body else head)
 
 
 def readable(text: str) -> str:

@@ -6,6 +6,7 @@ known of both domains, the state of the links, and what went wrong last.  Messag
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sip2xmpp.address import Address
@@ -161,7 +162,7 @@ def message_told(message: Message) -> dict[str, Any]:
     """A message as JSON values."""
     return {
         "number": message.number,
-        "at": moment_told(message.at),
+        "at": _instant(message.at),
         "leg": message.leg.value,
         "way": message.way.value,
         "what": message.what,
@@ -171,6 +172,11 @@ def message_told(message: Message) -> dict[str, Any]:
         "lost": list(message.lost),
         "cut": message.is_cut,
     }
+
+
+def _instant(at: float) -> str:
+    """A moment to the millisecond, because messages follow each other quickly."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def dialog_told(report: DialogReport) -> dict[str, Any]:

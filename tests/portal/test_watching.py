@@ -166,6 +166,7 @@ def test_messages_are_followed_by_number(watched: Watched) -> None:
     watched.tracer.keep(trace, Leg.SIP, Way.IN, "SUBSCRIBE", "first", peer="udp:192.0.2.7:5070")
     watched.tracer.keep(trace, Leg.MAPPING, Way.OUT, "PIDF", "before", after="after", lost=["a note"])
     first, second = watched.do("GET", TRACE).json["messages"]
+    assert first["at"] == "2023-11-14T22:13:20.000Z"
     assert (first["number"], first["leg"], first["way"], first["text"]) == (1, "sip", "in", "first")
     assert (second["after"], second["lost"], second["cut"]) == ("after", ["a note"], False)
     assert [each["number"] for each in watched.do("GET", f"{TRACE}?after=1").json["messages"]] == [2]
