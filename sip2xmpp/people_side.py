@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sip2xmpp.address import Address
 from sip2xmpp.config import Config
@@ -23,9 +23,13 @@ from sip2xmpp.portal.meanings import Meanings
 from sip2xmpp.presence.directory import Directory, DirectoryView, Leg
 from sip2xmpp.presence.list_agent import ListAgent, ListLimits
 from sip2xmpp.presence.list_contacts import ListContacts
+from sip2xmpp.presence.spacing import Spacing
 from sip2xmpp.presence.watching import BackEnd
 from sip2xmpp.store.interface import Store
 from sip2xmpp.xcap.documents import Documents
+
+APART: Final = 0.7
+"""Seconds between two changes of a page at least: making one with thousands of watchers is work, whoever makes them come and go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +70,14 @@ def people_pages(
         worlds=worlds,
     )
     card = CardPages(store, audit, limit=config.limits.picture)
-    _signal(live, own, store)
+    _signal(live, own, store, reactor)
     return [*watchers.pages(), *contacts.pages(), *forms.pages(), *card.pages()]
 
 
 def _buddies(reactor: Any, *, own: OwnSide, others: Others, live: Live) -> Buddies:
     """Who watches the contacts of a page: everybody there is, and lists of the operator as contacts."""
     domains, book = own.addresses.domains, own.policies.lists
-    limits = ListLimits(lists=2 * VIEWS_OF_ONE, members=4 * MOST)
+    limits = ListLimits(window=APART, lists=2 * VIEWS_OF_ONE, members=4 * MOST)
 
     def agent(back_end: BackEnd) -> ListAgent:
         made = ListAgent(book, back_end, clock=reactor, domains=domains, limits=limits)
@@ -93,15 +97,17 @@ def _buddies(reactor: Any, *, own: OwnSide, others: Others, live: Live) -> Buddi
     )
 
 
-def _signal(live: Live, own: OwnSide, store: Store) -> None:
+def _signal(live: Live, own: OwnSide, store: Store, reactor: Any) -> None:
     """What changes tells the pages that show it."""
+    spaced = Spacing(reactor, APART, lambda presentity: live.changed("watchers", presentity))
 
-    def decided(presentity: Address, _: Address | None) -> None:
-        live.changed("watchers", presentity)
+    def changed(presentity: Address, _: Address | None = None) -> None:
+        if live.is_heard("watchers", presentity):
+            spaced.changed(presentity)
 
-    own.watchers.listen(lambda presentity: live.changed("watchers", presentity))
-    own.policy.listen(decided)
-    own.policies.call_policy.listen(decided)
+    own.watchers.listen(changed)
+    own.policy.listen(changed)
+    own.policies.call_policy.listen(changed)
     store.documents.listen(
         lambda change: (
             live.changed("contacts", change.record.owner) if change.record.auid == "resource-lists" else None

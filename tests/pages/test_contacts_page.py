@@ -172,7 +172,7 @@ def test_a_change_is_signalled_and_the_watch_ends_with_the_last_page(people: Peo
     heard = people.listens("contacts")
     people.get(PATH)
     people.players.say(JULIET, document(JULIET, State.DND))
-    people.run(0.5)
+    people.run(1)
     assert heard == [b"event: changed\ndata: 1\n\n"]
     assert "Do not disturb" in people.get(PATH).text
     people.clock.advance(3 * LINGERING)
