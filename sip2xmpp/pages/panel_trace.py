@@ -13,6 +13,7 @@ from sip2xmpp.errors import BadInput
 from sip2xmpp.pages.answers import Answer
 from sip2xmpp.pages.languages import N_
 from sip2xmpp.pages.panel_desk import ADDRESS_LIMIT, Desk, address_in, may, shown
+from sip2xmpp.pages.panel_devices import ROLES
 from sip2xmpp.pages.panel_permissions import STATES
 from sip2xmpp.pages.panel_users import HANDLINGS
 from sip2xmpp.pages.roles import Role
@@ -93,6 +94,7 @@ class TracePages:
             handlings=HANDLINGS,
             grounds=GROUNDS,
             states=STATES,
+            roles=ROLES,
             unix=unix,
             clock=lambda moment: f"{datetime.fromtimestamp(unix(moment), visit.zone):%H:%M:%S}",
         )
