@@ -167,8 +167,12 @@ def _pages(found: Sequence[Finding]) -> Iterator[str]:
             yield from (indent + line for line in rest)
             if each.do:
                 yield from (indent + ink.dim(line) for line in _wrapped(f"-> {each.do}", width - len(indent)))
-    counts = [(level, sum(each.level is level for each in found)) for level in Level]
-    yield ", ".join(paints[level](f"{count} {level.value}") for level, count in counts)
+    counted = []
+    for level in Level:
+        count = sum(each.level is level for each in found)
+        words = f"{count} {level.value}{'' if count == 1 or level is Level.FINE else 's'}"
+        counted.append(paints[level](words) if count else words)
+    yield ", ".join(counted)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

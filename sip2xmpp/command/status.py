@@ -6,6 +6,7 @@ gateway runs and something is down or not ready, 2 that it does not answer.
 
 import argparse
 import json
+import sys
 import urllib.error
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reaching import base_url, opener
+from sip2xmpp.command.screen import ink_for
 from sip2xmpp.errors import Unreachable
 from sip2xmpp.settings import Config
 
@@ -77,6 +79,7 @@ def ask(url: str) -> dict[str, Any]:
 
 def lines(report: Mapping[str, Any]) -> Iterator[str]:
     """The report as a person reads it."""
+    ink = ink_for(sys.stdout)
     uptime = duration(float(report.get("uptime", 0)))
     yield f"sip2xmpp {report.get('version', '?')}: {report['status']}, up {uptime}"
     legs: Mapping[str, Mapping[str, Any]] = report.get("legs", {})
@@ -86,7 +89,9 @@ def lines(report: Mapping[str, Any]) -> Iterator[str]:
         details = ", ".join(
             f"{key} {said(value)}" for key, value in leg.items() if key != "state" and value not in ("", [])
         )
-        yield f"  {name:<{width}}  {leg.get('state', '?'):<5} {details}".rstrip()
+        state = str(leg.get("state", "?"))
+        paint = {"up": ink.green, "down": ink.red}.get(state, ink.dim)
+        yield f"  {name:<{width}}  {paint(state)}{' ' * (5 - len(state))} {details}".rstrip()
     for name, value in counts.items():
         yield f"  {name:<{width}}  {said(value)}"
 

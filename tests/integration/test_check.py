@@ -3,10 +3,13 @@
 import json
 import os
 import pty
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -133,6 +136,36 @@ def test_nobody_at_the_component_port_and_somebody_else_there(tmp_path: Path, pr
     checked = Checked(tmp_path, tables(prosody, xmpp={"server": f"127.0.0.1:{prosody.c2s_port}"}))
     assert checked.status == 1
     assert [level for _, level in checked.of("XMPP")].count("fault") == 1
+
+
+HOSTILE = (
+    b"\x00\xff<<<>>" * 10_000,
+    b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:component:accept' id='1'>"
+    b"<stream:error><x-%b xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>" % (b"y" * 5_000),
+    b"<stream:stream xmlns:stream='http://etherx.jabber.org/streams' xmlns='jabber:component:accept' id='1'>"
+    + b"<a>" * 200_000,
+)
+
+
+def test_a_hostile_server_is_said_to_be_none_in_few_words(tmp_path: Path, prosody: Prosody) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            for octets in HOSTILE:
+                connection, _ = server.accept()
+                with connection, suppress(OSError):
+                    connection.sendall(octets)
+                    connection.recv(4096)
+
+        thread = Thread(target=serve)
+        thread.start()
+        place = f"127.0.0.1:{server.getsockname()[1]}"
+        domains = ["one.example", "two.example", "three.example"]
+        checked = Checked(tmp_path, tables(prosody, xmpp={"server": place, "domains": domains}))
+        thread.join()
+    faults = checked.of("XMPP")[("xmpp.server", "fault")]
+    assert faults
+    assert all(f"{place} does not take the component" in told and len(told) < 400 for told in faults)
 
 
 def test_where_dns_leads_is_told(tmp_path: Path, prosody: Prosody, names: Nsd) -> None:

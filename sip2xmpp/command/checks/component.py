@@ -27,6 +27,9 @@ PERIOD: Final = 0.05
 SHORTEST: Final = 12
 """Characters of a secret that is hard to guess."""
 
+LONGEST: Final = 200
+"""Characters of what a server says that are told."""
+
 _WAITING: Final = ("not started", "shaking hands", "")
 
 
@@ -50,7 +53,7 @@ def _settings(xmpp: XmppConfig) -> Iterator[Finding]:
     if len(xmpp.secret) < SHORTEST:
         yield topic.warning(
             "xmpp.secret",
-            f"has {len(xmpp.secret)} characters; whoever guesses it speaks for all users of the components",
+            f"is {len(xmpp.secret)} characters long; whoever guesses it speaks for all users of the components",
             "use a longer one on both sides, as of: openssl rand -hex 24",
         )
     if xmpp.server.host not in ("localhost", "::1") and not xmpp.server.host.startswith("127."):
@@ -124,6 +127,6 @@ def _refused(domain: str, why: str, xmpp: XmppConfig) -> Finding:
         )
     return topic.fault(
         "xmpp.server",
-        f"{xmpp.server} does not take the component {domain}: {why or 'no answer'}",
+        f"{xmpp.server} does not take the component {domain}: {why[:LONGEST] or 'no answer'}",
         "see whether this is the component port, and the log of the server",
     )

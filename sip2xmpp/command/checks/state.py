@@ -88,7 +88,8 @@ def _disk(path: Path) -> Iterator[Finding]:
     if kind in REMOTE:
         yield topic.fault(KEY, f"{path.parent} is on {kind}, which cannot share memory", "use a local disk")
     free = shutil.disk_usage(path.parent).free
-    told = f"{free // 1_048_576} MiB are free in {path.parent}"
+    room = f"{free // 2**30} GiB" if free >= 10 * 2**30 else f"{free // 2**20} MiB"
+    told = f"{room} are free in {path.parent}"
     if free < NOTHING:
         yield topic.fault(KEY, told, "make room: without it nothing is acknowledged any more")
     elif free < LITTLE:
