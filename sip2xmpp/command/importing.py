@@ -82,7 +82,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "system", metavar="SYSTEM", choices=SYSTEMS, help=f"whose it is: {', '.join(SYSTEMS)}"
     )
-    parser.add_argument("source", metavar="SOURCE", help="an SQLite file or a dump; - is standard input")
+    parser.add_argument(
+        "source", metavar="SOURCE", help="an SQLite file, a dump, or a folder of db_text; - is standard input"
+    )
     parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and do nothing")
     parser.add_argument("--replace", action="store_true", help="let what comes replace what is here already")
     parser.add_argument("--domain", metavar="DOMAIN", default="", help="the domain of rows that name none")

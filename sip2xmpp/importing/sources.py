@@ -1,9 +1,12 @@
-"""Where rows come from: an SQLite file, or a dump of any database, packed by gzip or not, in a file or on standard input.
+"""Where rows come from: an SQLite file, a dump of any database, packed by gzip or not, in a file or on standard input, or a folder.
 
-What a file is shows at its beginning.  An SQLite file is only read, also while the other server uses it.
+What a file is shows at its beginning.  An SQLite file is only read, also while the other server uses it.  A folder is a database of
+``db_text``, as Kamailio and OpenSIPS have it: a file for each table, whose first line names the columns, and then a line for each row, the
+values separated by colons.
 """
 
 import gzip
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
@@ -19,6 +22,10 @@ _SQLITE: Final = b"SQLite format 3\0"
 _GZIP: Final = b"\x1f\x8b"
 _PG_CUSTOM: Final = b"PGDMP"
 
+_TEXT_FIELD: Final = re.compile(r":((?:[^:\\]|\\.)*+)")
+_TEXT_ESCAPE: Final = re.compile(r"\\(.)")
+_TEXT_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+
 
 def rows_of(source: str, tables: Collection[str], standard_input: Callable[[], IO[bytes]]) -> Iterator[Row]:
     """The rows of these tables in what an operator names: a path, or ``-``; raises ``BadInput``."""
@@ -27,6 +34,9 @@ def rows_of(source: str, tables: Collection[str], standard_input: Callable[[], I
         return
     path = Path(source)
     try:
+        if path.is_dir():
+            yield from _folder(path, tables)
+            return
         with path.open("rb") as file:
             if file.read(len(_SQLITE)) == _SQLITE:
                 yield from _stored(path, tables)
@@ -79,6 +89,32 @@ def _stored(path: Path, tables: Collection[str]) -> Iterator[Row]:
                     yield Row(table=table, values=named, place=f"{table} row {number}")
     except sqlite3.Error as error:
         raise BadInput(f"{path}: {error}") from None
+
+
+def _folder(path: Path, tables: Collection[str]) -> Iterator[Row]:
+    """The rows of a database of db_text."""
+    for table in sorted(tables):
+        file = path / table
+        if not file.is_file():
+            continue
+        with file.open("rb") as lines:
+            columns = [
+                each.partition(b"(")[0].decode("utf-8", "replace").lower()
+                for each in next(lines, b"").split()
+            ]
+            for number, octets in enumerate(lines, start=2):
+                line = octets.decode("utf-8", "surrogateescape").rstrip("\r\n")
+                if not line:
+                    continue
+                values = [_TEXT_ESCAPE.sub(_unescaped, each) for each in _TEXT_FIELD.findall(f":{line}")]
+                if len(values) != len(columns):
+                    raise BadInput(f"{file} line {number}: {len(values)} values for {len(columns)} columns")
+                named = dict(zip(columns, values, strict=True))
+                yield Row(table=table, values=named, place=f"{table} line {number}")
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return _TEXT_ESCAPES.get(found[1], found[1])
 
 
 def _value(held: object) -> Value:

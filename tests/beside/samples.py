@@ -7,7 +7,7 @@ import hashlib
 import json
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +42,18 @@ def filled(sample: str, changes: Mapping[str, str]) -> str:
 
 
 class SampleGateway(Gateway):
-    """The gateway with the sip2xmpp.toml beside a neighbour."""
+    """The gateway with the sip2xmpp.toml beside a neighbour, without ``users`` where they come from there."""
 
-    def __init__(self, directory: Path, neighbour: str, changes: Mapping[str, str]) -> None:
-        users = {name: PASSWORDS[name] for name in ("alice", "bob")}
-        super().__init__(directory, domains=[SIP_DOMAIN], users=users)
+    def __init__(
+        self,
+        directory: Path,
+        neighbour: str,
+        changes: Mapping[str, str],
+        *,
+        users: Sequence[str] = ("alice", "bob"),
+    ) -> None:
+        passwords = {name: PASSWORDS[name] for name in users}
+        super().__init__(directory, domains=[SIP_DOMAIN], users=passwords)
         self.neighbour = neighbour
         self.changes = changes
 

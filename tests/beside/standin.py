@@ -10,11 +10,17 @@ import threading
 from pathlib import Path
 from typing import Final, Self
 
-from tests.beside.samples import PASSWORDS, PROXY, SIP_DOMAIN
+from tests.beside.samples import PASSWORDS, PROXY, SIP_DOMAIN, write_subscribers
 from tests.peers.ports import free_port
 from tests.peers.sipmessage import SipMessage, build, challenge_fields, digest_response, parse, token, uri_in
 
 Address = tuple[str, int]
+
+SUBSCRIBER: Final = (
+    "id(int,auto) username(string) domain(string) password(string) email_address(string) ha1(string) "
+    "ha1_sha256(string) ha1_sha512t256(string) rpid(string,null)\n"
+)
+"""An empty table of OpenSIPS."""
 
 DIALOG_INFO: Final = """\
 <?xml version="1.0"?>
@@ -30,6 +36,7 @@ class StandInOpenSips:
     name = "opensips"
 
     def __init__(self, directory: Path, gateway: Address, *, port: int = 0) -> None:
+        self.directory = directory
         self.sip = (PROXY, port or free_port())
         self.gateway = gateway
         self.trouble: list[Exception] = []
@@ -39,6 +46,10 @@ class StandInOpenSips:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
+        tables = self.directory / "dbtext"
+        tables.mkdir(parents=True)
+        (tables / "subscriber").write_text(SUBSCRIBER, "utf-8")
+        write_subscribers(tables / "subscriber")
         self._socket.bind(self.sip)
         self._thread.start()
         return self

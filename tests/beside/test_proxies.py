@@ -51,7 +51,7 @@ class Site:
         )
         port, proxy_port = free_port(), free_port()
         self.proxy = kind(directory / neighbour, (LOOPBACK, port), port=proxy_port)
-        self.gateway = SampleGateway(directory / "gateway", neighbour, {})
+        self.gateway = SampleGateway(directory / "gateway", neighbour, {}, users=())
         self.gateway.sip_port = port
         self.gateway.changes = {
             "192.0.2.20:5060": f"{LOOPBACK}:{port}",
@@ -62,8 +62,13 @@ class Site:
         }
 
     def open(self) -> None:
-        for peer in (self.prosody, self.gateway, self.proxy):
-            self.stage.enter_context(peer)
+        self.stage.enter_context(self.prosody)
+        self.stage.enter_context(self.proxy)
+        # the users of the proxy, as its own database has them: by their hashes
+        self.gateway.prepare()
+        told = self.gateway.run("import", self.proxy.name, str(self.proxy.directory / "dbtext"))
+        assert "users: 2 added, 0 replaced, 0 unchanged, 0 not kept" in told
+        self.stage.enter_context(self.gateway)
         self.gateway.wait_for_leg("xmpp", "up")
 
     def phone(self, name: str) -> SipClient:
