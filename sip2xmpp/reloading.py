@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
-from twisted.logger import Logger, LogLevel
+from twisted.logger import LogLevel
 
 from sip2xmpp.address import Address
 from sip2xmpp.assembly import Parts
@@ -193,16 +193,12 @@ def _lifetimes(running: Running, config: Config) -> Apply:
     return apply
 
 
-def _waiting(running: Running, config: Config) -> Apply:
+def _kept(running: Running, config: Config) -> Apply:
+    own, limits = running.parts.own, config.limits
+
     def apply() -> None:
-        running.parts.own.watchers.limits = WaitingLimits(kept=config.limits.waiting * DAY)
-
-    return apply
-
-
-def _picture(running: Running, config: Config) -> Apply:
-    def apply() -> None:
-        running.parts.own.pictures.limit = config.limits.picture
+        own.watchers.limits = WaitingLimits(kept=limits.waiting * DAY)
+        own.pictures.limit = limits.picture
 
     return apply
 
@@ -252,23 +248,13 @@ def _roles(running: Running, config: Config) -> Apply | None:
     return lambda: portal.operating.roles.replace(http.roles)
 
 
-def _trusted_proxies(running: Running, config: Config) -> Apply | None:
+def _networks(running: Running, config: Config) -> Apply | None:
     http, site = config.http, running.site
     if http is None or site is None:
         return None
 
     def apply() -> None:
         site.trusted_proxies = http.trusted_proxies
-
-    return apply
-
-
-def _metrics(running: Running, config: Config) -> Apply | None:
-    http = config.http
-    if http is None:
-        return None
-
-    def apply() -> None:
         running.parts.watching.page.networks = http.metrics
 
     return apply
@@ -347,8 +333,8 @@ TAKEN: Final[Mapping[str, Taking]] = {
     "http.roles": _roles,
     "http.requests": _tokens,
     "http.tokens": _tokens,
-    "http.trusted_proxies": _trusted_proxies,
-    "http.metrics": _metrics,
+    "http.trusted_proxies": _networks,
+    "http.metrics": _networks,
     "xcap.root": _restart,
     "xcap.digest": _restart,
     "xcap.pictures": _restart,
@@ -372,16 +358,14 @@ TAKEN: Final[Mapping[str, Taking]] = {
     "limits.connections": _lifetimes,
     "limits.publications": _lifetimes,
     "limits.subscriptions": _lifetimes,
-    "limits.waiting": _waiting,
-    "limits.picture": _picture,
+    "limits.waiting": _kept,
+    "limits.picture": _kept,
 }
 """How each key is taken over."""
 
 
 class Reloading:
     """The configuration that is in force, and how another one gets there."""
-
-    log = Logger()
 
     def __init__(self, running: Running, config: Config) -> None:
         self._running = running
