@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -227,3 +228,24 @@ def test_what_is_no_address_is_one_line_and_no_accident(verb: Parser, operator: 
             assert err.count("\n") == (1 if status == 2 else 0), (hostile, err)
             assert "Traceback" not in err
             assert not {char for char in out + err if ord(char) < 32} - {"\n"}, (hostile, out, err)
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+)
+def test_the_help_is_set_off_where_it_can_be_and_nobody_minds(
+    environment: dict[str, str], coloured: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal()
+    ROOT.print_help(stream)
+    assert ("\x1b[1maccounts:\x1b[0m\n" in stream.getvalue()) is coloured
+    assert ("\x1b" in stream.getvalue()) is coloured
