@@ -6,11 +6,14 @@ password only digest hashes are kept, so it can be replaced and not shown.
 
 import argparse
 import json
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 from sip2xmpp.address import Address
 from sip2xmpp.command.arguments import (
+    NOT_AS_WISHED,
     OK,
     Subparsers,
     add_json,
@@ -22,7 +25,9 @@ from sip2xmpp.command.arguments import (
 )
 from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
+from sip2xmpp.command.screen import Column, print_table
 from sip2xmpp.errors import BadInput, NoSuchPresentity
+from sip2xmpp.portal.operating_users import is_live, sessions_told
 from sip2xmpp.store.accounts import make_account, with_password
 from sip2xmpp.store.offline import OfflineStore, offline
 from sip2xmpp.store.records import Account
@@ -42,12 +47,15 @@ def add_parser(subparsers: Subparsers) -> None:
     for name, run, told, description, examples in _CHANGES:
         parser = verbs.add_parser(name, help=told, description=description, examples=examples)
         parser.add_argument("address", metavar="ADDRESS", help="as in alice@sip.example.org")
+        if name == "sign-out":
+            parser.no = "nobody was signed in"
         add_json(parser, "print the account as a JSON object")
         parser.set_defaults(run=run)
     parser = verbs.add_parser(
         "list",
         help="list all accounts",
-        description="All accounts by domain and name, each with whether it is disabled.",
+        description="All accounts by domain and name, each with whether it is disabled; on a terminal and as JSON also with how many "
+        "devices are registered, and the role on the pages of operators.",
         examples=(
             ("sip2xmpp user list", "everybody who has an account, one on each line"),
             ("sip2xmpp user list --json", "the same for a script"),
@@ -118,16 +126,48 @@ def remove(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def sign_out(arguments: argparse.Namespace) -> int:
+    """End all sessions of somebody on the pages."""
+    config = configuration(arguments)
+    address = any_address(arguments.address)
+    with offline(config.gateway.state) as store:
+        account = _account(store, address)
+        ended = end_sessions(store, address)
+        if ended:
+            record(store, sessions_told(ended), address)
+    say(arguments, f"{address} signed out" if ended else f"{address} was not signed in", _told(account))
+    return OK if ended else NOT_AS_WISHED
+
+
 def show(arguments: argparse.Namespace) -> int:
     """List all accounts by address."""
-    with offline(configuration(arguments).gateway.state) as store:
+    config = configuration(arguments)
+    roles = {} if config.http is None else config.http.roles
+    with offline(config.gateway.state) as store:
         accounts = sorted(
             store.accounts.all(), key=lambda account: (account.address.domain, account.address.local)
         )
+        devices = Counter(
+            binding.aor
+            for binding in store.bindings.all()
+            if is_live(binding) and binding.expires_at > time.time()
+        )
+    rows = [
+        {
+            **_told(account),
+            "devices": devices[account.address],
+            "role": roles[account.key].value if account.key in roles else "",
+        }
+        for account in accounts
+    ]
     if arguments.json:
-        print(json.dumps([_told(account) for account in accounts], indent=2))
-    for account in () if arguments.json else accounts:
-        print(f"{account.key} disabled" if account.disabled else account.key)
+        print(json.dumps(rows, indent=2))
+        return OK
+    table = [
+        [str(row["address"]), "disabled" if row["disabled"] else "", str(row["devices"]), str(row["role"])]
+        for row in rows
+    ]
+    print_table(COLUMNS, table, [" ".join(filter(None, row[:2])) for row in table])
     return OK
 
 
@@ -155,6 +195,13 @@ def _told(account: Account) -> dict[str, object]:
     """An account as scripts get it."""
     return {"address": account.key, "disabled": account.disabled}
 
+
+COLUMNS = (
+    Column(heading="ADDRESS"),
+    Column(heading="STATE"),
+    Column(heading="DEVICES", right=True, rank=1),
+    Column(heading="ROLE", rank=2),
+)
 
 _CHANGES = (
     (
@@ -190,6 +237,13 @@ _CHANGES = (
         "let a disabled account be used again",
         "Lets the owner of a disabled account use it again, with the password it had.",
         (("sip2xmpp user enable alice@sip.example.org", "and she can register again"),),
+    ),
+    (
+        "sign-out",
+        sign_out,
+        "sign somebody out of the pages everywhere",
+        "Ends all sessions of a user in browsers; the password stays as it is. A running gateway does it within a second.",
+        (("sip2xmpp user sign-out alice@sip.example.org", "she has to sign in again"),),
     ),
     (
         "remove",

@@ -138,7 +138,7 @@ class Users:
         self.one(address)
         many = end_sessions(self._store, address)
         await self._store.committed()
-        return f"end {many} session{'' if many == 1 else 's'}"
+        return sessions_told(many)
 
     def _account(self, address: Address) -> Account:
         account = self._store.accounts.get(str(address))
@@ -158,6 +158,11 @@ class Users:
             publications=len(store.publications.select(key)),
             sessions=len(store.sessions.select(key)),
         )
+
+
+def sessions_told(many: int) -> str:
+    """What the audit log says of so many sessions that were ended."""
+    return f"end {many} session{'' if many == 1 else 's'}"
 
 
 def is_live(binding: Binding) -> bool:

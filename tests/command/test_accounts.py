@@ -147,7 +147,7 @@ def test_accounts_are_listed_for_people_and_for_programs(operator):
         "bob@sip.example.org disabled",
     ]
     listed = json.loads(operator("user", "list", "--json")[1])
-    assert listed[2] == {"address": "bob@sip.example.org", "disabled": True}
+    assert listed[2] == {"address": "bob@sip.example.org", "disabled": True, "devices": 0, "role": ""}
     assert len(listed) == 3
     assert "ha1" not in json.dumps(listed)
 

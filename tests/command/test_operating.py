@@ -266,6 +266,33 @@ def test_who_is_removed_or_has_another_password_is_signed_out(operator: Operator
             assert not store.sessions.all()
 
 
+def test_somebody_is_signed_out_everywhere(operator: Operator) -> None:
+    bob = "bob@sip.example.org"
+    operator("user", "add", bob, answers="x\n")
+    assert operator("user", "sign-out", bob)[:2] == (1, "bob@sip.example.org was not signed in\n")
+    with offline(operator.url) as store:
+        for digest in ("d1", "d2"):
+            store.sessions.put(
+                Session(
+                    digest=digest, address=bob, csrf="", began_at=0, seen_at=0, expires_at=time.time() + 60
+                )
+            )
+    assert operator("user", "sign-out", bob)[:2] == (0, "bob@sip.example.org signed out\n")
+    assert deeds(operator)[-1] == ("end 2 sessions", bob)
+    assert operator("user", "sign-out", "nobody@sip.example.org")[0] == 2
+
+
+def test_accounts_are_listed_with_devices_and_roles_for_scripts(operator: Operator) -> None:
+    with operator.config.open("a") as file:
+        file.write('[http]\n[http.roles]\n"bob@sip.example.org" = "helpdesk"\n')
+    operator("user", "add", "bob@sip.example.org", answers="x\n")
+    bind(operator, BOB, "sip:bob@192.0.2.9")
+    bind(operator, BOB, "sip:bob@192.0.2.8", left=-1.0)
+    (row,) = json.loads(operator("user", "list", "--json")[1])
+    assert row == {"address": "bob@sip.example.org", "disabled": False, "devices": 1, "role": "helpdesk"}
+    assert operator("user", "list")[1] == "bob@sip.example.org\n"
+
+
 def test_somebody_without_a_name_has_a_number() -> None:
     code = "from sip2xmpp.command.deeds import login_name; print(login_name())"
     bare = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH")}
