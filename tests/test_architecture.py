@@ -74,6 +74,12 @@ layers = pytest.mark.parametrize("path", [p for p in SOURCES if layer_of(p) != "
 sources = pytest.mark.parametrize("path", SOURCES, ids=name_of)
 
 
+def test_the_readme_tells_the_order() -> None:
+    told = re.search(r"\n    (errors < [\w\s<]+)\n\n", (ROOT / "README.rst").read_text("utf-8"))
+    assert told is not None
+    assert tuple(told[1].split()[::2]) == ORDER
+
+
 @layers
 def test_every_module_has_its_place_in_the_order(path: Path) -> None:
     assert layer_of(path) in ORDER
