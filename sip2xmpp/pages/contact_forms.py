@@ -35,6 +35,8 @@ from sip2xmpp.xcap.contact_list import (
 PATH: Final = "/my/contacts"
 NAME_LIMIT: Final = 200
 URI_LIMIT: Final = 1_000
+GROUPS: Final = 100
+"""Groups that one contact is put into: each is sought among all."""
 
 Change = Callable[[Groups], Groups]
 
@@ -103,6 +105,8 @@ class ContactForms:
         def change(groups: Groups) -> Groups:
             if not contacts(groups, means):
                 raise Said(visit.translate(N_("There is no such contact in your list.")))
+            if len(wanted) > GROUPS:
+                raise Said(visit.translate(N_("A contact is in so many groups that it cannot be kept.")))
             if not wanted:
                 raise Said(visit.translate(N_("A contact is in one group at least.")))
             return with_contact(groups, Contact(uri=uri, name=name), means, wanted, named=True)

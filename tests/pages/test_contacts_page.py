@@ -221,6 +221,8 @@ def test_a_contact_is_named_moved_and_removed(people: People) -> None:
     assert people.kept.count(JULIET_URI) == 1
     assert people.kept.index("Verona") < people.kept.index(JULIET_URI)
     assert do(people, "contact", contact=JULIET_URI, name="x") == "A contact is in one group at least."
+    many = [f"g{number}" for number in range(101)]
+    assert "so many groups" in do(people, "contact", contact=JULIET_URI, name="x", group=many)
     assert do(people, "remove", contact=JULIET_URI) == f"{JULIET_URI} is no contact of yours any more."
     assert "entry" not in people.kept
     assert "no such contact" in do(people, "remove", contact=JULIET_URI)
