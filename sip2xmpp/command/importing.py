@@ -39,11 +39,12 @@ from sip2xmpp.importing.sources import STANDARD_INPUT, rows_of
 from sip2xmpp.importing.systems import SYSTEMS
 from sip2xmpp.presence.watcher_info import DAY, PACKAGE
 from sip2xmpp.store.connection import Claim, holder_of
+from sip2xmpp.store.documents import Document
 from sip2xmpp.store.keeping import make_deed
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.opening import state_path
 from sip2xmpp.store.records import Verdict
-from sip2xmpp.xcap.usages import DIALOG_RULES, OMA_PRES_RULES, PRES_RULES
+from sip2xmpp.xcap.usages import OMA_PRES_RULES, PRES_RULES, RLS_SERVICES
 
 KINDS: Final = {"user": USERS, "document": DOCUMENTS, "watcher": WATCHERS}
 """What there is to import -> the table it is in."""
@@ -52,7 +53,6 @@ CHUNK: Final = 1000
 """Records in one transaction: a running gateway has to wait for it."""
 
 _RULES: Final = (PRES_RULES.auid, OMA_PRES_RULES.auid)
-_LAST: Final = ("rls-services", DIALOG_RULES.auid)
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -146,9 +146,10 @@ class _Import:
                 with offline(self.config.gateway.state):
                     pass  # which makes the file
                 held.callback(Claim(path).release)
-            shelf = self._keep_users(users)
-            self._keep_documents(documents, shelf, running=running)
-            self._keep_watchers(watchers)
+            self._keep_users(users)
+            if documents:
+                self._keep_documents(documents, users, running=running and not self.dry)
+            self._keep_watchers(watchers, users)
             if not self.dry:
                 done = ", ".join(f"{sum(self._done(kind))} {kind}s" for kind in KINDS)
                 with offline(self.config.gateway.state) as store:
@@ -156,7 +157,7 @@ class _Import:
                         make_deed(time.time(), who="command", by="command", what=what, about=done)
                     )
 
-    def _keep_users(self, users: Sequence[FoundUser]) -> StoppedShelf:
+    def _keep_users(self, users: Sequence[FoundUser]) -> None:
         with Progress("users", len(users)) as progress:
             for chunk in _chunks(users):
                 with offline(self.config.gateway.state) as store:
@@ -167,23 +168,22 @@ class _Import:
                             self.notes.append(f"{found.about} ({found.place}): {found.note}")
                         if record is not None and not self.dry:
                             store.accounts.put(record)
-        with offline(self.config.gateway.state) as store:
-            shelf = StoppedShelf(self.config, store)
-        if self.dry:
-            for found in users:
-                shelf.know(found.account)
-        return shelf
 
     def _keep_documents(
-        self, documents: Sequence[FoundDocument], stopped: StoppedShelf, *, running: bool
+        self, documents: Sequence[FoundDocument], users: Sequence[FoundUser], *, running: bool
     ) -> None:
-        if not documents:
-            return
-        shelf: keeping.Shelf = RunningShelf(self.config) if running and not self.dry else stopped
+        made: list[Document] = []
+        shelf: keeping.Shelf
+        if running:
+            shelf = RunningShelf(self.config)
+        else:
+            with offline(self.config.gateway.state) as store:
+                # In a dry run the users are not there yet.
+                shelf = StoppedShelf(self.config, store, made, [each.account for each in users if self.dry])
         with Progress("documents", len(documents)) as progress:
             # Lists that others refer to come first.
             for found in progress.over(
-                sorted(documents, key=lambda each: each.auid in _LAST), lambda each: each.about
+                sorted(documents, key=lambda each: each.auid == RLS_SERVICES.auid), lambda each: each.about
             ):
                 try:
                     outcome = shelf.keep(found, replaces=self.replaces)
@@ -192,15 +192,15 @@ class _Import:
                     continue
                 self._count("document", outcome, found)
         if not self.dry:
-            for chunk in _chunks(stopped.made):
+            for chunk in _chunks(made):
                 with offline(self.config.gateway.state) as store:
                     for document in chunk:
                         store.documents.put(document)
 
-    def _keep_watchers(self, watchers: Sequence[FoundWatcher]) -> None:
+    def _keep_watchers(self, watchers: Sequence[FoundWatcher], users: Sequence[FoundUser]) -> None:
         if not watchers:
             return
-        now = time.time()
+        now, coming = time.time(), {each.account.key for each in users}
         with offline(self.config.gateway.state) as store:
             ruled = {document.owner for document in store.documents.all() if document.auid in _RULES}
         terms = WatcherTerms(
@@ -213,6 +213,11 @@ class _Import:
         for chunk in _chunks(watchers):
             with offline(self.config.gateway.state) as store:
                 for found in chunk:
+                    owner = str(found.presentity)
+                    if store.accounts.get(owner) is None and owner not in coming:
+                        # Whoever gets this address later decides for himself.
+                        self._drop("watcher", found.about, found.place, f"there is no user {owner}")
+                        continue
                     outcome, record = keeping.watcher(found, store.verdicts, store.waiting, terms)
                     self._count("watcher", outcome, found)
                     if self.dry or record is None:

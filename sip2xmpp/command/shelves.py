@@ -9,6 +9,7 @@ import re
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -40,13 +41,18 @@ _PHRASE = re.compile(rb'phrase="([^"]{1,400})"')
 
 
 class StoppedShelf:
-    """The documents of a gateway that is stopped; what has to be written is in ``made``."""
+    """The documents of a gateway that is stopped; what has to be written is put into ``made``.
 
-    def __init__(self, config: Config, store: OfflineStore) -> None:
+    ``more`` are accounts that are not in the store, but would be if this were no dry run.
+    """
+
+    def __init__(
+        self, config: Config, store: OfflineStore, made: list[Document], more: Iterable[Account] = ()
+    ) -> None:
         clock = Clock()
         clock.rightNow = time.time()
         self._memory = MemoryStore(clock)
-        for account in store.accounts.all():
+        for account in (*store.accounts.all(), *more):
             self._memory.accounts.put(account)
         for virtual in store.virtuals.all():
             self._memory.virtuals.put(virtual)
@@ -54,11 +60,7 @@ class StoppedShelf:
             self._memory.documents.put(document)
         own = own_side(config, self._memory, clock)
         self._documents = kept_documents(config, self._memory, clock, own=own)
-        self.made: list[Document] = []
-
-    def know(self, account: Account) -> None:
-        """An account that is there, or would be but for a dry run."""
-        self._memory.accounts.put(account)
+        self._made = made
 
     def keep(self, found: FoundDocument, *, replaces: bool) -> Outcome:
         """Keep one; raises an error of ours with the reason why not."""
@@ -68,7 +70,7 @@ class StoppedShelf:
         if held is not None and not replaces:
             return Outcome.OURS_KEPT
         written = self._documents.put(found.auid, str(found.owner), found.name, found.octets, Conditions())
-        self.made.append(written.document)
+        self._made.append(written.document)
         return Outcome.ADDED if written.created else Outcome.REPLACED
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.store.accounts import make_account, proves
+from sip2xmpp.store.connection import Claim
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.offline import offline
+from sip2xmpp.store.opening import state_path
 from sip2xmpp.store.records import Account, Verdict
 from tests.command.conftest import Operator
 from tests.importing.test_dumps import DUMPS, FILES
@@ -137,6 +139,12 @@ def test_what_is_here_stays_unless_it_shall_be_replaced(operator: Operator) -> N
 
 def test_decisions_are_taken_where_no_rules_decide(operator: Operator) -> None:
     status, told, _ = imported(operator, "opensips.sqlite.sql", "--only", "watcher")
+    assert status == 1 and "there is no user alice@sip.example.org" in told
+    with offline(operator.url) as store:
+        assert store.verdicts.all() == []
+    for user in (ALICES, BOBS):
+        operator("user", "add", user, answers="secret\n")
+    status, told, _ = imported(operator, "opensips.sqlite.sql", "--only", "watcher")
     assert (status, told) == (0, "watchers: 3 added, 0 replaced, 1 unchanged, 0 not kept\n")
     with offline(operator.url) as store:
         assert {
@@ -235,3 +243,20 @@ def test_hostile_names_are_told_harmlessly(operator: Operator, tmp_path: Path) -
     (tmp_path / "dump.sql").write_text(DUMP.format("('\x1b[31mbob', 'evil.example', 'x', '', '')"))
     _, out, _ = operator("import", "opensips", str(tmp_path / "dump.sql"))
     assert "\x1b" not in out and "control character" in out
+
+
+def test_a_running_gateway_without_a_web_port_takes_no_documents(operator: Operator) -> None:
+    path = state_path(operator.url)
+    assert path is not None
+    operator("user", "list")
+    claim = Claim(path)
+    try:
+        status, _, fault = imported(operator, "kamailio.mysqldump.sql")
+        assert status == 2 and "stop it while documents are imported" in fault
+        assert accounts(operator) == {}
+        status, told, _ = imported(operator, "kamailio.mysqldump.sql", "--only", "user")
+        assert status == 1 and "users: 2 added" in told
+        # nobody is asked in a dry run
+        assert "documents: 3 added" in imported(operator, "kamailio.mysqldump.sql", "--dry-run")[1]
+    finally:
+        claim.release()
