@@ -205,7 +205,8 @@ class WatchingOperations:
         watcher, presentity = call.addresses["watcher"], call.addresses["presentity"]
         seconds = from_body(call.body, _WISH).get("seconds", LONGEST) if call.media else LONGEST
         made = self._pairs.begin(watcher, presentity, seconds)
-        return Answer(value=made, done=f"traces the messages of {watcher} and {presentity} for {seconds} s")
+        done = f"traces the messages of {watcher} and {presentity} for {seconds} s"
+        return Answer(value=made, done=done, about=str(presentity))
 
     async def _follow(self, call: Call) -> Answer:
         watcher, presentity = call.addresses["watcher"], call.addresses["presentity"]
@@ -215,7 +216,8 @@ class WatchingOperations:
         watcher, presentity = call.addresses["watcher"], call.addresses["presentity"]
         if not self._pairs.end(watcher, presentity):
             raise Problem(404, f"{watcher} and {presentity} are not traced")
-        return Answer(done=f"traces the messages of {watcher} and {presentity} no longer")
+        done = f"traces the messages of {watcher} and {presentity} no longer"
+        return Answer(done=done, about=str(presentity))
 
     async def _courses(self, call: Call) -> Answer:
         period = call.query.get("period", HOUR)

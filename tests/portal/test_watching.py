@@ -199,7 +199,7 @@ def test_who_may_only_look_does_not_read_messages(watched: Watched) -> None:
 def test_that_somebody_reads_along_is_in_the_audit_log(watched: Watched) -> None:
     watched.do("POST", TRACE, {"seconds": 60})
     watched.do("DELETE", TRACE)
-    assert [(deed.who, deed.what) for deed in watched.audit.latest(5)] == [
+    assert [(deed.who, deed.what) for deed in watched.audit.latest(5, "bob@sip.example.org")] == [
         (
             "token operator",
             "traces the messages of romeo@jabber.example and bob@sip.example.org no longer",
