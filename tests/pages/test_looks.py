@@ -7,8 +7,7 @@ import pytest
 from tests.pages.browser import DESK, PHONE, Scheme, Size, Visitor
 from tests.peers.sipclient import SipClient, pidf
 
-SIZES = pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+LOOKS = pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone", "desk"])
 
 
 def say_something(visitor: Visitor) -> None:
@@ -27,8 +26,7 @@ def say_something(visitor: Visitor) -> None:
     visitor.press("Show me like this")
 
 
-@SIZES
-@SCHEMES
+@LOOKS
 def test_the_pages_are_accessible_and_fit(
     visit: Callable[..., Visitor], phone: Callable[[str], SipClient], size: Size, scheme: Scheme
 ) -> None:
