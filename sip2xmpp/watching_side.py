@@ -20,6 +20,7 @@ from sip2xmpp.portal.metrics import Metrics, MetricsPage
 from sip2xmpp.portal.operations import Operation
 from sip2xmpp.portal.pairs import Pairs, jids_of
 from sip2xmpp.portal.readings import (
+    asking_metrics,
     dns_metrics,
     http_metrics,
     presence_metrics,
@@ -113,6 +114,7 @@ def watching_side(
         [
             *process_metrics(heartbeat, reactor.seconds()),
             *presence_metrics(store, seen.notifier, seen.remote, tracer, watching.mappings),
+            *asking_metrics(seen.counts),
             *sip_metrics(transports, agent),
             *xmpp_metrics(links),
             *store_metrics(store),

@@ -5,7 +5,7 @@ say what a number means and, where it is not plain, what to do when it grows.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from sip2xmpp import __version__
 from sip2xmpp.bridge.traced import Mappings
@@ -96,6 +96,22 @@ def presence_metrics(
             mappings.lost.items,
         ),
         gauge("sip2xmpp_traced_pairs", "Pairs that operators trace now.", lambda: len(tracer)),
+    ]
+
+
+def asking_metrics(counts: Callable[[], Mapping[str, int]]) -> list[Metric]:
+    """Whom we ask by subscriptions of our own; ``counts`` are those of ``/health``."""
+    return [
+        gauge(
+            "sip2xmpp_asked_phones",
+            "Registered phones that we subscribe to, to know what they do not publish.",
+            lambda: counts()["asked_phones"],
+        ),
+        gauge(
+            "sip2xmpp_followed_users",
+            "Users whose registrations another registrar tells us of.",
+            lambda: counts()["followed_users"],
+        ),
     ]
 
 

@@ -20,6 +20,7 @@ from sip2xmpp.events.subscriber import RemotePresentities
 from sip2xmpp.portal.health import Health
 from sip2xmpp.portal.metrics import Kind, Metrics, MetricsPage, counters, gauge, histogram
 from sip2xmpp.portal.readings import (
+    asking_metrics,
     dns_metrics,
     http_metrics,
     presence_metrics,
@@ -84,6 +85,7 @@ class Gateway:
             [
                 *process_metrics(self.heartbeat, clock.seconds()),
                 *presence_metrics(self.store, self.notifier, remote, self.tracer, self.mappings),
+                *asking_metrics(lambda: {"asked_phones": 2, "followed_users": 0}),
                 *sip_metrics(self.transports, self.agent),
                 *xmpp_metrics(lambda: [("sip.example.org", link)]),
                 *store_metrics(self.store),
