@@ -62,7 +62,7 @@ class Users:
         self._clock = clock
         self._serves = serves
         self._state_of = state_of
-        self._role_of = role_of
+        self.role_of = role_of
 
     async def found(self, wanted: Wanted, *, domain: str = "") -> Found[UserRow]:
         """Users by domain and name, those of one domain only where it is named; ``match`` is looked for in the address and the role."""
@@ -80,7 +80,7 @@ class Users:
             return f"{record.address.domain} {record.address.local}"
 
         def text(record: Account | Virtual) -> str:
-            return f"{record.key} {self._role_of(record.address)}"
+            return f"{record.key} {self.role_of(record.address)}"
 
         def fits(record: Account | Virtual) -> bool:
             return not domain or record.address.domain == domain
@@ -152,7 +152,7 @@ class Users:
             address=address,
             kind=UserKind.ACCOUNT if isinstance(record, Account) else UserKind.VIRTUAL,
             disabled=isinstance(record, Account) and record.disabled,
-            role=self._role_of(address),
+            role=self.role_of(address),
             state=self._state_of(address),
             devices=sum(map(is_live, store.bindings.select(key))),
             publications=len(store.publications.select(key)),

@@ -35,7 +35,7 @@ MOST: Final = 500
 PLACE: Final = 400
 """Characters of a place: so many of any kind are percent-encoded on one line that Twisted reads, with the rest of a query."""
 
-TURN: Final = 1_000
+TURN: Final = 500
 """Rows that are looked at in one turn of the reactor: some milliseconds."""
 
 

@@ -98,7 +98,7 @@ class UserOperations:
                 path=f"{one}/password",
                 name="setPassword",
                 summary="Set another password",
-                about="The user is signed out of the pages.",
+                about="The user is signed out of the pages. For somebody with a role it needs a token for all addresses, `*@*`.",
                 right=Right.OPERATE,
                 serve=self._set_password,
                 bodies={JSON: _SECRET.schema},
@@ -206,19 +206,26 @@ class UserOperations:
         return Answer(value=told(self._users.one(call.addresses["address"])))
 
     async def _remove(self, call: Call) -> Answer:
-        return Answer(done=await self._users.remove(call.addresses["address"]))
+        return Answer(done=await self._users.remove(self._within(call)))
 
     async def _set_password(self, call: Call) -> Answer:
         password: str = from_body(call.body, _SECRET)["password"]
-        return Answer(done=await self._users.set_password(call.addresses["address"], password))
+        return Answer(done=await self._users.set_password(self._within(call), password))
 
     async def _disable(self, call: Call) -> Answer:
-        address = call.addresses["address"]
+        address = self._within(call)
         done = await self._users.set_disabled(address, from_body(call.body, _DISABLED)["disabled"])
         return Answer(value=told(self._users.one(address)), done=done)
 
     async def _end_sessions(self, call: Call) -> Answer:
-        return Answer(done=await self._users.end_sessions(call.addresses["address"]))
+        return Answer(done=await self._users.end_sessions(self._within(call)))
+
+    def _within(self, call: Call) -> Address:
+        """The address, if the token may have its account: who sets an operator's password can do what an operator can."""
+        address = call.addresses["address"]
+        if self._users.role_of(address):
+            call.token.check_everywhere(Right.OPERATE)
+        return address
 
     async def _read_registrations(self, call: Call) -> Answer:
         found = await self._registrations.found(wanted(call), address=call.addresses["address"])

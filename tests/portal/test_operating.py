@@ -579,10 +579,16 @@ def test_who_may_only_look_changes_nothing(panel: Panel, method: str, path: str,
     assert len(panel.store.accounts) == 2 and not done(panel)
 
 
-def test_a_token_for_one_domain_keeps_its_accounts(panel: Panel) -> None:
+def test_a_token_for_one_domain_keeps_its_accounts_but_no_operators(panel: Panel) -> None:
     assert get(panel, "/api/v1/users/alice@sip.example.org", token=LOCAL).status == 200
-    path = "/api/v1/users/alice@sip.example.org/disabled"
-    assert panel.ask("PUT", path, {"disabled": True}, token=LOCAL).status == 200
+    for user, status in (("bob", 200), ("alice", 403)):
+        path = f"/api/v1/users/{user}@sip.example.org"
+        assert panel.ask("PUT", f"{path}/disabled", {"disabled": True}, token=LOCAL).status == status
+    for method, what, body in (("PUT", "/password", {"password": "mine"}), ("DELETE", "/sessions", None)):
+        path = f"/api/v1/users/alice@sip.example.org{what}"
+        assert panel.ask(method, path, body, token=LOCAL).status == 403
+        assert panel.ask(method, path, body, token=OPERATOR).status == 204
+    assert panel.ask("DELETE", "/api/v1/users/alice@sip.example.org", token=LOCAL).status == 403
 
 
 # the audit log
