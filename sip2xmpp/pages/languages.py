@@ -9,7 +9,7 @@ Implements: RFC 9110 section 12.5.4 (Accept-Language) by the look-up of RFC 4647
 
 import gettext
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from io import BytesIO
@@ -168,8 +168,3 @@ def load_languages(folder: Traversable | None = None) -> Languages:
             if each.is_dir() and each.joinpath(f"{DOMAIN}.po").is_file()
         }
     )
-
-
-def zone_name(zone: tzinfo, at: datetime) -> str:
-    """What a zone calls itself at a time."""
-    return zone.tzname(at) or "UTC"

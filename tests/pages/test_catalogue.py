@@ -88,6 +88,7 @@ def scene(clock: Clock) -> Scene:
 def test_every_visible_text_goes_through_the_catalogue(scene: Scene) -> None:
     tab = scene.browser()
     tab.headers = {"Accept-Language": "eo"}
+    tab.cookies["zone"] = "UTC"
     pages = [tab.get("/sign-in").text]
     pages.append(tab.post("/sign-in", {"name": "alice", "password": "wrong"}).text)
     pages.append(scene.browser("192.0.2.7").get("/sign-in", accept_language="eo").text)

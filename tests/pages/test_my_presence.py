@@ -197,7 +197,8 @@ def test_a_time_is_of_the_zone_of_the_visitor(scene: Scene, tab: Tab) -> None:
     tab.post("/my", {"state": "away", "span": "at", "end": "2027-01-15T18:00"})
     held = stated(scene)
     assert held is not None and held.expires_at == datetime(2027, 1, 15, 23, tzinfo=UTC).timestamp()
-    assert 'value="2027-01-15T18:00"' in tab.get("/my").text
+    page = tab.get("/my").text
+    assert 'value="2027-01-15T18:00"' in page and "A time of America/New_York" in page
     tab.cookies["zone"] = "Asia/Tokyo"
     assert 'value="2027-01-16T08:00"' in tab.get("/my").text
     tab.post("/my", {"state": "away", "span": "day"})
