@@ -388,7 +388,7 @@ class Reloading:
         taken = [key for key in changed if applied[TAKEN.get(key, _restart)] is not None]
         in_force = merged(self.config, wanted, taken)
         faults += [
-            f"{fault} (with what needs a restart to be changed)"
+            f"{fault}, until a restart takes over the rest of the file"
             for fault in contradictions(in_force)
             if not faults
         ]

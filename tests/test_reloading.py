@@ -2,12 +2,19 @@
 
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import pytest
+
+from sip2xmpp.assembly import Parts
 from sip2xmpp.config import Config, read
+from sip2xmpp.errors import ConfigError
 from sip2xmpp.keys import checks_of
-from sip2xmpp.reloading import TAKEN, _restart, changed_keys, merged
+from sip2xmpp.reloading import TAKEN, Reloading, Running, _restart, changed_keys, merged
 from sip2xmpp.settings import HttpConfig, XmppConfig
+from sip2xmpp.sip.tls import Tls
+from tests.certificates import Authority
 
 LEGS = {"xmpp": XmppConfig, "http": HttpConfig}
 
@@ -55,3 +62,40 @@ def test_what_waits_for_a_restart_is_told_of_again() -> None:
     in_force = merged(old, new, ["log.level"])
     assert changed_keys(in_force, new) == ["sip.t1"]
     assert changed_keys(merged(old, new, ["sip.t1", "log.level"]), new) == []
+
+
+def reloading(old: Config) -> Reloading:
+    """One that has nothing to put anything in force in."""
+    parts = cast(Parts, SimpleNamespace(tls=Tls()))
+    return Reloading(Running(parts=parts, http_tls=Tls(place="http"), site=None, log=None), old)
+
+
+def test_what_is_in_force_afterwards_makes_sense_together() -> None:
+    """A name that was the gateway's becomes one of our domains: either alone would be another gateway."""
+    xmpp = {"secret": "capulet", "domains": ["sip.example.org"]}
+    old = config(xmpp={**xmpp, "gateway_domain": "gw.example.org"})
+    new = config(
+        sip={"domains": ["sip.example.org", "gw.example.org"]},
+        xmpp={**xmpp, "gateway_domain": "other.example.org"},
+    )
+    running = reloading(old)
+    with pytest.raises(ConfigError) as raised:
+        running.take(new)
+    (fault,) = raised.value.faults
+    assert fault.startswith("xmpp.gateway_domain: is in sip.domains as well")
+    assert fault.endswith("until a restart takes over the rest of the file")
+    assert running.config == old
+
+
+def test_a_certificate_that_went_bad_after_the_check_changes_nothing(tmp_path: Path) -> None:
+    certificate, key = Authority(tmp_path).issue("gateway", ips=["127.0.0.1"])
+    old = config()
+    new = config(
+        sip={"domains": ["sip.example.org"], "certificate": str(certificate), "private_key": str(key)},
+        log={"level": "debug"},
+    )
+    key.write_text("gone")
+    running = reloading(old)
+    with pytest.raises(ConfigError, match="cannot be used"):
+        running.take(new)
+    assert running.config == old
