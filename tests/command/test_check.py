@@ -346,7 +346,10 @@ def test_a_key_of_another_certificate_is_a_fault(tmp_path: Path, authority: Auth
 
 def test_http_that_others_can_listen_to_is_told(tmp_path: Path) -> None:
     found = web.look(scene(configured(tmp_path, http={"listen": "0.0.0.0:8080"})))
-    assert warned(found) == ["http.listen: 0.0.0.0:8080 speaks HTTP: passwords and tokens pass unencrypted"]
+    assert warned(found) == [
+        "http.listen: 0.0.0.0:8080 speaks HTTP: passwords and tokens pass unencrypted",
+        "xcap.root: clients are told to find their documents at http://0.0.0.0:8080/xcap, which is nowhere",
+    ]
     assert not warned(web.look(scene(configured(tmp_path, http={}))))
 
 

@@ -15,6 +15,7 @@ from twisted.internet.threads import deferToThread
 
 from sip2xmpp.command.checks.findings import Finding, Scene, Topic
 from sip2xmpp.config import Config
+from sip2xmpp.policy_side import xcap_root
 
 topic = Topic(name="web")
 secrets = Topic(name="secrets")
@@ -46,6 +47,12 @@ def look(scene: Scene) -> Iterator[Finding]:
         )
     else:
         yield topic.fine("http.listen", f"speaks HTTP to this machine only, at {http.listen}")
+    if http is not None and not config.xcap.root and ip_address(http.listen.host).is_unspecified:
+        yield topic.warning(
+            "xcap.root",
+            f"clients are told to find their documents at {xcap_root(config)}, which is nowhere",
+            "give the URL by which clients reach the port, as in https://xcap.sip.example.org/xcap",
+        )
     if scene.health is not None:
         status = scene.health.get("status")
         if status == "ok":
