@@ -19,7 +19,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal
 
 ENGLISH: Final = "en"
 DOMAIN: Final = "sip2xmpp"
@@ -46,25 +46,13 @@ class Language:
         found = self.catalogue.gettext(text)
         return found % values if values else found
 
-    def texts(self, one: str, many: str, num: int, **values: object) -> str:
-        """A text for a number of things, which is ``%(num)s``."""
-        return self.catalogue.ngettext(one, many, num) % {"num": self.number(num), **values}
-
     def number(self, value: float) -> str:
         """A number with its separators."""
         return format_decimal(value, locale=self.locale)
 
-    def percent(self, value: float) -> str:
-        """A share of 1 as percentage."""
-        return format_percent(value, locale=self.locale)
-
     def moment(self, at: datetime) -> str:
         """Date and time with its zone, in full."""
         return format_datetime(at, "long", tzinfo=at.tzinfo, locale=self.locale)
-
-    def day(self, at: datetime) -> str:
-        """A date."""
-        return format_date(at, "medium", locale=self.locale)
 
     def hour(self, at: datetime) -> str:
         """A time of the day."""
@@ -107,11 +95,6 @@ class Languages:
         }
         self._spoken: dict[str, Language] = {}
         self.english = self._language(ENGLISH, ENGLISH)
-
-    @property
-    def tags(self) -> list[str]:
-        """Those that there are catalogues of."""
-        return [tag for tag, _ in self._catalogues.values()]
 
     def chosen(self, accepted: str) -> Language:
         """The first language of an Accept-Language field that there is."""

@@ -1,7 +1,7 @@
 """Templates into HTML: everything that is filled in is escaped, and what is not there is a fault.
 
 A template knows, beside its values: ``_`` and ``{% trans %}``, ``visit``, ``nav``, ``told`` (what the page before says here once),
-``static(name)``, ``now``, and the filters ``moment``, ``near``, ``ago``, ``span``, ``number``, ``percent``, ``iso`` for Unix times
+``static(name)``, ``now``, and the filters ``moment``, ``near``, ``ago``, ``span``, ``number``, ``iso`` for Unix times
 and numbers, ``language`` for the name of a language, ``browser`` for that of a User-Agent, and ``link`` for a URL of somebody else's, which gives None for one that
 browsers are not to follow.
 """
@@ -125,7 +125,6 @@ class Rendering:
             "ago": pass_context(lambda context, at: _language(context).ago(at - self._clock.seconds())),
             "span": pass_context(lambda context, seconds: _language(context).span(seconds)),
             "number": pass_context(lambda context, value: _language(context).number(value)),
-            "percent": pass_context(lambda context, value: _language(context).percent(value)),
             "iso": lambda at: _dated(at, UTC).isoformat(timespec="seconds"),
             "language": pass_context(lambda context, tag: _language(context).name_of(tag)),
             "browser": browser_of,

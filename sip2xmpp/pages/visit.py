@@ -48,7 +48,3 @@ class Visit:
     def translate(self, text: str, **values: object) -> str:
         """A text of the catalogue in the language of the visitor, with ``%(name)s`` filled in."""
         return self.language.text(text, **values)
-
-    def translate_many(self, one: str, many: str, num: int, **values: object) -> str:
-        """The same for a number of things, which is ``%(num)s``."""
-        return self.language.texts(one, many, num, **values)

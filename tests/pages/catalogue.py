@@ -18,14 +18,7 @@ METHODS: Final = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS: Final = {
     "**/templates/**.html": {"encoding": "utf-8", "trimmed": "true", "newstyle_gettext": "true"}
 }
-KEYWORDS: Final = {
-    "_": None,
-    "N_": None,
-    "gettext": None,
-    "ngettext": (1, 2),
-    "translate": None,
-    "translate_many": (1, 2),
-}
+KEYWORDS: Final = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2), "translate": None}
 BEGINNING: Final = "# The visible texts of the pages.  Made by: python -m tests.pages.catalogue\n#\n"
 
 
