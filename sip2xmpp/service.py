@@ -42,11 +42,12 @@ from sip2xmpp.portal.bounds import BoundedSite
 from sip2xmpp.portal.controls import Reloaded
 from sip2xmpp.portal.health import Health
 from sip2xmpp.portal.site import site
-from sip2xmpp.reloading import Reloading, Running, http_tls
+from sip2xmpp.reloading import Reloading
 from sip2xmpp.sip.flow import Transport
 from sip2xmpp.sip.streams import listening_socket
 from sip2xmpp.sip.tls import Tls
 from sip2xmpp.store.opening import open_store
+from sip2xmpp.taking import Running, http_tls
 
 ANSWERS = 1.0
 """Seconds that answers over HTTP may take which are under way when we stop."""

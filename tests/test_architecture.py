@@ -14,7 +14,7 @@ PACKAGE = ROOT / "sip2xmpp"
 
 ORDER = (
     "errors", "notify", "inheriting", "metering", "measuring", "escaping", "preparation", "address", "tracing", "digest", "documents", "sip", "xmpp", "store", "presence", "events", "bridge",
-    "xcap", "importing", "portal", "pages", "keys", "settings", "config", "logs", "policy_side", "own_side", "list_side", "asking_side", "gateway_side", "xmpp_side", "xcap_side", "operating_side", "watching_side", "portal_side", "people_side", "panel_side", "pages_side", "sip_side", "assembly", "reloading", "service", "command",
+    "xcap", "importing", "portal", "pages", "keys", "settings", "config", "logs", "policy_side", "own_side", "list_side", "asking_side", "gateway_side", "xmpp_side", "xcap_side", "operating_side", "watching_side", "portal_side", "people_side", "panel_side", "pages_side", "sip_side", "assembly", "taking", "reloading", "service", "command",
 )  # fmt: skip
 """Each imports from its left only."""
 

@@ -11,9 +11,10 @@ from sip2xmpp.assembly import Parts
 from sip2xmpp.config import Config, read
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.keys import checks_of
-from sip2xmpp.reloading import TAKEN, Reloading, Running, _restart, changed_keys, merged
+from sip2xmpp.reloading import Reloading, changed_keys, merged
 from sip2xmpp.settings import HttpConfig, XmppConfig
 from sip2xmpp.sip.tls import Tls
+from sip2xmpp.taking import TAKEN, Running, restart
 from tests.certificates import Authority
 
 LEGS = {"xmpp": XmppConfig, "http": HttpConfig}
@@ -34,11 +35,11 @@ def test_it_is_said_of_every_key_how_it_is_taken_over() -> None:
 
 
 def test_where_and_what_the_gateway_is_needs_a_restart() -> None:
-    assert {TAKEN[key] for key in ("gateway.state", "sip.listen", "http.listen", "xmpp.server")} == {_restart}
+    assert {TAKEN[key] for key in ("gateway.state", "sip.listen", "http.listen", "xmpp.server")} == {restart}
 
 
 def test_what_operators_change_from_day_to_day_does_not() -> None:
-    assert _restart not in {
+    assert restart not in {
         TAKEN[key]
         for key in (
             "sip.certificate",
