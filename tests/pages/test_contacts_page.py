@@ -240,7 +240,7 @@ def test_groups_are_renamed_moved_and_removed(people: People) -> None:
     assert page.status == 200 and "Its 1 contact goes with it" in page.text
     assert "So does the group inside it." in people.get(f"{PATH}/group", id="Friends").text
     assert "Friends / Soccer" in people.get(f"{PATH}/add", contact=str(ROMEO)).text
-    assert "There is a group of this name already." == do(people, "groups", name="Soccer", parent="Friends")
+    assert do(people, "groups", name="Soccer", parent="Friends") == "There is a group of this name already."
     assert do(people, "remove-group", id="Friends").startswith("The group was removed")
     assert "<list" not in people.kept
     assert people.get(f"{PATH}/group", id="Friends").status == 404
