@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -589,6 +590,20 @@ def test_a_token_for_one_domain_keeps_its_accounts_but_no_operators(panel: Panel
         assert panel.ask(method, path, body, token=LOCAL).status == 403
         assert panel.ask(method, path, body, token=OPERATOR).status == 204
     assert panel.ask("DELETE", "/api/v1/users/alice@sip.example.org", token=LOCAL).status == 403
+
+
+def test_no_operation_is_for_whoever_has_no_token_or_a_wrong_one(panel: Panel) -> None:
+    paths = panel.ask("GET", "/api/v1/openapi.json", token=None).json["paths"]
+    operations = [(method.upper(), path) for path, methods in paths.items() for method in methods]
+    assert len(operations) >= 30
+    for method, path in operations:
+        real = path.replace("{address}", "alice@sip.example.org").replace(
+            "{watcher}", "juliet@jabber.example"
+        )
+        real = re.sub(r"\{\w+\}", "x", real)
+        assert panel.ask(method, real, token=None).status == 401, path
+        assert panel.ask(method, real, token="nobody-knows-this-token").status == 401, path
+        panel.clock.advance(60)
 
 
 # the audit log
