@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docutils import nodes
 
 from sip2xmpp.command.main import parser
 from sip2xmpp.config import read
-from tests.guides.reading import DOC, GUIDES, ROOT, blocks, calls, inline, links
+from tests.guides.reading import DOC, GUIDES, ROOT, blocks, calls, inline, links, tree
 
 guides = pytest.mark.parametrize("name", GUIDES)
+
+GENERATED = {"command-line.rst", "configuration.rst"}
+PAGES = ["../../README.rst", *sorted({each.name for each in DOC.glob("*.rst")} - GENERATED)]
+"""Everything that somebody wrote, from where the guides are."""
 
 PACKAGES = {"presence.winfo"}
 """Names of event packages look like keys."""
@@ -38,6 +43,23 @@ def test_a_guide_is_well_formed_and_what_it_refers_to_is_there(name: str) -> Non
     assert blocks(name)
     for link in links(name):
         assert (DOC / link).exists(), link
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_well_formed_and_leads_to_what_is_there(name: str) -> None:
+    for link in links(name):
+        assert (DOC / name).parent.joinpath(link).exists(), link
+    for picture in tree(name).findall(nodes.image):
+        assert (DOC / name).parent.joinpath(picture["uri"]).exists()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_of_a_page_can_be_typed(name: str) -> None:
+    for block in tree(name).findall(nodes.literal_block):
+        for line in block.astext().splitlines():
+            if line.startswith(("sip2xmpp ", "mysqldump ")):
+                for arguments in calls(line.partition("  #")[0]):
+                    parser().parse_args(arguments)
 
 
 @guides
