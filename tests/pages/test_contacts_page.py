@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from sip2xmpp.address import Address
-from sip2xmpp.documents.presence import Note, Presence
+from sip2xmpp.documents.presence import Activity, Mood, Note, Person, Presence
 from sip2xmpp.errors import NotAuthorized
 from sip2xmpp.pages.buddies import LINGERING
 from sip2xmpp.pages.contacts import MOST
@@ -198,6 +198,17 @@ def test_what_a_contact_says_is_never_markup(people: People) -> None:
     for page in (people.get(PATH), people.get(f"{PATH}/contact", uri=JULIET_URI)):
         assert b"<img src=x" not in page.body and b"><b>Juliet" not in page.body
         assert evil in page.text
+
+
+@pytest.mark.parametrize("evil", ["<form action=/sign-out><button>Win", "100 % away", "%(who)s", "%s"])
+def test_words_that_a_contact_made_up_are_shown_as_they_are(people: People, evil: str) -> None:
+    doing = Activity(name="other", text=evil)
+    person = Person(id="p", activities=(doing,), moods=(Mood(name="other", text=evil),), place_types=(evil,))
+    people.players.say(JULIET, Presence(entity=JULIET.sip_uri(), persons=(person,)))
+    add(people)
+    page = people.get(f"{PATH}/contact", uri=JULIET_URI)
+    assert page.status == 200
+    assert page.part("state").count(evil) == 3
 
 
 def test_a_page_does_not_grow_with_what_contacts_write(people: People) -> None:
