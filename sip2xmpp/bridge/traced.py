@@ -2,7 +2,7 @@
 
 A tap on the component links sees every stanza.  Presence is of a pair by whom it is from and to: who is told of somebody is the
 watcher, and so is who asks.  Personal events (moods, activities) come as messages and are kept as well; what people write to each other
-is not.
+is not, and neither are passwords for rooms.
 
 Each presence that is mapped may be compared with what became of it: for a traced pair always, and otherwise one in a second, so
 that operators see what kinds of things get lost without paying for it with every change.
@@ -22,7 +22,7 @@ from sip2xmpp.bridge.losses import Loss, losses_to_sip, losses_to_xmpp
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.errors import BadAddress
-from sip2xmpp.events.traced import readable
+from sip2xmpp.events.traced import HIDDEN, readable
 from sip2xmpp.presence.canonical import canonical
 from sip2xmpp.tracing import Leg, Trace, Tracer, Way
 from sip2xmpp.xmpp.availability import Availability
@@ -39,6 +39,7 @@ TO_XMPP: Final = "to-xmpp"
 _ATTRIBUTE: Final = re.compile(r"\s([a-z:]+)=(?:'([^']*)'|\"([^\"]*)\")")
 _START: Final = re.compile(r"<(presence|message)((?:\s[\w:.-]+=(?:'[^']*'|\"[^\"]*\"))*)\s*/?>")
 _ASKS: Final = frozenset({"subscribe", "unsubscribe", "probe"})
+_PASSWORD: Final = re.compile(r"(<(?:[\w.-]+:)?password\b[^>]*>)[^<]+", re.IGNORECASE)
 _ENTITIES: Final = {"&apos;": "'", "&quot;": '"', "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#x27;": "'"}
 _tracing = Logger().failureHandler("while a stanza was traced")
 
@@ -73,7 +74,7 @@ class StanzaTap:
         if type_ not in _ASKS:
             found.append(self._tracer.of(to, from_))
         what = f"{start[1]} {type_}" if type_ else start[1]
-        text = readable(xml)
+        text = readable(_PASSWORD.sub(rf"\1{HIDDEN}", xml))
         for trace in found:
             if trace is not None:
                 self._tracer.keep(trace, Leg.XMPP, way, what, text, peer=domain)

@@ -30,12 +30,13 @@ KEPT: Final = frozenset({"SUBSCRIBE", "NOTIFY", "PUBLISH"})
 HIDDEN: Final = "(not shown)"
 """What stands where a secret was."""
 
+_BLANK: Final = r"(?:[ \t]|\r?\n[ \t])*"
 _SECRET: Final = re.compile(
-    r"^((?:(?:proxy-|www-)?(?:authorization|authenticate|authentication-info)|identity|cookie)[ \t]*:[ \t]*)"
-    r"([A-Za-z0-9_-]*)[^\n]*(?:\n[ \t][^\n]*)*",
+    rf"^((?:(?:proxy-|www-)?(?:authorization|authenticate|authentication-info)|identity|y|cookie){_BLANK}:{_BLANK})"
+    r"((?:[A-Za-z0-9_-]+(?=[ \t]))?)[^\n]*(?:\n[ \t][^\n]*)*",
     re.IGNORECASE | re.MULTILINE,
 )
-_PASSWORD: Final = re.compile(r"(\bsips?:[^\s@:;<>\"]*):[^\s@<>\"]*@", re.IGNORECASE)
+_PASSWORD: Final = re.compile(r"(\bsips?:[^\s@:<>\"]*):[^\s@<>\"]*@", re.IGNORECASE)
 _CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+)")
 _WORD: Final = re.compile("[a-z0-9]+")
 _log = Logger()
@@ -101,11 +102,16 @@ def _needle(local: str) -> bytes:
     return max(_WORD.findall(local.lower()), key=len, default="").encode()
 
 
+def _hidden(field: re.Match[str]) -> str:
+    return f"{field[1]}{field[2]} {HIDDEN}" if field[2] else f"{field[1]}{HIDDEN}"
+
+
 def shown(octets: bytes) -> str:
     """A SIP message as operators may read it, without secrets."""
-    text = octets[: 4 * LARGEST].decode("utf-8", "replace")
+    # line ends before a message are none of it, and are no end of its header
+    text = octets.lstrip(b"\r\n")[: 4 * LARGEST].decode("utf-8", "replace")
     head, blank, body = text.partition("\r\n\r\n")
-    head = _PASSWORD.sub(rf"\1:{HIDDEN}@", _SECRET.sub(rf"\1\2 {HIDDEN}", head))
+    head = _PASSWORD.sub(rf"\1:{HIDDEN}@", _SECRET.sub(_hidden, head))
     return readable(head + blank + body if body else head)
 
 

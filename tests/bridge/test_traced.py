@@ -95,6 +95,17 @@ def test_what_people_write_and_what_cannot_be_read_is_not_kept(scene: Scene, xml
     assert [kept(trace) for trace in traces] == [[], []]
 
 
+def test_a_password_for_a_room_is_left_out(scene: Scene) -> None:
+    trace = scene.tracer.begin(BOB, ROMEO)
+    scene.in_(
+        "<presence from='romeo@jabber.example/x' to='bob@sip.example.org'><x xmlns='http://jabber.org/protocol/muc'>"
+        "<password>s3cr3t</password><m:password xmlns:m='urn:example' a='b'>s3cr3t</m:password></x></presence>"
+    )
+    (message,) = trace.kept
+    assert "s3cr3t" not in message.text
+    assert "<password>(not shown)</password>" in message.text
+
+
 def test_a_mood_is_kept(scene: Scene) -> None:
     trace = scene.tracer.begin(BOB, ROMEO)
     scene.in_(

@@ -9,6 +9,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.bridge.addressing import Addressing
 from sip2xmpp.events.traced import SipTap, shown
 from sip2xmpp.sip.flow import Flow, HostPort, Transport
+from sip2xmpp.sip.message import parse_message
 from sip2xmpp.store.memory import MemoryStore
 from sip2xmpp.tracing import Trace, Tracer
 
@@ -164,6 +165,27 @@ def test_credentials_and_challenges_are_left_out_however_they_are_written() -> N
     assert "Authorization: Digest (not shown)\n" in text
     assert "From: <sip:alice:(not shown)@sip.example.org>;tag=a\n" in text
     assert "Subject: kept\n" in text
+
+
+@pytest.mark.parametrize(
+    ("before", "field"),
+    [
+        ("\r\n\r\n", 'Authorization: Digest response="s3cr3t"'),
+        ("\n\n", "Authorization: s3cr3t"),
+        ("", 'Authorization\r\n : Digest response="s3cr3t"'),
+        ("", 'Proxy-Authorization\r\n\t:\r\n Digest response="s3cr3t"'),
+        ("", "y: eyJhbGciOiJFUzI1NiJ9.s3cr3t.s3cr3t;info=<https://example.org>"),
+        ("", "Contact: <sip:alice;day=monday:s3cr3t@192.0.2.1>"),
+    ],
+)
+def test_no_way_of_writing_that_is_understood_brings_credentials_into_a_trace(
+    before: str, field: str
+) -> None:
+    octets = before.encode() + request(
+        "SUBSCRIBE", "sip:alice@sip.example.org", "sip:bob@sip.example.org", field
+    )
+    parse_message(octets, stream=False)
+    assert "s3cr3t" not in shown(octets)
 
 
 def test_nothing_is_kept_that_a_terminal_would_obey() -> None:
