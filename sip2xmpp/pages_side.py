@@ -47,7 +47,8 @@ def pages_side(
     if config.http is None or portal is None:
         return None
     roles = portal.operating.roles
-    sessions = Sessions(store, reactor, roles.of)
+    sessions = Sessions(store, reactor, roles.of, serves=own.addresses.domains.__contains__)
+    own.addresses.listen(sessions.check)
     strangers = Strangers()
     live = Live(reactor)
     sources = Sources(own.presence, own.statements, store, reactor)

@@ -228,8 +228,9 @@ class Pages(Resource):
     def _visit(self, request: Request, path: str) -> Visit:
         secure = bool(request.isSecure())  # type: ignore[no-untyped-call]
         cookies = cookies_of(_field(request, "cookie"))
+        by_itself = path == "/live" or bool(_field(request, "x-live"))
         session = (
-            self._sessions.of(cookies.get(cookie_name(SESSION, secure=secure), ""))
+            self._sessions.of(cookies.get(cookie_name(SESSION, secure=secure), ""), is_used=not by_itself)
             if _is_private(request)
             else None
         )

@@ -1,8 +1,9 @@
 """Who is signed in: sessions, of which the browser has a random cookie and the store only its digest.
 
 A session ends when its user signs out, has not used it for a while, has had it for very long, gets another password, is
-disabled or removed, or signs in so often that it is the oldest of too many.  What operators use ends sooner.  A session has a
-print of the account's hash: one that was changed behind our back proves nothing any more.
+disabled or removed, is of a domain that is ours no more, or signs in so often that it is the oldest of too many.  What operators
+use ends sooner.  A session has a print of the account's hash: one that was changed behind our back proves nothing any more.
+A page that brings itself up to date is not used by that.
 """
 
 import hashlib
@@ -47,17 +48,23 @@ OF_OPERATORS: Final = Lifetimes(idle=2 * 3_600.0, longest=12 * 3_600.0)
 
 
 class Sessions:
-    """The sessions; ``role_of`` says what a user is beside being one."""
+    """The sessions; ``role_of`` says what a user is beside being one, ``serves`` whether a domain is ours."""
 
     def __init__(
-        self, store: Store, clock: IReactorTime, role_of: Callable[[Address], Role | None] = lambda _: None
+        self,
+        store: Store,
+        clock: IReactorTime,
+        role_of: Callable[[Address], Role | None] = lambda _: None,
+        *,
+        serves: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._store = store
         self._sessions = store.sessions
         self._clock = clock
         self._ended: list[Callable[[Session], None]] = []
         self.role_of = role_of
-        store.accounts.listen(self._account_changed)
+        self._serves = serves
+        store.accounts.listen(lambda change: self.check(change.record.address))
         store.sessions.listen(self._session_changed)
         for held in tuple(store.sessions.all()):
             if not self._is_proved(held):
@@ -91,8 +98,8 @@ class Sessions:
         )
         return value
 
-    def of(self, value: str) -> Session | None:
-        """The session of a cookie, which is used by that."""
+    def of(self, value: str, *, is_used: bool = True) -> Session | None:
+        """The session of a cookie, which is used by that, unless a page asks by itself."""
         if not 32 <= len(value) <= 64:
             return None
         held = self._sessions.get(digest_of(value))
@@ -101,7 +108,7 @@ class Sessions:
         if not self._is_proved(held):
             self._sessions.remove(held.key)
             return None
-        return self._seen(held)
+        return self._seen(held, is_used=is_used)
 
     def held_by(self, address: Address) -> list[Session]:
         """The sessions of one user, the one last used first."""
@@ -118,14 +125,20 @@ class Sessions:
             self._sessions.remove(each.key)
         return len(ended)
 
-    def _seen(self, held: Session) -> Session | None:
+    def check(self, address: Address) -> None:
+        """End the sessions of a user who may not have any now."""
+        for held in self._sessions.select(str(address)):
+            if not self._is_proved(held):
+                self._sessions.remove(held.key)
+
+    def _seen(self, held: Session, *, is_used: bool) -> Session | None:
         """A role may have come since it began: the end is computed anew, whatever is stored."""
         now = self._clock.seconds()
         end = self._end_of(Address.parse(held.address), held.began_at, held.seen_at)
         if end <= now:
             self._sessions.remove(held.key)
             return None
-        if now - held.seen_at < SEEN:
+        if not is_used or now - held.seen_at < SEEN:
             return held
         end = self._end_of(Address.parse(held.address), held.began_at, now)
         seen = replace(held, seen_at=now, expires_at=end)
@@ -139,12 +152,12 @@ class Sessions:
 
     def _is_proved(self, held: Session) -> bool:
         account = self._store.accounts.get(held.address)
-        return account is not None and not account.disabled and held.proof == print_of(account)
-
-    def _account_changed(self, change: Change[Account]) -> None:
-        for held in self._sessions.select(change.record.key):
-            if not self._is_proved(held):
-                self._sessions.remove(held.key)
+        return (
+            account is not None
+            and not account.disabled
+            and held.proof == print_of(account)
+            and self._serves(account.address.domain)
+        )
 
     def _session_changed(self, change: Change[Session]) -> None:
         if change.kind is not ChangeKind.PUT:

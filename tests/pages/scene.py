@@ -105,14 +105,15 @@ class Scene:
         )
         self.audit = Audit(self.store, clock)
         held = dict(roles or {})
-        self.sessions = Sessions(self.store, clock, held.get)
+        self.domains = {"sip.example.org"}
+        self.sessions = Sessions(self.store, clock, held.get, serves=self.domains.__contains__)
         strangers = Strangers()
         self.live = Live(clock)
         signing_in = SigningIn(
             store=self.store,
             sessions=self.sessions,
             strangers=strangers,
-            passwords=Passwords(self.store, clock, ["sip.example.org"]),
+            passwords=Passwords(self.store, clock, self.domains),
             audit=self.audit,
         )
         sources = Sources(self.agent, self.statements, self.store, clock)

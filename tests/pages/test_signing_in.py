@@ -203,6 +203,28 @@ def test_a_session_of_an_operator_ends_sooner(clock: Clock) -> None:
     assert tab.get("/my").status == 303
 
 
+def test_a_page_that_is_only_left_open_does_not_use_its_session(clock: Clock) -> None:
+    scene = Scene(clock, roles={ALICE: Role.VIEWER})
+    tab = scene.browser()
+    tab.sign_in()
+    for _ in range(2):
+        clock.advance(HOUR)
+        assert tab.get("/my", x_live="1").status == 200
+        tab.get("/live?topic=presence")
+    clock.advance(sessions.SEEN + 1)
+    assert tab.get("/my", x_live="1").status == 303
+
+
+def test_a_domain_that_is_ours_no_more_takes_its_sessions_along(scene: Scene) -> None:
+    tab, other = scene.browser(), scene.browser()
+    tab.sign_in()
+    other.sign_in()
+    scene.domains.clear()
+    assert tab.get("/my").status == 303
+    scene.sessions.check(ALICE)
+    assert not list(scene.store.sessions.all())
+
+
 def test_another_password_ends_all_sessions(scene: Scene) -> None:
     tab = scene.browser()
     tab.sign_in()
