@@ -19,8 +19,8 @@ from sip2xmpp.errors import BadInput
 Value = str | bytes | None
 """What stands in a column; numbers are text."""
 
-LONGEST: Final = 256 * 1024 * 1024
-"""Characters of one statement, which mysqldump makes a mebibyte long."""
+LONGEST: Final = 64 * 1024 * 1024
+"""Characters of one statement, which mysqldump makes a mebibyte long, and octets of one line or value."""
 
 DEEPEST: Final = 8
 """How many functions may be in one another, as the .dump of SQLite writes line ends."""

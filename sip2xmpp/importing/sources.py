@@ -3,11 +3,14 @@
 What a file is shows at its beginning.  An SQLite file is only read, also while the other server uses it.  A folder is a database of
 ``db_text``, as Kamailio and OpenSIPS have it: a file for each table, whose first line names the columns, and then a line for each row, the
 values separated by colons.
+
+Whatever it is, a line and a value have a bound, since what is packed may be a thousand times as long as it looks.
 """
 
 import gzip
 import re
 import sqlite3
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import IO, Final
 from urllib.parse import quote
 
 from sip2xmpp.errors import BadInput
-from sip2xmpp.importing.dumps import Row, Value, read_dump
+from sip2xmpp.importing.dumps import LONGEST, Row, Value, read_dump
 
 STANDARD_INPUT: Final = "-"
 _SQLITE: Final = b"SQLite format 3\0"
@@ -49,7 +52,7 @@ def rows_of(source: str, tables: Collection[str], standard_input: Callable[[], I
 
 def _dumped(file: IO[bytes], tables: Collection[str]) -> Iterator[Row]:
     """The rows of a dump; what was packed or is of another kind shows in its first octets."""
-    first = file.readline()
+    first = file.readline(LONGEST + 1)
     if first.startswith(_PG_CUSTOM):
         raise BadInput("this is a dump in PostgreSQL's custom format: pg_restore -f - FILE writes it as SQL")
     if first.startswith(_GZIP):
@@ -58,22 +61,31 @@ def _dumped(file: IO[bytes], tables: Collection[str]) -> Iterator[Row]:
         file.seek(0)
         with gzip.open(file) as unpacked:
             try:
-                yield from read_dump(unpacked, tables)
-            except (EOFError, gzip.BadGzipFile) as error:
+                yield from read_dump(_lines(unpacked), tables)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
                 raise BadInput(f"the packed dump is broken: {error}") from None
         return
 
-    def lines() -> Iterator[bytes]:
-        yield first
-        yield from file
+    yield from read_dump(_lines(file, first), tables)
 
-    yield from read_dump(lines(), tables)
+
+def _lines(file: IO[bytes], first: bytes = b"") -> Iterator[bytes]:
+    """The lines of a file, behind one that was read already; raises ``BadInput`` for one that is too long to be held."""
+    number, line = 1, first or file.readline(LONGEST + 1)
+    while line:
+        if len(line) > LONGEST:
+            raise BadInput(
+                f"line {number} has more than {LONGEST:,} octets: dump only the tables that are wanted"
+            )
+        yield line
+        number, line = number + 1, file.readline(LONGEST + 1)
 
 
 def _stored(path: Path, tables: Collection[str]) -> Iterator[Row]:
     """The rows of an SQLite file."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
             # What is no UTF-8 is somebody's octets all the same.
             connection.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
             known = {
@@ -97,7 +109,8 @@ def _folder(path: Path, tables: Collection[str]) -> Iterator[Row]:
         file = path / table
         if not file.is_file():
             continue
-        with file.open("rb") as lines:
+        with file.open("rb") as opened:
+            lines = _lines(opened)
             columns = [
                 each.partition(b"(")[0].decode("utf-8", "replace").lower()
                 for each in next(lines, b"").split()

@@ -5,6 +5,7 @@ import io
 import sqlite3
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sip2xmpp.errors import BadInput
-from sip2xmpp.importing.dumps import BadDump, Row, Value, read_dump
+from sip2xmpp.importing.dumps import LONGEST, BadDump, Row, Value, read_dump
 from sip2xmpp.importing.findings import TABLES
 from sip2xmpp.importing.sources import rows_of
 
@@ -229,6 +230,33 @@ def test_what_cannot_be_understood_is_told_with_its_line(text: str, told: str) -
     with pytest.raises(BadDump, match=told) as fault:
         rows("-- a comment\n" + text, "t")
     assert "line " in str(fault.value)
+
+
+def test_a_packed_dump_that_is_broken_inside_is_told(tmp_path: Path) -> None:
+    octets = bytearray(gzip.compress(b"INSERT INTO subscriber (username) VALUES ('bob');\n" * 2000))
+    octets[30:60] = bytes(each ^ 0xFF for each in octets[30:60])
+    (tmp_path / "dump.sql.gz").write_bytes(octets)
+    with pytest.raises(BadInput, match="broken"):
+        list(rows_of(str(tmp_path / "dump.sql.gz"), TABLES, io.BytesIO))
+
+
+def test_a_packed_line_without_end_is_not_held(tmp_path: Path) -> None:
+    bomb, mebibyte = tmp_path / "bomb.sql.gz", b"a" * 2**20
+    with gzip.open(bomb, "wb", compresslevel=1) as file:
+        for _ in range(LONGEST // 2**20 * 3):
+            file.write(mebibyte)
+    with pytest.raises(BadInput, match="line 1 has more than"):
+        list(rows_of(str(bomb), TABLES, io.BytesIO))
+
+
+def test_a_value_that_is_too_long_is_not_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "long.sqlite"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE subscriber (username TEXT, password AS (zeroblob(200000000)))")
+        connection.execute("INSERT INTO subscriber VALUES ('bob')")
+        connection.commit()
+    with pytest.raises(BadInput, match="too big"):
+        list(rows_of(str(file), TABLES, io.BytesIO))
 
 
 def test_several_statements_may_stand_on_one_line() -> None:
