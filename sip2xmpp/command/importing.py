@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, Final
 
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, add_json, configuration
+from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.progress import Progress
 from sip2xmpp.command.screen import printable
@@ -40,7 +41,6 @@ from sip2xmpp.importing.systems import SYSTEMS
 from sip2xmpp.presence.watcher_info import DAY, PACKAGE
 from sip2xmpp.store.connection import Claim, holder_of
 from sip2xmpp.store.documents import Document
-from sip2xmpp.store.keeping import make_deed
 from sip2xmpp.store.offline import offline
 from sip2xmpp.store.opening import state_path
 from sip2xmpp.store.records import Verdict
@@ -146,28 +146,31 @@ class _Import:
                 with offline(self.config.gateway.state):
                     pass  # which makes the file
                 held.callback(Claim(path).release)
-            self._keep_users(users)
-            if documents:
-                self._keep_documents(documents, users, running=running and not self.dry)
-            self._keep_watchers(watchers, users)
-            if not self.dry:
-                done = ", ".join(f"{sum(self._done(kind))} {kind}s" for kind in KINDS)
-                with offline(self.config.gateway.state) as store:
-                    store.deeds.put(
-                        make_deed(time.time(), who="command", by="command", what=what, about=done)
-                    )
+            try:
+                self._keep_users(users)
+                if documents:
+                    self._keep_documents(documents, users, running=running and not self.dry)
+                self._keep_watchers(watchers, users)
+            finally:
+                # what was kept before something failed is kept
+                done = ", ".join(
+                    f"{sum(self._done(kind))} {kind}s" for kind in KINDS if any(self._done(kind))
+                )
+                if done and not self.dry:
+                    with offline(self.config.gateway.state) as store:
+                        record(store, f"{what}: {done}")
 
     def _keep_users(self, users: Sequence[FoundUser]) -> None:
         with Progress("users", len(users)) as progress:
             for chunk in _chunks(users):
                 with offline(self.config.gateway.state) as store:
                     for found in progress.over(chunk, lambda each: each.about):
-                        outcome, record = keeping.user(found, store.accounts, replaces=self.replaces)
+                        outcome, account = keeping.user(found, store.accounts, replaces=self.replaces)
                         self._count("user", outcome, found)
                         if found.note and outcome in (Outcome.ADDED, Outcome.REPLACED):
                             self.notes.append(f"{found.about} ({found.place}): {found.note}")
-                        if record is not None and not self.dry:
-                            store.accounts.put(record)
+                        if account is not None and not self.dry:
+                            store.accounts.put(account)
 
     def _keep_documents(
         self, documents: Sequence[FoundDocument], users: Sequence[FoundUser], *, running: bool
@@ -218,14 +221,14 @@ class _Import:
                         # Whoever gets this address later decides for himself.
                         self._drop("watcher", found.about, found.place, f"there is no user {owner}")
                         continue
-                    outcome, record = keeping.watcher(found, store.verdicts, store.waiting, terms)
+                    outcome, made = keeping.watcher(found, store.verdicts, store.waiting, terms)
                     self._count("watcher", outcome, found)
-                    if self.dry or record is None:
+                    if self.dry or made is None:
                         continue
-                    if isinstance(record, Verdict):
-                        store.verdicts.put(record)
+                    if isinstance(made, Verdict):
+                        store.verdicts.put(made)
                     else:
-                        store.waiting.put(record)
+                        store.waiting.put(made)
 
     def _count(self, kind: str, outcome: Outcome, found: FoundUser | FoundDocument | FoundWatcher) -> None:
         self.counts[kind][outcome] += 1

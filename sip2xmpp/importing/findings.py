@@ -27,6 +27,8 @@ _MD5: Final = re.compile("[0-9a-f]{32}")
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 _BYTEA: Final = re.compile(r"\\x((?:[0-9A-Fa-f]{2})*)")
 _PRESENCE: Final = "presence"
+_LAST: Final = 253_402_300_799.0
+"""The last second of the year 9999: a watcher of later, or of before 1970, came at no known time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +184,7 @@ class Findings:
             watcher=watcher,
             status=status,
             reason=_text(row, "reason"),
-            since=since,
+            since=since if 0 <= since <= _LAST else 0.0,
             place=row.place,
         )
 

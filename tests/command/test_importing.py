@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sip2xmpp.command.deeds import login_name
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.store.accounts import make_account, proves
 from sip2xmpp.store.connection import Claim
@@ -62,7 +63,8 @@ def test_users_documents_and_watchers_come_over(operator: Operator, name: str) -
         assert store.verdicts.all() == []
         (deed,) = store.deeds.all()
     assert (waits.presentity, waits.watcher) == (BOB, ALICE)
-    assert (deed.by, deed.what) == ("command", f"import {SYSTEM_OF[name]}")
+    what = f"import {SYSTEM_OF[name]}: 2 users, 3 documents, 1 watchers"
+    assert (deed.who, deed.by, deed.what, deed.about) == (login_name(), "command", what, "")
     lines = told.splitlines()
     assert lines[-3:] == [
         "users: 2 added, 0 replaced, 0 unchanged, 2 not kept",
@@ -83,9 +85,13 @@ def test_users_documents_and_watchers_come_over(operator: Operator, name: str) -
 
 def test_doing_it_again_changes_nothing(operator: Operator) -> None:
     imported(operator, "kamailio.mysqldump.sql")
+    with offline(operator.url) as store:
+        (deed,) = store.deeds.all()
     before = accounts(operator), documents(operator)
     status, told, _ = imported(operator, "kamailio.mysqldump.sql", "--json")
     assert (accounts(operator), documents(operator)) == before
+    with offline(operator.url) as store:
+        assert store.deeds.all() == [deed]
     report = json.loads(told)
     assert status == 1
     assert report["users"] == {"added": 0, "replaced": 0, "unchanged": 2, "not_kept": 2}
@@ -221,6 +227,36 @@ def test_a_hash_that_is_known_better_now_completes_the_account(operator: Operato
     (tmp_path / "dump.sql").write_text(DUMP.format("('bob', 'sip.example.org', 'builder', '', '')"))
     assert operator("import", "opensips", str(tmp_path / "dump.sql"))[0] == 0
     assert accounts(operator)[BOBS] == make_account(BOB, "builder")
+
+
+@pytest.mark.parametrize("time", ["1e999", "nan", "-1e30", "1e20"])
+def test_a_time_that_no_clock_shows_is_none(operator: Operator, tmp_path: Path, time: str) -> None:
+    (tmp_path / "dump.sql").write_text(
+        DUMP.format("('bob', 'sip.example.org', 'x', '', '')")
+        + "INSERT INTO watchers (presentity_uri, watcher_username, watcher_domain, event, status, inserted_time)"
+        f" VALUES ('sip:bob@sip.example.org', 'romeo', 'jabber.example', 'presence', 1, '{time}');\n"
+    )
+    assert operator("import", "opensips", str(tmp_path / "dump.sql"))[0] == 0
+    with offline(operator.url) as store:
+        (verdict,) = store.verdicts.all()
+    assert 1.7e9 < verdict.decided_at < 1e11
+    assert operator("watchers", BOBS)[0] == 0
+
+
+def test_what_was_kept_before_something_failed_is_in_the_audit_log(operator: Operator) -> None:
+    with operator.config.open("a") as file:
+        file.write('[http]\nlisten = "127.0.0.1:1"\n')
+    operator("user", "list")
+    path = state_path(operator.url)
+    assert path is not None
+    claim = Claim(path)
+    try:
+        assert imported(operator, "kamailio.mysqldump.sql")[0] == 2
+    finally:
+        claim.release()
+    with offline(operator.url) as store:
+        (deed,) = store.deeds.all()
+    assert deed.what == "import kamailio: 2 users"
 
 
 def test_standard_input_is_read_and_emptiness_told(
