@@ -6,16 +6,19 @@ for a listener of the configuration by its kind and the address that it is bound
 order, and names that no listener wants.
 
 ``hand_over`` replaces the program of this process by itself, started anew with the same arguments, and passes listening sockets
-the same way; the process keeps its number, so nobody who watches over it sees it end.
+the same way; the process keeps its number, so nobody who watches over it sees it end.  Signals by which operators say something wait
+until the next program listens (``hear_signals``): by default they would end it.
 
 Implements: sd_listen_fds(3) of systemd 252 (the variables; names of descriptors are not looked at).
 """
 
 import fcntl
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -28,6 +31,9 @@ MOST: Final = 1_000
 PID: Final = "LISTEN_PID"
 COUNT: Final = "LISTEN_FDS"
 NAMES: Final = "LISTEN_FDNAMES"
+
+SIGNALS: Final = (signal.SIGHUP, signal.SIGUSR2)
+"""What operators say something by."""
 
 Place = tuple[socket.SocketKind, str, int]
 """Kind, address and port of a socket."""
@@ -49,7 +55,7 @@ class Inherited:
 
     def take(self, kind: socket.SocketKind, host: str, port: int) -> socket.socket | None:
         """The socket that is bound there, in non-blocking mode; None if there is none, and always for port 0."""
-        found = self._held.pop((kind, host, port), None)
+        found = self._held.pop((kind, str(ip_address(host)), port), None)
         if found is not None:
             # one that blocks would stop the reactor at the first datagram
             found.setblocking(False)
@@ -77,7 +83,15 @@ def inherited(environment: Mapping[str, str] | None = None) -> Inherited:
         count = int(given.get(COUNT, "0"))
     except ValueError:
         return Inherited()
-    return Inherited(range(FIRST, FIRST + min(max(count, 0), MOST)))
+    return Inherited([each for each in range(FIRST, FIRST + min(max(count, 0), MOST)) if _was_passed(each)])
+
+
+def _was_passed(descriptor: int) -> bool:
+    """Whether a descriptor is open, and none that this program has opened: those do not survive the start of another one."""
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False
 
 
 def _started_with() -> dict[str, str]:
@@ -95,6 +109,7 @@ def hand_over(listening: Iterable[int], arguments: Sequence[str] | None = None) 
 
     Everything else has to be closed or stored before, because nothing of this program runs any more.
     """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     arguments = list(sys.orig_argv if arguments is None else arguments)
     sources = list(listening)
     # out of the way first: one of them may have a number that another one is to get
@@ -108,6 +123,11 @@ def hand_over(listening: Iterable[int], arguments: Sequence[str] | None = None) 
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - the program that runs already
+
+
+def hear_signals() -> None:
+    """Let what was said since ``hand_over`` come in."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def _place(descriptor: int) -> Place | None:

@@ -15,11 +15,11 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
-from socket import SOCK_DGRAM, SOCK_STREAM
+from socket import SOCK_DGRAM, SOCK_STREAM, socket
 from typing import Any, NoReturn, TextIO
 
 from twisted.application.service import IServiceCollection, MultiService
@@ -35,7 +35,7 @@ from sip2xmpp import __version__
 from sip2xmpp.assembly import Parts, assemble
 from sip2xmpp.config import DEFAULT_PATH, Config, load
 from sip2xmpp.errors import ConfigError, StorageFailed
-from sip2xmpp.inheriting import Inherited, hand_over, inherited
+from sip2xmpp.inheriting import hand_over, hear_signals, inherited
 from sip2xmpp.logs import Log
 from sip2xmpp.notify import Supervisor, Watchdog
 from sip2xmpp.portal.bounds import BoundedSite
@@ -159,6 +159,7 @@ class Gateway(MultiService):
         self._reactor = reactor
         self._hear(signal.SIGHUP, self._reload_by_signal)
         self._hear(signal.SIGUSR2, self._restart_by_signal)
+        hear_signals()
         try:
             self._start(reactor)
         except ConfigError as error:
@@ -173,16 +174,10 @@ class Gateway(MultiService):
         parts = self._parts = assemble(config, store, reactor, SystemRandom())
         self._health = Health(reactor, parts.legs, parts.counts)
         tls = http_tls(config)
-        sockets = inherited()
-        self._listen(parts, sockets)
+        sip, http = self._inherited()
+        self._listen(parts, sip)
         if config.http is not None:
-            self._listen_http(parts, tls, sockets)
-        for place in sockets.close():
-            self.log.emit(
-                LogLevel.warn,
-                "{place} was passed to this process, and no listener is configured there",
-                place=place,
-            )
+            self._listen_http(parts, tls, http)
         parts.notifier.restore()
         if parts.xmpp is not None:
             parts.xmpp.links.service().setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -205,10 +200,29 @@ class Gateway(MultiService):
         # what is ready answers: the reactor has to turn for that
         reactor.callWhenRunning(self._ready)
 
-    def _listen(self, parts: Parts, sockets: Inherited) -> None:
-        for index, listener in enumerate(self._config.sip.listen):
-            kind = SOCK_DGRAM if listener.transport is Transport.UDP else SOCK_STREAM
-            found = sockets.take(kind, listener.interface, listener.port)
+    def _inherited(self) -> tuple[list[socket | None], socket | None]:
+        """What this process was started with for each listener.
+
+        What no listener is for is closed before any is opened: its address may be a part of that of one of them.
+        """
+        config, sockets = self._config, inherited()
+        sip = [
+            sockets.take(
+                SOCK_DGRAM if each.transport is Transport.UDP else SOCK_STREAM, each.interface, each.port
+            )
+            for each in config.sip.listen
+        ]
+        http = None if config.http is None else sockets.take(SOCK_STREAM, *config.http.listen)
+        for place in sockets.close():
+            self.log.emit(
+                LogLevel.warn,
+                "{place} was passed to this process, and no listener is configured there",
+                place=place,
+            )
+        return sip, http
+
+    def _listen(self, parts: Parts, sockets: Sequence[socket | None]) -> None:
+        for index, (listener, found) in enumerate(zip(self._config.sip.listen, sockets, strict=True)):
             try:
                 place = parts.transports.listen(listener.transport, listener.interface, listener.port, found)
             except (OSError, CannotListenError) as error:
@@ -220,7 +234,7 @@ class Gateway(MultiService):
                 how="" if found is None else INHERITED,
             )
 
-    def _listen_http(self, parts: Parts, tls: Tls, sockets: Inherited) -> None:
+    def _listen_http(self, parts: Parts, tls: Tls, found: socket | None) -> None:
         http = self._config.http
         assert http is not None
         assert self._health is not None
@@ -239,7 +253,6 @@ class Gateway(MultiService):
         if tls.has_certificate:
             factory = TLSMemoryBIOFactory(tls.server(), False, factory, clock=self._reactor)
             factory.noisy = False
-        found = sockets.take(SOCK_STREAM, place.host, place.port)
         try:
             bound = found or listening_socket(place.host, place.port)
         except OSError as error:
@@ -302,14 +315,34 @@ class Gateway(MultiService):
         """Begin to start anew without farewell; or say why that is not possible."""
         if not self._started.in_foreground:
             return "only a gateway in the foreground can start itself anew (twistd --nodaemon)"
-        if not self._hands_over:
+        try:
+            load(self._started.config)
+        except ConfigError as error:
+            # the next program would end with them, and nothing would serve
+            return f"the configuration has faults: {'; '.join(error.faults)}"
+        if not self._hands_over and self._parts is not None:
             self._hands_over = True
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._end_after_all)
             self._reactor.addSystemEventTrigger("after", "shutdown", self._become_the_next)
             self._reactor.callLater(0, self._reactor.stop)
         return ""
 
     def _hear(self, number: signal.Signals, then: Callable[[], None]) -> None:
-        signal.signal(number, lambda *_: self._reactor.callFromThread(then))
+        waiting = False
+
+        def said(*_: object) -> None:
+            nonlocal waiting
+            if not waiting:  # else what is to come answers this as well
+                waiting = True
+                self._reactor.callFromThread(act)
+
+        def act() -> None:
+            nonlocal waiting
+            waiting = False
+            then()
+
+        signal.signal(number, said)
 
     def _reload_by_signal(self) -> None:
         if self._log_to is not None:
@@ -332,14 +365,23 @@ class Gateway(MultiService):
         if why_not:
             self.log.error("SIGUSR2: {why}", why=why_not)
 
+    def _end_after_all(self, *_: object) -> None:
+        """Who is told to end while it starts anew, which is to stop already, has no next."""
+        self._hands_over = False
+
     def _become_the_next(self) -> None:
+        if not self._hands_over:
+            return
         if self._started.pid_file:
             Path(self._started.pid_file).unlink(missing_ok=True)
+        # the next one is as old as that, and has to be loaded first
+        self._supervisor.alive(self._status())
         try:
             hand_over(self._left)
         except OSError as error:
             self.log.critical("the gateway cannot be started anew: {error}", error=error)
-            raise SystemExit(1) from None
+            # nothing runs any more, and the reactor would take an exception for the end of its own choice
+            os._exit(1)
 
     # the end
 

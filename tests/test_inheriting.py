@@ -62,6 +62,25 @@ def test_what_is_no_listening_internet_socket_is_named_and_closed(udp: socket.so
     other.close()
 
 
+def test_what_this_program_has_opened_itself_is_not_taken_for_what_it_was_started_with(
+    udp: socket.socket,
+) -> None:
+    """Whoever says that there are more than there are would have the state file closed."""
+    environment = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(udp.fileno())}
+    assert inherited(environment).take(socket.SOCK_DGRAM, *udp.getsockname()) is None
+    os.fstat(udp.fileno())
+
+
+def test_an_address_is_found_in_whatever_form_it_is_written() -> None:
+    made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    made.bind(("::1", 0))
+    port = made.getsockname()[1]
+    with made:
+        found = Inherited([os.dup(made.fileno())]).take(socket.SOCK_DGRAM, "0:0:0:0:0:0:0:1", port)
+        assert found is not None
+        found.close()
+
+
 @pytest.mark.parametrize(
     "environment",
     [

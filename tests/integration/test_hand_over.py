@@ -118,6 +118,39 @@ def test_who_connects_while_it_starts_anew_is_served_by_the_next(gateway: Superv
     assert served > 0
 
 
+def test_neither_a_fault_nor_other_listeners_nor_a_signal_end_it_when_it_starts_anew(
+    gateway: Supervised,
+) -> None:
+    gateway.hears("READY=1")
+    process = gateway.process
+    assert process is not None
+    whole = gateway.file.read_text()
+    gateway.file.write_text(f"{whole}\n[nonsense]\n")
+    refused = gateway.attempt("restart")
+    assert refused.returncode != 0
+    assert "nonsense" in refused.stderr
+    assert gateway.health()
+    # an address that the old socket is a part of
+    gateway.file.write_text(whole.replace(f"{LOOPBACK}:{gateway.sip_port}", f"0.0.0.0:{gateway.sip_port}"))
+    process.send_signal(signal.SIGUSR2)
+    gateway.hears("RELOADING=1")
+    while gateway.output.read_text().count("is serving") != 2:
+        # whoever renews certificates does not know that it starts
+        process.send_signal(signal.SIGHUP)
+        assert process.poll() is None
+    with SipClient("alice", "sip.example.org", gateway.sip, password="rabbit") as alice:
+        assert alice.register().status == 200
+
+
+def test_who_is_told_to_end_while_it_starts_anew_ends(gateway: Supervised) -> None:
+    gateway.hears("READY=1")
+    assert gateway.process is not None
+    gateway.process.send_signal(signal.SIGUSR2)
+    gateway.hears("RELOADING=1")
+    gateway.process.send_signal(signal.SIGTERM)
+    assert gateway.process.wait(15) in (0, -signal.SIGTERM)
+
+
 def test_sockets_of_a_service_manager_are_found_by_their_address(tmp_path: Path) -> None:
     gateway = Gateway(tmp_path, users=USERS)
     gateway.prepare()
