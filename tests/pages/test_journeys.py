@@ -81,6 +81,53 @@ def test_what_somebody_is_writing_is_not_taken_away(alice: Visitor, phone: Switc
     expect(text).to_be_focused()
 
 
+def test_who_is_signed_out_while_writing_loses_nothing(visit: Open) -> None:
+    one, other = visit().sign_in("bob"), visit().sign_in("bob")
+    one.wait_live()
+    one.page.get_by_label("Text", exact=True).fill("half a sentence")
+    other.go("/my/sessions")
+    other.press("Sign out everywhere else")
+    expect(one.page.get_by_role("status")).to_contain_text("You are not signed in any more.")
+    expect(one.page.get_by_label("Text", exact=True)).to_have_value("half a sentence")
+    tab = one.tab()
+    tab.goto(f"{one.base}/sign-in?next=/my/sessions")
+    tab.get_by_label("SIP address").fill("bob")
+    tab.get_by_label("Password", exact=True).fill(USERS["bob"])
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url(f"{one.base}/my/sessions")
+    one.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(one.page.locator(".live-lost")).to_be_empty()
+    one.press("Show me like this")
+    expect(one.page.locator("#shown")).to_contain_text("half a sentence")
+    one.press("Take back what I said")
+
+
+def test_only_the_row_that_changed_is_put_in_place_anew(alice: Visitor, phone: SwitchOn) -> None:
+    for contact in ("bob@sip.example.org", "ghost@sip.example.org"):
+        alice.go(f"/my/contacts/add?contact={contact}")
+        alice.press("Add the contact")
+    alice.wait_live()
+    page = alice.page
+    expect(page.locator("#groups")).to_contain_text("Nobody is called so there")
+    page.evaluate(
+        "() => document.querySelectorAll('#groups, #groups [data-live]').forEach((one) => { one.old = true; })"
+    )
+    phone("bob").publish(pidf("sip:bob@sip.example.org", "open", "away", note="One row only"))
+    page.get_by_text("One row only").first.wait_for()
+    rows = "Array.from(document.querySelectorAll('#groups, #groups [data-live]')).filter((one) => !one.old)"
+    assert page.evaluate(f"() => {rows}.map((one) => one.tagName)") == ["LI"]
+
+
+def test_the_keyboard_goes_on_where_something_is_told(alice: Visitor) -> None:
+    alice.page.get_by_label("How long").select_option("at")
+    alice.press("Show me like this")
+    expect(alice.page.get_by_label("Until")).to_be_focused()
+    alice.go("/my")
+    alice.press("Show me like this")
+    expect(alice.page.locator(".told")).to_be_focused()
+    alice.press("Take back what I said")
+
+
 def test_the_keyboard_stays_where_it_is_when_something_changes(alice: Visitor, phone: SwitchOn) -> None:
     alice.wait_live()
     link = alice.page.get_by_role("link", name="Who sees you")

@@ -1,10 +1,12 @@
 /* Keeps a page up to date without loading it again.  The server says that something changed; the same page is fetched, and every
    element with "data-live" and an "id" that reads otherwise is put in the place of the old one, unless somebody is in the
-   middle of using it.  Without this script a page is complete as it is, and is loaded again by hand. */
+   middle of using it.  Such elements may stand in one another: then the inner ones are compared by themselves.  Without this
+   script a page is complete as it is, and is loaded again by hand. */
 "use strict";
 
 (function () {
   const topics = (document.body.dataset.topics || "").split(/\s+/).filter(Boolean);
+  const LIVE = "[data-live][id]";
   const SOON = 200;
   const NEXT_TRY = 2000;
   const ASK_EVERY = 20000;
@@ -21,6 +23,15 @@
   for (const here of document.querySelectorAll("nav [aria-current]")) {
     const row = here.closest("nav");
     row.scrollLeft += here.getBoundingClientRect().left - row.getBoundingClientRect().left - (row.clientWidth - here.offsetWidth) / 2;
+  }
+
+  /* What was done, or what is wrong, is where whoever sent a form goes on. */
+  const answered = document.querySelector("main [aria-invalid=true], main .told");
+  if (answered !== null && document.querySelector("main [autofocus]") === null) {
+    if (answered.matches(".told")) {
+      answered.tabIndex = -1;
+    }
+    answered.focus();
   }
 
   /* What somebody is filling in, or has filled in, must not be lost. */
@@ -42,11 +53,26 @@
     });
   }
 
+  /* What the server says of an element; of those in it that are compared by themselves only that they are there. */
+  function said(element) {
+    const copy = element.cloneNode(true);
+    for (const inner of copy.querySelectorAll(LIVE)) {
+      const place = document.createElement("i");
+      place.id = inner.id;
+      inner.replaceWith(place);
+    }
+    return copy.outerHTML;
+  }
+
   /* What the server said of each element, apart from what was done with it since. */
   const seen = new WeakMap();
-  for (const element of document.querySelectorAll("[data-live][id]")) {
-    seen.set(element, element.outerHTML);
+
+  function remember(element) {
+    seen.set(element, said(element));
+    element.querySelectorAll(LIVE).forEach((inner) => seen.set(inner, said(inner)));
   }
+
+  document.querySelectorAll(LIVE).forEach((element) => seen.set(element, said(element)));
 
   function openDetails(element) {
     return Array.from(element.querySelectorAll("details[id][open]")).map((each) => each.id);
@@ -67,12 +93,11 @@
 
   function exchange(fetched) {
     isPostponed = false;
-    for (const old of document.querySelectorAll("[data-live][id]")) {
-      const found = fetched.getElementById(old.id);
-      if (found === null || found.outerHTML === seen.get(old)) {
+    for (const old of document.querySelectorAll(LIVE)) {
+      const found = old.isConnected ? fetched.getElementById(old.id) : null;
+      if (found === null || said(found) === seen.get(old)) {
         continue;
       }
-      const words = found.outerHTML;
       const element = document.importNode(found, true);
       const active = old.contains(document.activeElement) ? document.activeElement : null;
       const next = active === null ? null : counterpart(active, element);
@@ -86,9 +111,9 @@
           details.open = true;
         }
       }
+      remember(element);
       element.classList.add("is-new");
       old.replaceWith(element);
-      seen.set(element, words);
       if (next !== null) {
         next.focus({preventScroll: true});
       }
@@ -115,17 +140,17 @@
       const answer = await fetch(location.href, {
         headers: {"X-Live": "1"}, credentials: "same-origin", cache: "no-store",
       });
-      if (answer.redirected || answer.status === 401 || answer.status === 404) {
-        location.reload();
-        return;
-      }
-      if (answer.ok) {
-        const text = await answer.text();
-        exchange(new DOMParser().parseFromString(text, "text/html"));
-        tell(false);
+      const text = answer.ok ? await answer.text() : "";
+      const fetched = new DOMParser().parseFromString(text, "text/html");
+      if (answer.redirected || answer.status === 401 || answer.status === 404 || (answer.ok && user(fetched) !== user(document))) {
+        leave();
+      } else if (answer.ok) {
+        renew(fetched);
+        exchange(fetched);
+        tell("");
       }
     } catch (error) {
-      tell(true);
+      tell("lost");
     } finally {
       fetching = false;
     }
@@ -135,12 +160,39 @@
     }
   }
 
-  function tell(lost) {
-    const place = document.querySelector(".live-lost");
-    if (place !== null && document.body.classList.contains("is-lost") !== lost) {
-      document.body.classList.toggle("is-lost", lost);
-      place.textContent = lost ? place.dataset.lost : "";
+  function user(page) {
+    const link = page.querySelector(".me a");
+    return link === null ? "" : link.textContent;
+  }
+
+  /* Whoever signed in again in another tab goes on with the forms of this one. */
+  function renew(fetched) {
+    const token = fetched.querySelector("input[name=csrf]");
+    for (const field of document.querySelectorAll("input[name=csrf]")) {
+      field.value = token === null ? field.value : token.value;
     }
+  }
+
+  /* The page is not there any more for who is signed in now; what somebody has begun to write is. */
+  function leave() {
+    if (isInUse(document.body)) {
+      opened = 0;
+      tell("over");
+    } else {
+      location.reload();
+    }
+  }
+
+  /* What is wrong with the connection: "lost", "over", or nothing. */
+  let trouble = "";
+
+  function tell(what) {
+    const place = document.querySelector(".live-lost");
+    if (place !== null && trouble !== what) {
+      document.body.classList.toggle("is-lost", what !== "");
+      place.textContent = what === "" ? "" : place.dataset[what];
+    }
+    trouble = what;
   }
 
   let stream = null;
@@ -157,10 +209,8 @@
     stream.addEventListener("open", () => {
       document.documentElement.dataset.live = "on";
       opened += 1;
-      if (opened > 1) {
+      if (opened > 1 || trouble !== "") {
         refresh();
-      } else {
-        tell(false);
       }
     });
     stream.addEventListener("changed", refresh);
@@ -171,7 +221,7 @@
         stream = null;
         retry = setTimeout(() => { refresh(); listen(); }, opened > 0 ? NEXT_TRY : ASK_EVERY);
       } else {
-        tell(true);
+        tell("lost");
       }
     });
   }
