@@ -21,6 +21,8 @@ PAGES = ["../../README.rst", *sorted({each.name for each in DOC.glob("*.rst")} -
 PACKAGES = {"presence.winfo"}
 """Names of event packages look like keys."""
 
+FILE = re.compile(r"(?<![\w/.~-])etc/[a-z][\w./-]*\w")
+
 KEY = re.compile(r"([a-z0-9]+)\.([a-z0-9_]+)")
 
 
@@ -77,11 +79,12 @@ def test_every_command_of_a_guide_can_be_typed(name: str) -> None:
 
 @guides
 def test_verbs_that_are_named_in_passing_are_verbs(name: str) -> None:
-    verbs = set(parser().verbs)
     for code in inline(name):
         words = code.split()
         if words and words[0] == "sip2xmpp" and len(words) > 1 and not words[1].startswith("-"):
-            assert words[1] in verbs, code
+            verb = parser().verbs.get(words[1])
+            assert verb is not None, code
+            assert len(words) == 2 or not verb.verbs or words[2] in verb.verbs, code
 
 
 @guides
@@ -101,6 +104,13 @@ def test_every_configuration_that_a_guide_shows_loads(name: str, tmp_path: Path)
             tables: dict[str, Any] = tomllib.loads(block.text)
             tables.setdefault("sip", {}).setdefault("domains", ["sip.example.org"])
             read(tables, tmp_path, {})
+
+
+def test_every_file_of_etc_that_is_named_is_there() -> None:
+    texts = [ROOT / "README.rst", *DOC.glob("*.rst"), *ROOT.glob("sip2xmpp/**/*.py")]
+    texts += [each for each in ROOT.glob("etc/**/*") if each.is_file() and each.suffix != ".png"]
+    named = {(str(text), name) for text in texts for name in FILE.findall(text.read_text("utf-8"))}
+    assert [(text, name) for text, name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 def test_every_sample_is_told_of() -> None:

@@ -74,6 +74,8 @@ def test_it_holds_what_the_unit_names_and_runs_from_where_it_is_unpacked(
     assert "/opt/" not in unit
     assert not list(root.rglob("pytest*"))
     assert list((root / "usr/share/man").rglob("sip2xmpp.1.gz"))
+    assert (root / "usr/share/bash-completion/completions/sip2xmpp").read_text().strip()
+    assert not list(root.rglob("__pycache__"))
 
     command = root / "usr/bin/sip2xmpp"
     assert run(command, "--version").split() == ["sip2xmpp", __version__]

@@ -115,7 +115,7 @@ def _refused(domain: str, why: str, xmpp: XmppConfig) -> Finding:
         return topic.fault(
             domain,
             f"{xmpp.server} knows no component {domain}",
-            "configure it there; etc/prosody.cfg.lua and etc/ejabberd.yml show the lines",
+            "configure it there (Component, ejabberd_service); etc/beside has the lines",
         )
     if why in ADVICE:
         return topic.fault(domain, f"{xmpp.server} refuses the component: {why}", ADVICE[why])
