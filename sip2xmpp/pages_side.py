@@ -8,6 +8,7 @@ from sip2xmpp.own_side import OwnSide
 from sip2xmpp.pages.languages import load_languages
 from sip2xmpp.pages.live import Live
 from sip2xmpp.pages.my_presence import MyPresence
+from sip2xmpp.pages.own_password import OwnPassword
 from sip2xmpp.pages.passwords import Passwords
 from sip2xmpp.pages.rendering import Rendering
 from sip2xmpp.pages.resource import Pages
@@ -52,18 +53,16 @@ def pages_side(
     strangers = Strangers()
     live = Live(reactor)
     sources = Sources(own.presence, own.statements, store, reactor)
+    passwords = Passwords(store, reactor, own.addresses.domains)
     signing_in = SigningIn(
-        store=store,
-        sessions=sessions,
-        strangers=strangers,
-        passwords=Passwords(store, reactor, own.addresses.domains),
-        audit=portal.audit,
+        store=store, sessions=sessions, strangers=strangers, passwords=passwords, audit=portal.audit
     )
     panel = panel_side(store, reactor, own=own, portal=portal, live=live, role_of=roles.of)
     pages: list[Page] = [
         *MyPresence(sources, own.statements, own.watchers, portal.audit, reactor).pages(),
-        *people_pages(config, store, reactor, own=own, others=others, audit=portal.audit, live=live),
+        *people_pages(store, reactor, own=own, others=others, audit=portal.audit, live=live),
         *signing_in.pages(),
+        *OwnPassword(store, sessions, passwords, portal.audit).pages(),
         *panel.pages,
     ]
     statics = load_statics()

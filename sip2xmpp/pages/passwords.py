@@ -64,7 +64,10 @@ class Passwords:
 
     def check(self, written: str, password: str, peer: str) -> Account | None:
         """The account, or None for a name or a password that is wrong.  Raises ``TooOften``."""
-        address = self.named(written) or Address(written[:128], "")
+        return self.prove(self.named(written) or Address(written[:128], ""), password, peer)
+
+    def prove(self, address: Address, password: str, peer: str) -> Account | None:
+        """The same for somebody whose address is known."""
         if not self._is_open(peer, address):
             self.log.info(
                 "page: {peer} gave too many wrong passwords for {address}", peer=peer, address=address

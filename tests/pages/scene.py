@@ -14,6 +14,7 @@ from sip2xmpp.documents import pidf
 from sip2xmpp.pages.languages import Languages, load_languages
 from sip2xmpp.pages.live import Live
 from sip2xmpp.pages.my_presence import MyPresence
+from sip2xmpp.pages.own_password import OwnPassword
 from sip2xmpp.pages.passwords import Passwords
 from sip2xmpp.pages.rendering import Rendering
 from sip2xmpp.pages.resource import Pages
@@ -109,17 +110,19 @@ class Scene:
         self.sessions = Sessions(self.store, clock, held.get, serves=self.domains.__contains__)
         strangers = Strangers()
         self.live = Live(clock)
+        passwords = Passwords(self.store, clock, self.domains)
         signing_in = SigningIn(
             store=self.store,
             sessions=self.sessions,
             strangers=strangers,
-            passwords=Passwords(self.store, clock, self.domains),
+            passwords=passwords,
             audit=self.audit,
         )
         sources = Sources(self.agent, self.statements, self.store, clock)
         table = [
             *MyPresence(sources, self.statements, watchers, self.audit, clock).pages(),
             *signing_in.pages(),
+            *OwnPassword(self.store, self.sessions, passwords, self.audit).pages(),
             *(pages or []),
         ]
         statics = load_statics()
