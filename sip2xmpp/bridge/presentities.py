@@ -3,7 +3,7 @@
 State is held per *pair* of one SIP watcher and one Jabber contact, because only the contact's server knows who may see
 what: what it sends to one watcher is never shown to another.  Only where several are sent the very same is it mapped, and
 later written, once for them all.  All of a watcher's dialogs join the same pair.  A pair's authorization is a stored record;
-its end is the contact's word (``unsubscribed``), never the end of a dialog.  What the contact's resources said is a cache
+its end is the contact's word (``unsubscribed``) or that the watcher's account is removed, never the end of a dialog.  What the contact's resources said is a cache
 that the server refreshes; after a reconnect every pair is probed again, and what has not been said again within
 ``PROBE_SECONDS`` is gone.
 
@@ -26,8 +26,8 @@ from sip2xmpp.bridge.pairs import Pair, PairWatch
 from sip2xmpp.bridge.traced import Mappings
 from sip2xmpp.errors import BadAddress, NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.watching import Notification, Reason, Standing, Watcher
-from sip2xmpp.store.interface import Store
-from sip2xmpp.store.records import Authorization, Kind, Side
+from sip2xmpp.store.interface import Change, ChangeKind, Store
+from sip2xmpp.store.records import Account, Authorization, Kind, Side
 from sip2xmpp.tracing import Tracer
 from sip2xmpp.xmpp.availability import Availability, UserActivity, UserMood
 from sip2xmpp.xmpp.stanzas import PepKind
@@ -81,6 +81,8 @@ class XmppPresentities:
         self._clock = clock
         self._pace = pace
         self._pairs: dict[str, Pair] = {}
+        self._departed: set[Address] = set()
+        store.accounts.listen(self._account_changed)
 
     # The seam
 
@@ -258,6 +260,27 @@ class XmppPresentities:
                 pair.unconfirmed.clear()
 
     # Inside
+
+    def _account_changed(self, change: Change[Account]) -> None:
+        if change.kind is ChangeKind.REMOVED:
+            if not self._departed:
+                self._pace.run(self._depart)
+            self._departed.add(change.record.address)
+
+    def _depart(self) -> None:
+        """Whoever gets the address next is another one, who has to ask: contacts did not permit him to watch."""
+        departed, self._departed = self._departed, set()
+        for record in tuple(self._store.authorizations.all()):
+            if record.side is Side.SIP_WATCHES and record.watcher in departed:
+                watcher, contact = record.watcher_jid, record.contact_jid
+                pair = self._known_pair(watcher, contact)
+                self._store.authorizations.remove(record.key)
+                self._end(pair, Reason.REJECTED)
+                self._outbox.after_commit(
+                    lambda watcher=watcher, contact=contact: self._outbox.subscription(  # type: ignore[misc]
+                        "unsubscribe", watcher, contact
+                    )
+                )
 
     def _revive(self, pair: Pair) -> None:
         if self._state(pair) is Kind.AUTHORIZED:

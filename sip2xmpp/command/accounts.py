@@ -30,7 +30,7 @@ from sip2xmpp.errors import BadInput, NoSuchPresentity
 from sip2xmpp.portal.operating_users import is_live, sessions_told
 from sip2xmpp.store.accounts import make_account, with_password
 from sip2xmpp.store.offline import OfflineStore, offline
-from sip2xmpp.store.records import Account
+from sip2xmpp.store.records import Account, Side
 from sip2xmpp.store.removal import end_sessions, remove_user
 
 
@@ -121,6 +121,10 @@ def remove(arguments: argparse.Namespace) -> int:
     with offline(config.gateway.state) as store:
         _account(store, address)
         remove_user(store, address)
+        for held in store.authorizations.all():
+            # a running gateway tells the contacts as well
+            if held.side is Side.SIP_WATCHES and held.watcher == address:
+                store.authorizations.remove(held.key)
         record(store, "remove the account", address)
     say(arguments, f"{address} removed", {"address": str(address)})
     return OK

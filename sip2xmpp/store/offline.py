@@ -91,9 +91,9 @@ class OfflineStore:
         self.documents: OfflineTable[Document] = OfflineTable(connection, LAYOUTS["documents"])
         self.publications: OfflineTable[Publication] = OfflineTable(connection, LAYOUTS["publications"])
         self.sessions: OfflineTable[Session] = OfflineTable(connection, LAYOUTS["sessions"])
-        # Only to be read.
-        self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
+        # Of these it sees nothing.
         self.authorizations: OfflineTable[Authorization] = OfflineTable(connection, LAYOUTS["authorizations"])
+        self.dialogs: OfflineTable[DialogRecord] = OfflineTable(connection, LAYOUTS["dialogs"])
         self.secrets: OfflineTable[Secret] = OfflineTable(connection, LAYOUTS["secrets"])
 
 

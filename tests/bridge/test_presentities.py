@@ -22,6 +22,7 @@ from sip2xmpp.bridge.presentities import (
 from sip2xmpp.documents.presence import Show
 from sip2xmpp.errors import NoSuchPresentity, NotAuthorized
 from sip2xmpp.presence.watching import Watch
+from sip2xmpp.store.accounts import make_account
 from sip2xmpp.store.records import Kind
 from sip2xmpp.xmpp.availability import UserActivity, UserMood
 from sip2xmpp.xmpp.stanzas import PepKind
@@ -179,6 +180,20 @@ def test_each_watcher_sees_what_was_sent_to_it_and_nothing_else(scene: Scene) ->
     assert bob.brief() == [] and alice.brief() == ["active open dnd"]
     scene.presentities.unsubscribed_received(BOB, JULIET)
     assert bob.brief() == ["terminated rejected"] and alice.brief() == []
+
+
+def test_the_next_owner_of_an_address_has_to_ask(scene: Scene) -> None:
+    scene.store.accounts.put(make_account(Address.parse(BOB), "builder"))
+    bob, _ = scene.authorized(BOB)
+    alice, _ = scene.authorized(ALICE)
+    scene.store.accounts.remove(BOB)
+    soon(scene.clock)
+    assert bob.brief() == ["terminated rejected"] and alice.brief() == []
+    assert scene.wire.take() == [Said("unsubscribe", BOB, JULIET)]
+    assert scene.state() is None and scene.state(ALICE) is Kind.AUTHORIZED
+    scene.store.accounts.put(make_account(Address.parse(BOB), "another"))
+    looker, _ = scene.watch()
+    assert looker.brief() == ["pending"]
 
 
 # approval

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
+from sip2xmpp.address import Address
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.store.documents import Document
 from sip2xmpp.store.offline import offline
-from sip2xmpp.store.records import Account, Card, Verdict, Waiting
+from sip2xmpp.store.records import Account, Authorization, Card, Kind, Side, Verdict, Waiting
 from tests.command.conftest import Operator
 from tests.command.test_registrations import bind, events
 from tests.store.engines import ALICE, BOB, Engine
@@ -112,6 +113,17 @@ def test_the_next_owner_of_an_address_inherits_nothing(operator):
     bind(operator, BOB, "sip:bob@192.0.2.9")
     with offline(operator.url) as store:
         store.waiting.put(Waiting(presentity=BOB, watcher=ALICE, package="presence", asked_at=1.0))
+        for watcher in (BOB, ALICE):
+            store.authorizations.put(
+                Authorization(
+                    side=Side.SIP_WATCHES,
+                    watcher=watcher,
+                    contact=Address.parse("juliet@jabber.example"),
+                    watcher_jid=str(watcher),
+                    contact_jid="juliet@jabber.example",
+                    state=Kind.AUTHORIZED,
+                )
+            )
         for owner in (BOB, ALICE):
             store.documents.put(
                 Document(
@@ -129,6 +141,7 @@ def test_the_next_owner_of_an_address_inherits_nothing(operator):
         assert store.cards.all() == [Card(address=BOB)]
         assert not store.statements.all() and not store.waiting.all()
         assert [document.owner for document in store.documents.all()] == [str(ALICE)]
+        assert [held.watcher for held in store.authorizations.all()] == [ALICE]
 
 
 @pytest.mark.parametrize("verb", ["password", "disable", "enable", "remove"])
