@@ -45,7 +45,9 @@ def look(scene: Scene) -> Iterator[Finding]:
         yield from _certificate("http.certificate", config.http.certificate, (), None)
         yield from _key("http.private_key", config.http.certificate, config.http.private_key)
     if not _any(config):
-        yield topic.fine("sip.certificate", "none is configured, so nothing is encrypted by this gateway itself")
+        yield topic.fine(
+            "sip.certificate", "none is configured, so nothing is encrypted by this gateway itself"
+        )
 
 
 def _any(config: Config) -> bool:
