@@ -19,12 +19,14 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Final, TextIO, cast
 
-from twisted.logger import ILogObserver, LogLevel, formatEvent
+from twisted.logger import ILogObserver, Logger, LogLevel, formatEvent
+from twisted.python.logfile import LogFile
 from zope.interface import implementer, provider
 
 from sip2xmpp.settings import LogConfig, LogFormat
 
 OWN = "sip2xmpp."
+_log = Logger()
 
 _PRIORITIES: Final = {"debug": 7, "info": 6, "warn": 4, "error": 3, "critical": 2}
 """Those of syslog."""
@@ -58,16 +60,30 @@ class Log:
 
     def become(self, config: LogConfig) -> None:
         """Write events like this from now on."""
+        self._config = config
         self._observe = observer(config, self._stream)
 
     def reopen(self) -> None:
-        """Begin the file anew, if somebody has moved it away; a stream that is no file goes on."""
-        reopen = getattr(self._stream, "reopen", None)
-        if reopen is not None:
-            reopen()
+        """Begin the file anew, if somebody has moved it away; what is no file, or cannot be begun anew, goes on."""
+        before = self._stream
+        if not isinstance(before, LogFile):
+            return
+        try:
+            self._stream = log_file(before.path, before.defaultMode)
+        except OSError as error:
+            _log.error("the log goes on where it was: {error}", error=error)
+            return
+        self.become(self._config)
+        before.close()  # type: ignore[no-untyped-call]
 
     def __call__(self, event: dict[str, Any]) -> None:
         self._observe(event)
+
+
+def log_file(path: str, mode: int | None = None) -> TextIO:
+    """A file to write to, which nobody but its owner rotates; raises ``OSError``."""
+    file: TextIO = LogFile.fromFullPath(path, rotateLength=None, defaultMode=mode)  # type: ignore[no-untyped-call]
+    return file
 
 
 def leads_to_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:

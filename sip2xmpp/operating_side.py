@@ -56,6 +56,11 @@ class OperatingSide:
     tokens: TokenRows
     audit: AuditRows
 
+    def show(self, config: Config) -> None:
+        """Another configuration is in force."""
+        self.lookups.known = known_of(config)
+        self.overview.places = places_of(config)
+
     def operations(self) -> list[Operation]:
         """What the API has of them."""
         return [
@@ -118,7 +123,7 @@ def operating_side(
             directory,
             reactor,
             components=lambda: components_of(config),
-            places=lambda: places_of(config),
+            places=places_of(config),
             links=lambda: () if xmpp is None else xmpp.links,
             legs=seen.legs,
             counts=seen.counts,

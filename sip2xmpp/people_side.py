@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sip2xmpp.address import Address
-from sip2xmpp.config import Config
 from sip2xmpp.own_side import OwnSide
 from sip2xmpp.pages.buddies import VIEWS_OF_ONE, Buddies
 from sip2xmpp.pages.card import CardPages
@@ -42,7 +41,7 @@ class Others:
 
 
 def people_pages(
-    config: Config, store: Store, reactor: Any, *, own: OwnSide, others: Others, audit: Audit, live: Live
+    store: Store, reactor: Any, *, own: OwnSide, others: Others, audit: Audit, live: Live
 ) -> list[Page]:
     """The pages, and what makes those change that are looked at."""
     meanings = Meanings(own.policies.addressing, others.directory)
@@ -69,7 +68,7 @@ def people_pages(
         meanings=meanings,
         worlds=worlds,
     )
-    card = CardPages(store, audit, limit=config.limits.picture)
+    card = CardPages(store, audit, limit=lambda: own.pictures.limit)
     _signal(live, own, store, reactor)
     return [*watchers.pages(), *contacts.pages(), *forms.pages(), *card.pages()]
 

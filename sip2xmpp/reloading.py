@@ -10,11 +10,16 @@ Certificates are read again at each reload whether or not the key is another one
 from dataclasses import fields, replace
 from typing import Any
 
+from twisted.logger import Logger
+
 from sip2xmpp.config import Config, contradictions
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.portal.controls import Reloaded
 from sip2xmpp.sip_side import sip_tls
 from sip2xmpp.taking import TAKEN, Apply, Running, Taking, http_tls, restart
+
+_log = Logger()
+_applying = _log.failureHandler("while a part of the configuration was taken over")
 
 
 class Reloading:
@@ -47,10 +52,18 @@ class Reloading:
         ]
         if faults:
             raise ConfigError(faults)
-        self.config = in_force
-        for apply in applied.values():
-            if apply is not None:
-                apply()
+        done: set[Taking] = set()
+        for taking, apply in applied.items():
+            # what breaks does not keep the rest from being taken over, and the next reload tries it again
+            with _applying:
+                if apply is not None:
+                    apply()
+                    done.add(taking)
+        taken = [key for key in taken if TAKEN.get(key, restart) in done]
+        self.config = merged(self.config, wanted, taken)
+        portal = self._running.parts.portal
+        if portal is not None:
+            portal.operating.show(self.config)
         return Reloaded(taken=taken, waiting=[key for key in changed if key not in taken])
 
     def _renewed(self, wanted: Config) -> list[str]:

@@ -29,14 +29,13 @@ from twisted.logger import ILogObserver, Logger, LogLevel
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python import usage
 from twisted.python.components import Componentized
-from twisted.python.logfile import LogFile
 
 from sip2xmpp import __version__
 from sip2xmpp.assembly import Parts, assemble
 from sip2xmpp.config import DEFAULT_PATH, Config, load
 from sip2xmpp.errors import ConfigError, StorageFailed
 from sip2xmpp.inheriting import hand_over, hear_signals, inherited
-from sip2xmpp.logs import Log
+from sip2xmpp.logs import Log, log_file
 from sip2xmpp.notify import Supervisor, Watchdog
 from sip2xmpp.portal.bounds import BoundedSite
 from sip2xmpp.portal.controls import Reloaded
@@ -114,8 +113,7 @@ def log_stream(twistd: Mapping[str, Any] | None) -> TextIO | None:
     name = twistd.get("logfile")
     if name == "-" or (not name and twistd.get("nodaemon")):
         return sys.stdout
-    file: TextIO = LogFile.fromFullPath(name or "twistd.log")  # type: ignore[no-untyped-call]
-    return file
+    return log_file(name or "twistd.log")
 
 
 def refuse(error: ConfigError) -> NoReturn:

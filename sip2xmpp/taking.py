@@ -62,8 +62,10 @@ def restart(running: Running, config: Config) -> Apply | None:  # noqa: ARG001 -
     return None
 
 
-def _sip_domains(running: Running, config: Config) -> Apply:
+def _sip_domains(running: Running, config: Config) -> Apply | None:
     parts = running.parts
+    if bool(config.sip.domains) is not bool(parts.own.addresses.domains):
+        return None  # with the first domain comes an XCAP server, with the last it goes
 
     def apply() -> None:
         parts.own.addresses.serve(config.sip.domains, _known(parts))
@@ -90,7 +92,6 @@ def _outbound_proxy(running: Running, config: Config) -> Apply:
     def apply() -> None:
         running.parts.agent.send_by(config.sip.outbound_proxy)
         running.parts.proxy.forward_by(config.sip.outbound_proxy)
-        _know(running, config)
 
     return apply
 
@@ -201,21 +202,7 @@ def _dns_domains(running: Running, config: Config) -> Apply | None:
     side = running.parts.xmpp
     if side is not None and servers(config) != side.servers:
         return None  # a component port of its own is a connection of its own
-
-    def apply() -> None:
-        running.parts.directory.override(config.dns.domains)
-        _know(running, config)
-
-    return apply
-
-
-def _know(running: Running, config: Config) -> None:
-    """Let those who look a domain up be told of what is in force."""
-    if running.parts.portal is not None:
-        lookups = running.parts.portal.operating.lookups
-        lookups.known = replace(
-            lookups.known, overrides=config.dns.domains, outbound_proxy=config.sip.outbound_proxy
-        )
+    return lambda: running.parts.directory.override(config.dns.domains)
 
 
 def _http_tls(running: Running, config: Config) -> Apply | None:

@@ -9,7 +9,7 @@ import pytest
 from twisted.logger import Logger, LogLevel, LogPublisher
 from twisted.python.failure import Failure
 
-from sip2xmpp.logs import leads_to_journal, observer
+from sip2xmpp.logs import Log, leads_to_journal, log_file, observer
 from sip2xmpp.settings import LogConfig, LogFormat
 
 
@@ -152,3 +152,24 @@ def test_what_is_not_the_journal_has_no_priorities(tmp_path: Path, said: str) ->
     with (tmp_path / "file").open("w", encoding="utf-8") as stream:
         assert not leads_to_journal(stream, {"JOURNAL_STREAM": said})
     assert not leads_to_journal(io.StringIO(), {"JOURNAL_STREAM": said})
+
+
+def test_a_log_is_begun_anew_where_that_is_possible_and_is_rotated_by_nobody_else(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    path = folder / "gateway.log"
+    log = Log(LogConfig(level=LogLevel.info), log_file(str(path)))
+    told = Logger(namespace="sip2xmpp.events.gate", observer=log)
+    told.info("{text}", text="x" * 2_000_000)
+    told.info("first")
+    assert list(folder.iterdir()) == [path]
+    path.chmod(0o640)
+    path.rename(tmp_path / "old.log")
+    log.reopen()
+    told.info("second")
+    assert path.read_text().endswith("events.gate: second\n")
+    path.rename(tmp_path / "older.log")
+    folder.rmdir()
+    log.reopen()
+    told.info("third")
+    assert (tmp_path / "older.log").read_text().endswith("events.gate: third\n")

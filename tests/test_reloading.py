@@ -65,9 +65,10 @@ def test_what_waits_for_a_restart_is_told_of_again() -> None:
     assert changed_keys(merged(old, new, ["sip.t1", "log.level"]), new) == []
 
 
-def reloading(old: Config) -> Reloading:
+def reloading(old: Config, **more: Any) -> Reloading:
     """One that has nothing to put anything in force in."""
-    parts = cast(Parts, SimpleNamespace(tls=Tls()))
+    own = SimpleNamespace(addresses=SimpleNamespace(domains=old.sip.domains))
+    parts = cast(Parts, SimpleNamespace(tls=Tls(), portal=None, own=own, **more))
     return Reloading(Running(parts=parts, http_tls=Tls(place="http"), site=None, log=None), old)
 
 
@@ -100,3 +101,27 @@ def test_a_certificate_that_went_bad_after_the_check_changes_nothing(tmp_path: P
     with pytest.raises(ConfigError, match="cannot be used"):
         running.take(new)
     assert running.config == old
+
+
+def test_what_breaks_while_it_is_put_in_force_waits_and_the_rest_goes_on() -> None:
+    old = config()
+    new = config(
+        sip={"domains": ["sip.example.org"], "trusted_peers": ["192.0.2.0/24"]},
+        dns={"domains": {"example.com": "sip"}},
+    )
+    trusted: list[object] = []
+    broken, fine = SimpleNamespace(override=None), SimpleNamespace(trust=trusted.append)
+    running = reloading(old, directory=broken, gate=fine, xmpp=None)
+    made = running.take(new)
+    assert (made.taken, made.waiting) == (["sip.trusted_peers"], ["dns.domains"])
+    assert trusted == [new.sip.trusted_peers]
+    # and the next reload tries it again
+    broken.override = lambda _: None
+    assert running.take(new).taken == ["dns.domains"]
+    assert running.config == new
+
+
+def test_the_first_domain_needs_a_restart() -> None:
+    xmpp = {"secret": "capulet", "gateway_domain": "gw.example.org"}
+    old = config(sip={"domains": []}, xmpp=xmpp)
+    assert reloading(old).take(config(xmpp=xmpp)).waiting == ["sip.domains"]

@@ -117,7 +117,7 @@ class Gate:
         self._messages = messages
         self._proxy = proxy
         self._may_publish = may_publish
-        self._short_own_address = lru_cache(maxsize=CACHE_SIZE)(self._read_own_address)
+        self._short_address = lru_cache(maxsize=CACHE_SIZE)(self._read_address)
 
     def trust(self, peers: Sequence[Network]) -> None:
         """Let these skip digest and assert identities, and nobody else."""
@@ -225,14 +225,15 @@ class Gate:
 
     def _own_address(self, uri: str) -> Address | None:
         """The address that a Request-URI names, if it is of one of our own domains, which most requests are for."""
-        return self._short_own_address(uri) if len(uri) <= CACHED_LENGTH else self._read_own_address(uri)
+        address = self._short_address(uri) if len(uri) <= CACHED_LENGTH else self._read_address(uri)
+        # which domains are ours may change, so that is not remembered
+        return address if address is not None and address.domain in self._own_domains else None
 
-    def _read_own_address(self, uri: str) -> Address | None:
+    def _read_address(self, uri: str) -> Address | None:
         try:
-            address = self._address_of_uri(uri)
+            return self._address_of_uri(uri)
         except BadAddress:
             return None
-        return address if address.domain in self._own_domains else None
 
     def _by_address(self, transaction: ServerTransaction, request: Request, sender: Address) -> None:
         own = self._own_address(request.uri)

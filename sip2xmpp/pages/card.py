@@ -6,6 +6,7 @@ the type that its content has; watchers get it by their own protocols, as far as
 Implements: the contact data of RFC 4482 and XEP-0054, written by their owner.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Final
@@ -44,9 +45,9 @@ HINTS: Final = {
 
 
 class CardPages:
-    """The pages; ``limit`` is octets of the largest picture."""
+    """The pages; ``limit`` gives the octets of the largest picture."""
 
-    def __init__(self, store: Store, audit: Audit, *, limit: int) -> None:
+    def __init__(self, store: Store, audit: Audit, *, limit: Callable[[], int]) -> None:
         self._store = store
         self._audit = audit
         self._limit = limit
@@ -79,7 +80,7 @@ class CardPages:
                 "hints": HINTS,
                 "faults": faults,
                 "most": TEXT_LIMIT,
-                "limit": self._limit,
+                "limit": self._limit(),
                 "picture": f"{PATH}/picture?v={sha256(kept).hexdigest()[:16]}" if kept else "",
             },
             status=status,
@@ -108,12 +109,13 @@ class CardPages:
         file = visit.form.file("picture")
         if file is None or not file.octets:
             return Moved(PATH, visit.translate(N_("Choose a picture first.")), bad=True)
-        if len(file.octets) > self._limit:
-            size = visit.language.number(self._limit // 1024)
+        limit = self._limit()
+        if len(file.octets) > limit:
+            size = visit.language.number(limit // 1024)
             told = visit.translate(N_("The picture is too large: %(size)s KiB are the most."), size=size)
             return Moved(PATH, told, bad=True)
         try:
-            picture, kind = card_picture(file.octets, self._limit)
+            picture, kind = card_picture(file.octets, limit)
         except BadDocument:
             return Moved(PATH, visit.translate(N_("This is neither a PNG, a JPEG nor a GIF.")), bad=True)
         card = replace(self._card(visit), picture=picture, picture_type=kind)

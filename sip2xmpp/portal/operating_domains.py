@@ -109,7 +109,7 @@ class Overview:
         clock: IReactorTime,
         *,
         components: Callable[[], Mapping[str, str]],
-        places: Callable[[], tuple[Place, ...]],
+        places: tuple[Place, ...],
         links: Callable[[], Iterable[Link]],
         legs: Callable[[], Mapping[str, Any]],
         counts: Callable[[], Mapping[str, Any]],
@@ -117,7 +117,7 @@ class Overview:
         self._directory = directory
         self._clock = clock
         self._components = components
-        self._places = places
+        self.places = places
         self._links = links
         self._legs = legs
         self._counts = counts
@@ -149,7 +149,7 @@ class Overview:
                     place=each.place,
                     certificate_expires_at=None if each.certificate is None else end_of(each.certificate),
                 )
-                for each in self._places()
+                for each in self.places
             ),
             links=tuple(
                 LinkRow(

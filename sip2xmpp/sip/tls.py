@@ -63,6 +63,14 @@ def _digest(*files: Path | None) -> bytes:
     return made.digest()
 
 
+def _is_locked(key: Path) -> bool:
+    """Whether a key in PEM has a passphrase, for which OpenSSL would ask on the terminal while everything waits (RFC 7468, RFC 1421)."""
+    try:
+        return b"ENCRYPTED" in key.read_bytes()
+    except OSError:
+        return False
+
+
 def _context() -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -90,6 +98,10 @@ class Tls:
         self._server: SSL.Context | None = None
         self._client = _context()
         self._client.set_verify(SSL.VERIFY_PEER, _verdict)
+        if private_key is not None and _is_locked(private_key):
+            raise ConfigError(
+                [f"{place}.private_key: {private_key} needs a passphrase; store it without one"]
+            )
         try:
             if authorities is not None:
                 self._client.load_verify_locations(str(authorities))

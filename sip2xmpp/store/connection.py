@@ -10,6 +10,7 @@ process ends.  The operator's command does not take it; SQLite's own locks order
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from sip2xmpp.errors import ConfigError
 
 BUSY_SECONDS = 5.0
 """How long a writer waits for another one; the operator's command holds the file for milliseconds."""
+
+TRIES, PAUSE = 10, 0.02
+"""How often the claim to a file is made, and seconds between."""
 
 
 def connect(path: Path, *, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
@@ -104,7 +108,7 @@ class Claim:
         except OSError as error:
             raise ConfigError([f"gateway.state: {beside} cannot be opened: {error.strerror}"]) from error
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock()
         except BlockingIOError as error:
             holder = os.read(self._descriptor, 20).decode("ascii", "replace").strip() or "unknown"
             os.close(self._descriptor)
@@ -113,6 +117,18 @@ class Claim:
             ) from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+
+    def _lock(self) -> None:
+        """Wait a little: whoever looks whether there is a gateway (``holder_of``) has the lock for a moment."""
+        for left in reversed(range(TRIES)):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not left:
+                    raise
+                time.sleep(PAUSE)
+            else:
+                return
 
     def release(self) -> None:
         """Let another gateway have it.  The lock file stays: removing it would race with whoever opens it."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Set as AbstractSet
 from ipaddress import ip_network
 
 import pytest
@@ -70,7 +71,13 @@ class Scene:
     """A gate on a user agent, and alice's phone."""
 
     def __init__(
-        self, clock: Clock, *, digest: bool = True, trusted: tuple[str, ...] = (), bare: bool = False
+        self,
+        clock: Clock,
+        *,
+        digest: bool = True,
+        trusted: tuple[str, ...] = (),
+        bare: bool = False,
+        domains: AbstractSet[str] = frozenset({"sip.example.org"}),
     ) -> None:
         self.network = Network(clock)
         self.behind = Behind()
@@ -79,7 +86,7 @@ class Scene:
             store.accounts.put(make_account(Address(name, "sip.example.org"), password))
         self.dns: dict[str, Deferred[Evidence]] = {}
         directory = Directory(
-            own_domains=frozenset({"sip.example.org"}),
+            own_domains=domains,
             overrides={"jabber.example": "xmpp", "example.com": "sip:192.0.2.77", "plain.example": "sip"},
             discover=self._discover,
             clock=clock,
@@ -95,7 +102,7 @@ class Scene:
         )
         behind = self.behind
         self.gate = Gate(
-            own_domains=frozenset({"sip.example.org"}),
+            own_domains=domains,
             is_ourselves=lambda host: host == "proxy.sip.example.org",
             directory=directory,
             address_of_uri=address_from_sip,
@@ -407,3 +414,15 @@ def test_a_server_without_other_legs_says_so(clock: Clock) -> None:
     assert scene.ask("SUBSCRIBE", ABROAD).status == 404
     assert scene.ask("MESSAGE", ROMEO).status == 404
     assert scene.ask("NOTIFY", "sip:192.0.2.1", to=f"<{ROMEO}>;tag=x").status == 481
+
+
+def test_a_domain_that_comes_or_goes_while_the_gateway_runs_is_looked_at_anew(clock: Clock) -> None:
+    domains = {"sip.example.org", "plain.example"}
+    scene = Scene(clock, digest=False, domains=domains)
+    romeo = "sip:romeo@plain.example"
+    assert scene.ask("SUBSCRIBE", romeo, headers="Event: presence\r\n").status == 200
+    domains.remove("plain.example")
+    assert scene.ask("SUBSCRIBE", romeo, headers="Event: presence\r\n").status == 200
+    domains.add("plain.example")
+    assert scene.ask("SUBSCRIBE", romeo, headers="Event: presence\r\n").status == 200
+    assert [what for what, *_ in scene.behind.seen] == ["subscribe", "forward", "subscribe"]

@@ -138,7 +138,6 @@ class People:
         )
         self.documents = Documents(self.store, clock=clock, exists=self.own.addresses.exists)
         pages = people_pages(
-            config,
             self.store,
             clock,
             own=self.own,

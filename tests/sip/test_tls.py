@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.sip.tls import Tls, proves, sip_identities
@@ -68,3 +69,19 @@ def test_files_that_are_not_pem_are_refused_by_name(tmp_path: Path) -> None:
         Tls(certificate=junk, private_key=junk)
     with pytest.raises(ConfigError, match=r"none\.pem"):
         Tls(authorities=tmp_path / "none.pem")
+
+
+def test_a_key_with_a_passphrase_is_a_fault_and_asks_nobody(authority: Authority, tmp_path: Path) -> None:
+    """OpenSSL asks on the terminal otherwise, and a running gateway would stand still until somebody types."""
+    certificate, key = authority.issue("locked", ips=["127.0.0.1"])
+    locked = tmp_path / "locked.key"
+    private = serialization.load_pem_private_key(key.read_bytes(), None)
+    locked.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"sesame"),
+        )
+    )
+    with pytest.raises(ConfigError, match=r"sip\.private_key: .*locked\.key needs a passphrase"):
+        Tls(certificate=certificate, private_key=locked)

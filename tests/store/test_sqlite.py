@@ -1,10 +1,12 @@
 """The embedded engine: what survives, what is shared with the command line, what a bad disk does."""
 
+import fcntl
 import os
 import sqlite3
 import stat
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -381,6 +383,18 @@ def test_a_second_gateway_on_the_same_file_is_refused_and_told_which_process_has
     sqlite.store.dialogs.put(dialog(1))
     sqlite.reopen()
     assert len(sqlite.store.dialogs) == 1
+
+
+def test_whoever_looks_whether_there_is_a_gateway_keeps_none_from_starting(tmp_path):
+    """The command looks again and again while a gateway starts anew."""
+    path = tmp_path / "state.db"
+    Claim(path).release()
+    with path.with_name("state.db.lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        timer = Timer(0.05, fcntl.flock, (looking, fcntl.LOCK_UN))
+        timer.start()
+        Claim(path).release()
+        timer.join()
 
 
 # -- a bad disk --
