@@ -15,6 +15,9 @@ from sip2xmpp.store.records import Kind
 DEPARTMENT: Final = ""
 """The owner of a list of the operator."""
 
+LISTS: Final = 4
+"""Lists that are flattened in one turn of the reactor: each may have a hundred members."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListRow:
@@ -97,7 +100,7 @@ class ListRows:
                 reference=service.reference,
                 packages=service.packages or (),
             )
-            for service in services
+            async for service in unhurried(self._clock, services, turn=LISTS)
         ]
 
 

@@ -4,15 +4,19 @@ Who asked is noted until the owner decides, or for as many days as the operator 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
 
 from sip2xmpp.address import Address
 from sip2xmpp.documents.watcherinfo import Status
-from sip2xmpp.portal.rows import Found, Wanted, found, rows_of
+from sip2xmpp.portal.rows import Found, Wanted, found, rows_of, unhurried
 from sip2xmpp.presence.watcher_info import WatcherInfo
 from sip2xmpp.store.interface import Store
 from sip2xmpp.store.records import Waiting
+
+DECIDED: Final = 10
+"""Rows of which it is looked up in one turn of the reactor whether the watcher is there: it is decided about all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class PendingRows:
             text=lambda note: f"{note.presentity} {note.watcher}",
         )
         live: dict[Address, set[Address]] = {}
-        for note in records.rows:
+        async for note in unhurried(self._clock, records.rows, turn=DECIDED):
             if note.presentity not in live:
                 live[note.presentity] = self._live(note.presentity)
         return Found(

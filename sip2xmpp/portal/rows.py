@@ -72,10 +72,12 @@ def rows_of(table: Table[S]) -> Iterator[S | None]:
     return (table.get(key) for key in table.keys())  # noqa: SIM118 - a table is no mapping
 
 
-async def unhurried(clock: IReactorTime, records: Iterable[R | None]) -> AsyncIterator[R]:
-    """One record after the other, those left out that are gone, with a turn of the reactor between so many."""
+async def unhurried(
+    clock: IReactorTime, records: Iterable[R | None], *, turn: int = TURN
+) -> AsyncIterator[R]:
+    """One record after the other, those left out that are gone, with a turn of the reactor after every ``turn`` of them."""
     for number, record in enumerate(records, 1):
-        if not number % TURN:
+        if not number % turn:
             await _next_turn(clock)
         if record is not None:
             yield record

@@ -15,10 +15,12 @@ from twisted.internet.task import Clock
 from sip2xmpp.address import Address
 from sip2xmpp.digest import Algorithm, ha1
 from sip2xmpp.documents import resource_lists
+from sip2xmpp.documents.namespaces import RESOURCE_LISTS, RLS_SERVICES
 from sip2xmpp.documents.reginfo import ContactEvent
 from sip2xmpp.documents.resource_lists import Entry, ResourceList, ResourceLists
 from sip2xmpp.errors import StorageFailed
 from sip2xmpp.portal.operating_domains import Place
+from sip2xmpp.portal.operating_lists import LISTS, ListRow, ListRows
 from sip2xmpp.portal.operating_lookup import LOOKUPS
 from sip2xmpp.portal.operating_tokens import GRANTS
 from sip2xmpp.portal.rows import MOST, PLACE, TURN, Found, Wanted, found
@@ -393,6 +395,34 @@ def test_a_department_is_shown_with_its_members_and_subscribers(panel: Panel) ->
     members = get(panel, f"{OPERATOR_ROOT}/lists/sales@sip.example.org/members?limit=1").json
     assert [one["address"] for one in members["rows"]] == ["alice@sip.example.org"] and members["next"]
     assert get(panel, f"{OPERATOR_ROOT}/lists/alice@sip.example.org").status == 404
+
+
+def test_lists_are_flattened_a_few_at_a_time(panel: Panel) -> None:
+    uris = [f"sip:team{number:03}@sip.example.org" for number in range(60)]
+    made = "".join(
+        f'<service uri="{uri}"><list><rl:entry uri="sip:bob@example.com"/></list></service>' for uri in uris
+    )
+    octets = (
+        f'<rls-services xmlns="{RLS_SERVICES}" xmlns:rl="{RESOURCE_LISTS}">{made}</rls-services>'.encode()
+    )
+    panel.store.documents.put(
+        Document(auid="rls-services", owner=str(ALICE), name="index", octets=octets, etag="1", changed_at=0.0)
+    )
+    answers: list[Found[ListRow]] = []
+    turns = 0
+
+    def breathe() -> None:
+        nonlocal turns
+        if not answers:
+            turns += 1
+            panel.clock.callLater(0, breathe)
+
+    looking = ListRows(panel.book, panel.store, panel.clock).found(Wanted())
+    panel.clock.callLater(0, breathe)
+    Deferred.fromCoroutine(looking).addCallback(answers.append)
+    panel.clock.advance(0)
+    assert [row.members for row in answers[0].rows] == [1] * len(uris)
+    assert turns >= len(uris) // LISTS
 
 
 def test_domains_are_ours_named_or_remembered(clock: Clock) -> None:
