@@ -40,7 +40,7 @@ from sip2xmpp.store.records import Statement, Virtual
 TELLER: Final = "command line"
 """Who made the statements of commands."""
 
-_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +229,7 @@ def moment(text: str) -> float:
 
 def seconds(text: str) -> float:
     """A span of time: seconds, or a number with a unit."""
-    found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
+    found = re.fullmatch(r"([0-9]{1,9})(s|m|min|h|d|)", text.strip())
     if found is None or not int(found[1]):
         raise BadInput(f"{text} is not a span of time, as in 3600, 90m, 8h or 3d")
     return float(int(found[1]) * _UNITS[found[2]])

@@ -5,7 +5,6 @@ second.  The token itself is printed once and kept nowhere.
 """
 
 import argparse
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -14,6 +13,7 @@ from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, add_json, 
 from sip2xmpp.command.deeds import BY, login_name, record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.screen import Column
+from sip2xmpp.command.stating import seconds
 from sip2xmpp.command.tables import left, moment, print_rows
 from sip2xmpp.config import Config
 from sip2xmpp.errors import BadInput
@@ -30,7 +30,6 @@ from sip2xmpp.portal.rows import told
 from sip2xmpp.portal.tokens import COMMAND, Right
 from sip2xmpp.store.offline import offline
 
-_UNITS: Final = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
 _COLUMNS: Final[Mapping[Column, Callable[[TokenRow], object]]] = {
     Column(heading="NAME"): lambda row: row.name,
     Column(heading="MAY", rank=1): lambda row: ",".join(row.may),
@@ -91,7 +90,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="an address, or a pattern with * and ?; may be repeated. *@* is everybody",
     )
     adding.add_argument(
-        "--lifetime", metavar="TIME", help="as in 90s, 15min, 12h or 30d; without, until it is revoked"
+        "--lifetime", metavar="SPAN", help="as in 90s, 15m, 12h or 30d; without, until it is revoked"
     )
     add_json(adding, "print the token as a JSON object")
     adding.set_defaults(run=add)
@@ -131,7 +130,7 @@ def add(arguments: argparse.Namespace) -> int:
         addresses=arguments.addresses,
         may=rights,
         made_by=f"{login_name()} ({BY})",
-        lifetime=None if arguments.lifetime is None else seconds(arguments.lifetime),
+        lifetime=None if arguments.lifetime is None else int(seconds(arguments.lifetime)),
     )
     with offline(config.gateway.state) as store:
         live = [each for each in store.grants.all() if each.expires_at is None or each.expires_at > now]
@@ -160,14 +159,6 @@ def revoke(arguments: argparse.Namespace) -> int:
         return NOT_AS_WISHED
     say(arguments, f"{grant.name} revoked", told(token_row(grant)))
     return OK
-
-
-def seconds(text: str) -> int:
-    """A time such as ``30d``; raises ``BadInput``."""
-    found = re.fullmatch(r"([0-9]{1,9})(s|min|h|d)", text)
-    if found is None:
-        raise BadInput(f"{text} is no time, as in 90s, 15min, 12h or 30d")
-    return int(found[1]) * _UNITS[found[2]]
 
 
 def _configured(config: Config) -> list[TokenRow]:

@@ -187,7 +187,7 @@ def test_tokens_of_the_configuration_are_listed_and_stay(operator: Operator) -> 
     [
         ("../roof --may read --for *@*", "a name has"),
         ("roof --may read --for nobody", "is not a pattern of addresses"),
-        ("roof --may read --for *@* --lifetime soon", "soon is no time"),
+        ("roof --may read --for *@* --lifetime soon", "soon is not a span of time"),
         ("roof --may read --for *@* --lifetime 400d", "a token lives for"),
         ("command --may read --for *@*", "there is a token command already"),
     ],

@@ -120,7 +120,7 @@ def test_there_is_room_for_so_many_sources(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "span"), [("60", 60), ("90m", 5400), ("8h", 28800), ("3d", 259200), ("5s", 5)]
+    ("text", "span"), [("60", 60), ("90m", 5400), ("15min", 900), ("8h", 28800), ("3d", 259200), ("5s", 5)]
 )
 def test_spans_have_units(text: str, span: float) -> None:
     assert stating.seconds(text) == span
