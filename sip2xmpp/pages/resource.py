@@ -322,10 +322,21 @@ def _is_private(request: Request) -> bool:
         return True
     if request.requestHeaders.hasHeader(b"x-forwarded-for") or request.requestHeaders.hasHeader(b"forwarded"):
         return False
+    # A web server in between that says nothing of itself passes on by which name it was asked.
+    return _is_loopback(_peer(request)) and _is_loopback(_host(request))
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(_peer(request)).is_loopback
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _host(request: Request) -> str:
+    """By which name the browser asked, without the port."""
+    host = _field(request, "host").lower()
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
 
 
 def _is_from_here(request: Request) -> bool:

@@ -118,6 +118,15 @@ def test_only_the_row_that_changed_is_put_in_place_anew(alice: Visitor, phone: S
     assert page.evaluate(f"() => {rows}.map((one) => one.tagName)") == ["LI"]
 
 
+def test_whoever_presses_a_button_twice_means_it_once(visit: Open) -> None:
+    bob = visit().sign_in("bob", "/my/contacts")
+    bob.page.locator("#group-name").fill("Verona")
+    with bob.page.expect_navigation():
+        bob.page.get_by_role("button", name="Add the group").dblclick()
+    expect(bob.page.locator(".told")).to_contain_text("There is a group Verona now.")
+    expect(bob.page.get_by_role("heading", name="Verona")).to_have_count(1)
+
+
 def test_the_keyboard_goes_on_where_something_is_told(alice: Visitor) -> None:
     alice.page.get_by_label("How long").select_option("at")
     alice.press("Show me like this")

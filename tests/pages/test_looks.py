@@ -45,7 +45,7 @@ def test_the_pages_are_accessible_and_fit(
     visitor.shot(f"sign-in-{name}")
     visitor.sign_in("alice")
     say_something(visitor)
-    for path in ("/my", "/my/holiday", "/my/sessions", "/my/nothing"):
+    for path in ("/my", "/my/holiday", "/my/sessions", "/my/password", "/my/nothing"):
         visitor.go(path)
         visitor.check_accessible()
         visitor.check_fits()

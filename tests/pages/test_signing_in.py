@@ -168,6 +168,27 @@ def test_a_proxy_that_is_not_known_does_not_make_a_stranger_local(scene: Scene) 
     assert tab.get("/sign-in").status == 403
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:8080", 200),
+        ("[::1]:8080", 200),
+        ("presence.example.org", 403),
+        ("localhost.example.org", 403),
+        ("[::1", 200),
+        ("", 403),
+    ],
+)
+def test_a_proxy_that_says_nothing_of_itself_is_known_by_the_name_it_passes_on(
+    scene: Scene, host: str, status: int
+) -> None:
+    tab = scene.browser()
+    tab.headers = {"Host": host}
+    assert tab.get("/sign-in").status == status
+
+
 def test_a_session_that_is_stolen_is_no_good_over_plain_http(scene: Scene) -> None:
     tab = scene.browser()
     tab.sign_in()

@@ -34,6 +34,18 @@
     answered.focus();
   }
 
+  /* Whoever presses a button twice means it once. */
+  const TWICE = 2000;
+  const sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    if (sent.has(event.target)) {
+      event.preventDefault();
+      return;
+    }
+    sent.add(event.target);
+    setTimeout(() => sent.delete(event.target), TWICE);
+  });
+
   /* What somebody is filling in, or has filled in, must not be lost. */
   function isInUse(element) {
     const active = document.activeElement;
