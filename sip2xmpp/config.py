@@ -19,6 +19,7 @@ from typing import Any
 
 from sip2xmpp.errors import ConfigError
 from sip2xmpp.keys import Fault, checks_of, guess, joined, read_table
+from sip2xmpp.portal.tokens import COMMAND
 from sip2xmpp.settings import (
     Config,
     DnsConfig,
@@ -281,6 +282,8 @@ def _token_contradictions(http: HttpConfig) -> Iterator[Fault]:
     owners: dict[str, str] = {}
     for name, each in http.tokens.items():
         place = f"{joined('http.tokens', name)}"
+        if name == COMMAND:
+            yield Fault(place, "is the name of the token of the command; use another one")
         if not each.token:
             yield Fault(f"{place}.token", "is missing; give it or token_file")
         elif len(each.token) < SHORTEST_TOKEN or not each.token.isascii() or " " in each.token:

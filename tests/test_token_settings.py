@@ -61,6 +61,8 @@ def test_two_programs_do_not_share_a_token_and_have_plain_names(file: Path) -> N
     shared = weather(GOOD) + f"[http.tokens.news]\n{GOOD}"
     assert faults(file, shared) == ["http.tokens.news.token: is that of weather too"]
     assert "1 to 40 letters" in faults(file, f'{SIP}[http.tokens."two words"]\n{GOOD}')[0]
+    # the token of this name says in the audit log who does something, and is believed
+    assert "the name of the token of the command" in faults(file, f"{SIP}[http.tokens.command]\n{GOOD}")[0]
 
 
 @pytest.mark.parametrize(

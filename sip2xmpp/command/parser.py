@@ -72,16 +72,6 @@ class Parser(argparse.ArgumentParser):
         }
 
     @property
-    def helps(self) -> dict[str, str]:
-        """One line of help for each of its verbs."""
-        return {
-            each.dest: each.help or ""
-            for action in self._actions
-            if isinstance(action, argparse._SubParsersAction)
-            for each in action._choices_actions
-        }
-
-    @property
     def options(self) -> list[str]:
         """Everything that begins with a hyphen."""
         return [name for action in self._actions for name in action.option_strings]

@@ -32,11 +32,6 @@ class Chart:
     most: float
     last: float
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether nothing happened."""
-        return self.least == self.most
-
 
 def chart(series: Sequence[float | None], length: int = 0) -> Chart | None:
     """The chart of a series, the oldest number first; None where there is not enough for a line.

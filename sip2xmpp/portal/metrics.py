@@ -41,7 +41,6 @@ BETWEEN: Final = ("forwarded", "x-forwarded-for", "via", "x-real-ip")
 
 Labels = tuple[str, ...]
 Values = Iterable[tuple[Labels, float]]
-Histograms = Iterable[tuple[Labels, Histogram]]
 
 
 class Kind(Enum):
