@@ -64,6 +64,9 @@ HEADERS: Final[Mapping[str, str]] = {
 TOPICS: Final = 8
 """Topics of one stream."""
 
+VALUE: Final = 4_000
+"""Characters of one value of a query: two addresses as long as they may be."""
+
 TOLD: Final = 10_000
 """Sessions for which something is kept to be told on their next page."""
 
@@ -371,7 +374,7 @@ def _query(request: Request) -> Mapping[str, str]:
         return {
             name: value
             for name, value in parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=32)
-            if value.isprintable() and len(value) <= 1_000
+            if value.isprintable() and len(value) <= VALUE
         }
     except ValueError:
         return {}

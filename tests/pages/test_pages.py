@@ -12,6 +12,7 @@ from sip2xmpp.pages.rendering import link_of
 from sip2xmpp.pages.resource import HEADERS, POLICY, zone_of
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
+from sip2xmpp.pages.sheets import PLACE
 from sip2xmpp.pages.visit import Visit
 from tests.pages.scene import ALICE, BOB, Scene
 
@@ -122,6 +123,14 @@ def test_a_page_gets_what_stands_in_its_path_and_query(scene: Scene) -> None:
     for path in ("/my/echo/a%00/b", "/my/echo/a%ff/b", "/my/echo/a/" + "b" * 1_100, "/my/echo//b"):
         assert tab.get(path).status == 404
     assert tab.get("/my/echo/a/b?" + "&".join(f"n{number}=1" for number in range(40))).status == 200
+
+
+def test_a_place_in_a_long_table_may_be_as_long_as_two_addresses(scene: Scene) -> None:
+    tab = scene.browser()
+    tab.sign_in()
+    place = "x" * PLACE
+    assert place in tab.get(f"/my/echo/a/b?after={place}").text
+    assert place not in tab.get(f"/my/echo/a/b?after={place}x").text
 
 
 def test_a_form_needs_the_token_of_its_session(scene: Scene) -> None:
