@@ -39,7 +39,7 @@ TO_XMPP: Final = "to-xmpp"
 _ATTRIBUTE: Final = re.compile(r"\s([a-z:]+)=(?:'([^']*)'|\"([^\"]*)\")")
 _START: Final = re.compile(r"<(presence|message)((?:\s[\w:.-]+=(?:'[^']*'|\"[^\"]*\"))*)\s*/?>")
 _ASKS: Final = frozenset({"subscribe", "unsubscribe", "probe"})
-_PASSWORD: Final = re.compile(r"(<(?:[\w.-]+:)?password\b[^>]*>)[^<]+", re.IGNORECASE)
+_PASSWORD: Final = re.compile(r"(<(?:[\w.-]+:)?password\b[^<>]*>)[^<]+", re.IGNORECASE)
 _ENTITIES: Final = {"&apos;": "'", "&quot;": '"', "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#x27;": "'"}
 _tracing = Logger().failureHandler("while a stanza was traced")
 

@@ -36,7 +36,9 @@ _SECRET: Final = re.compile(
     r"((?:[A-Za-z0-9_-]+(?=[ \t]))?)[^\n]*(?:\n[ \t][^\n]*)*",
     re.IGNORECASE | re.MULTILINE,
 )
-_PASSWORD: Final = re.compile(r"(\bsips?:[^\s@:<>\"]*):[^\s@<>\"]*@", re.IGNORECASE)
+_UNTIL_AT: Final = re.compile(r"[^\s@<>\"]++@?")
+"""What cannot be within a URI is between these, so that no text is gone through more than once."""
+_PASSWORD: Final = re.compile(r"(.*?\bsips?:[^:]*:).*@", re.IGNORECASE)
 _CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]+)")
 _WORD: Final = re.compile("[a-z0-9]+")
 _log = Logger()
@@ -106,12 +108,17 @@ def _hidden(field: re.Match[str]) -> str:
     return f"{field[1]}{field[2]} {HIDDEN}" if field[2] else f"{field[1]}{HIDDEN}"
 
 
+def _without_password(found: re.Match[str]) -> str:
+    with_password = _PASSWORD.fullmatch(found[0]) if found[0].endswith("@") else None
+    return found[0] if with_password is None else f"{with_password[1]}{HIDDEN}@"
+
+
 def shown(octets: bytes) -> str:
     """A SIP message as operators may read it, without secrets."""
     # line ends before a message are none of it, and are no end of its header
     text = octets.lstrip(b"\r\n")[: 4 * LARGEST].decode("utf-8", "replace")
     head, blank, body = text.partition("\r\n\r\n")
-    head = _PASSWORD.sub(rf"\1:{HIDDEN}@", _SECRET.sub(_hidden, head))
+    head = _UNTIL_AT.sub(_without_password, _SECRET.sub(_hidden, head))
     return readable(head + blank + body if body else head)
 
 

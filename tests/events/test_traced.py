@@ -1,6 +1,7 @@
 """What a trace keeps of SIP: all that concerns the pair, and nothing that is secret."""
 
 from functools import partial
+from time import process_time
 
 import pytest
 from twisted.internet.task import Clock
@@ -186,6 +187,14 @@ def test_no_way_of_writing_that_is_understood_brings_credentials_into_a_trace(
     )
     parse_message(octets, stream=False)
     assert "s3cr3t" not in shown(octets)
+
+
+@pytest.mark.parametrize("written", ["sip:a:", "sip:", "authorization\r\n ", "y:\r\n ", "sip:a@", ":@"])
+def test_no_message_takes_long_to_be_shown(written: str) -> None:
+    octets = request("PUBLISH", "sip:b@c", "sip:b@c", "X: " + written * (60_000 // len(written)))
+    began = process_time()
+    shown(octets)
+    assert process_time() - began < 0.25
 
 
 def test_nothing_is_kept_that_a_terminal_would_obey() -> None:
