@@ -104,7 +104,6 @@ class Panel(Scene):
         self.withdrawn: list[str] = []
         self.has_xmpp = True
         self.roles = {"alice@sip.example.org": "operator"}
-        self.places: tuple[Place, ...] = (Place(protocol="sip/udp", place="127.0.0.1:5060"),)
         self.links: tuple[SmallLink, ...] = ()
         self.audit = Audit(store, clock)
         tokens = Tokens(
@@ -159,19 +158,20 @@ class Panel(Scene):
             clock, lambda: {"sip": {"state": "up", "counters": {"received": 7}}}, lambda: {"accounts": 2}
         )
         health.phase = "serving"
+        self.overview = Overview(
+            self.directory,
+            clock,
+            components=lambda: {"gw.example.org": "holds addresses"},
+            places=(Place(protocol="sip/udp", place="127.0.0.1:5060"),),
+            links=lambda: self.links,
+            legs=lambda: health.report()["legs"],
+            counts=lambda: health.report()["counts"],
+        )
         self.api = Api(
             [
                 *UserOperations(self.users, registrations, publications).operations(),
                 *PanelOperations(
-                    overview=Overview(
-                        self.directory,
-                        clock,
-                        components=lambda: {"gw.example.org": "holds addresses"},
-                        places=lambda: self.places,
-                        links=lambda: self.links,
-                        legs=lambda: health.report()["legs"],
-                        counts=lambda: health.report()["counts"],
-                    ),
+                    overview=self.overview,
                     registrations=registrations,
                     publications=publications,
                     dialogs=self.rows,

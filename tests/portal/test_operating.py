@@ -467,7 +467,7 @@ def test_legs_tell_where_requests_are_received_and_when_certificates_end(
     certificate = Authority(tmp_path).issue("sip.example.org", dns=["sip.example.org"])[0]
     broken = tmp_path / "broken.pem"
     broken.write_text("nothing")
-    panel.places = (
+    panel.overview.places = (
         Place(protocol="sip/udp", place="127.0.0.1:5060"),
         Place(protocol="sip/tls", place="127.0.0.1:5061", certificate=certificate),
         Place(protocol="https", place="127.0.0.1:8443", certificate=broken),
