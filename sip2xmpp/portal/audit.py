@@ -3,9 +3,9 @@
 It is kept in the store for a year, ``MOST`` lines at a time, and each line is in the gateway's log as well.  What the command
 does is written by the command, whether or not the gateway runs.  A program that states the same presence every minute would push
 everything else out, so what is only done again, with nothing else to the same address in between, is one line in an hour.
+And what programs do, and people to what is theirs, makes room first: nobody gets rid of what operators did by being busy.
 """
 
-from collections import deque
 from typing import Final
 
 from twisted.internet.interfaces import IReactorTime
@@ -30,7 +30,8 @@ class Audit:
         self._deeds = store.deeds
         self._clock = clock
         held = sorted(store.deeds.all(), key=lambda deed: deed.at)
-        self._order = deque(held)
+        self._held = {deed.key: deed for deed in held}
+        self._usual = {deed.key: None for deed in held if is_usual(deed)}
         self._last = {deed.about: deed for deed in held}
         store.deeds.listen(self._changed)
         self._shorten()
@@ -46,24 +47,34 @@ class Audit:
 
     def latest(self, most: int, about: str = "") -> list[Deed]:
         """The last ``most`` lines, the newest first; of one address only where one is named."""
-        lines = sorted(self._deeds.select(about) if about else self._order, key=lambda deed: deed.at)
+        lines = sorted(self._deeds.select(about) if about else self._held.values(), key=lambda deed: deed.at)
         return lines[: -most - 1 : -1]
 
     def _changed(self, change: Change[Deed]) -> None:
+        deed = change.record
         if change.kind is ChangeKind.PUT:
-            self._order.append(change.record)
-            self._last[change.record.about] = change.record
+            self._held[deed.key] = deed
+            if is_usual(deed):
+                self._usual[deed.key] = None
+            self._last[deed.about] = deed
             self._shorten()
             return
-        if self._order and self._order[0].key == change.record.key:
-            self._order.popleft()
-        about = change.record.about
-        if about in self._last and self._last[about].key == change.record.key:
-            del self._last[about]
+        self._held.pop(deed.key, None)
+        self._usual.pop(deed.key, None)
+        if deed.about in self._last and self._last[deed.about].key == deed.key:
+            del self._last[deed.about]
 
     def _shorten(self) -> None:
-        while len(self._order) > MOST:
-            self._deeds.remove(self._order.popleft().key)
+        while len(self._held) > MOST:
+            oldest = next(iter(self._usual if len(self._usual) > MOST // 2 else self._held))
+            del self._held[oldest]
+            self._usual.pop(oldest, None)
+            self._deeds.remove(oldest)
+
+
+def is_usual(deed: Deed) -> bool:
+    """Whether it is what programs do, or what somebody does to what is his own."""
+    return deed.by == "API" or deed.who == deed.about
 
 
 def is_again(deed: Deed, last: Deed | None) -> bool:

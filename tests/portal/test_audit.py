@@ -44,6 +44,41 @@ def test_only_so_many_are_kept_and_for_so_long(clock: Clock, monkeypatch: pytest
     assert audit.latest(99) == [] and len(store.deeds) == 0
 
 
+def test_nobody_gets_rid_of_what_operators_did_by_being_busy(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST", 10)
+    store = MemoryStore(clock)
+    audit = Audit(store, clock)
+    mallory, bob = "mallory@sip.example.org", "bob@sip.example.org"
+    for number in range(5):
+        audit.record(who=bob, by="page", what=f"disable the account {number}", about=mallory)
+    for _ in range(2):
+        for number in range(50):
+            clock.advance(1)
+            audit.record(who=mallory, by="page", what=f"allow {number}", about=mallory)
+        audit = Audit(store, clock)
+    assert len(audit.latest(99)) == len(store.deeds) == 10
+    assert [deed.who for deed in audit.latest(99)] == 5 * [mallory] + 5 * [bob]
+    for number in range(9):
+        clock.advance(1)
+        audit.record(who=bob, by="page", what=f"enable the account {number}", about=mallory)
+    assert [deed.who for deed in audit.latest(99)] == 9 * [bob] + [mallory]
+
+
+def test_what_is_written_out_of_order_goes_in_order(clock: Clock) -> None:
+    store = MemoryStore(clock)
+    audit, began = Audit(store, clock), clock.seconds()
+    clock.advance(10)
+    audit.record(who="a", by="page", what="one", about="x")
+    for at in (began + 5, began + 7):
+        store.deeds.put(make_deed(at, who="root", by="command", what="two", about="x"))
+    clock.advance(KEPT - 4)
+    assert [deed.at for deed in audit.latest(9)] == [began + 10, began + 7]
+    clock.advance(10)
+    assert audit.latest(9) == []
+
+
 def test_each_is_a_line_of_the_log(clock: Clock) -> None:
     audit = Audit(MemoryStore(clock), clock)
     with capturedLogs() as logs:
