@@ -21,6 +21,9 @@ NARROWEST: Final = 4
 WIDE: Final = 20
 """Cells to which a wide column shrinks before another one has to give way."""
 
+UNCUT: Final = 1_000_000
+"""Cells of what is no terminal."""
+
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
 
@@ -150,14 +153,21 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) 
     return [line(columns, row, widths) for row in ([column.heading for column in columns], *rows)]
 
 
-def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], plain: Sequence[str]) -> None:
-    """Rows for whoever looks: a table that fits on a terminal, the lines ``plain`` elsewhere.  The texts may be anybody's."""
+def print_table(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], plain: Sequence[str] | None = None
+) -> None:
+    """Rows for whoever looks, which may be anybody's texts: a table that fits on a terminal.
+
+    Elsewhere it is the lines ``plain``, or, without any, a table in which nothing is cut.
+    """
     stream = sys.stdout
-    if not stream.isatty() or not rows:
+    is_terminal = stream.isatty()
+    if plain is not None and not (is_terminal and rows):
         for each in plain:
             print(printable(each))
         return
-    heading, *lines = table(columns, [[printable(cell) for cell in row] for row in rows], window()[0])
+    cells_of = [[printable(cell) for cell in row] for row in rows]
+    heading, *lines = table(columns, cells_of, window()[0] if is_terminal else UNCUT)
     print(ink_for(stream).bold(heading))
     for each in lines:
         print(each)

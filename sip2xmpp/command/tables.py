@@ -6,19 +6,15 @@ programs can search in it.
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
-from sip2xmpp.command.screen import Column, ink_for, printable, table, window
+from sip2xmpp.command.screen import Column, print_table
 from sip2xmpp.command.status import duration
 from sip2xmpp.portal.rows import told
 
 T = TypeVar("T")
-
-UNCUT: Final = 1_000_000
-"""Columns of what is no terminal."""
 
 
 def print_rows(
@@ -35,12 +31,7 @@ def print_rows(
     if not rows:
         print(none)
         return
-    stream = sys.stdout
-    cells = [[printable(str(read(row))) for read in columns.values()] for row in rows]
-    heading, *lines = table(list(columns), cells, window()[0] if stream.isatty() else UNCUT)
-    print(ink_for(stream).bold(heading))
-    for each in lines:
-        print(each)
+    print_table(list(columns), [[str(read(row)) for read in columns.values()] for row in rows])
 
 
 def left(until: float | str | None) -> str:
