@@ -82,12 +82,14 @@ def window() -> tuple[int, int]:
 def printable(text: str) -> str:
     """The text on one line, with nothing in it that a terminal would obey."""
     flat = " ".join(text.split())
+    if flat.isascii() and flat.isprintable():
+        return flat
     return "".join(char for char in flat if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
 def cells(text: str) -> int:
     """How many cells a printable text takes."""
-    return sum(_cell(char) for char in text)
+    return len(text) if text.isascii() else sum(_cell(char) for char in text)
 
 
 def cut(text: str, width: int) -> str:
