@@ -74,6 +74,7 @@ def pages_side(
         languages=load_languages(),
         rendering=Rendering(reactor, statics, pages),
         statics=statics,
+        clock=reactor,
     )
     _signal(live, own, store)
     panel.pulse.start()

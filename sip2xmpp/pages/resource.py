@@ -1,6 +1,6 @@
 """The HTTP resource of the pages: who asks, may it be, what is answered, with the headers that keep browsers from mischief.
 
-A request goes through in this order: a page of that path; a connection on which nobody can read along, or one that does not leave
+A request goes through in this order: what one visitor may ask for in a minute; a page of that path; a connection on which nobody can read along, or one that does not leave
 the machine; the session of the cookie; for what changes something where the request comes from (Sec-Fetch-Site, Origin), and
 only then the form, which has to carry the token of the session; the role.  What somebody may not see is not there for him.
 
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import LOCALTZ
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
@@ -34,6 +35,7 @@ from sip2xmpp.errors import (
     TooMany,
     Unreachable,
 )
+from sip2xmpp.metering import Meter
 from sip2xmpp.pages.answers import Answer, Moved, Refused, Sent, Shown
 from sip2xmpp.pages.cookies import SESSION, STRANGER, ZONE, cookie_name, cookies_of
 from sip2xmpp.pages.forms import Form, read_form
@@ -63,6 +65,13 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 TOPICS: Final = 8
 """Topics of one stream."""
+
+A_MINUTE: Final = 6_000
+PIECE: Final = 4_096
+"""Pieces of so many octets that one user, or one peer where nobody is signed in, gets in a minute: making pages is work."""
+
+FORM: Final = 20
+"""Pieces that a form counts for."""
 
 VALUE: Final = 4_000
 """Characters of one value of a query: two addresses as long as they may be."""
@@ -100,6 +109,7 @@ class Pages(Resource):
         languages: Languages,
         rendering: Rendering,
         statics: Mapping[str, Static],
+        clock: IReactorTime,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._routes = routes
@@ -110,6 +120,7 @@ class Pages(Resource):
         self._rendering = rendering
         self._statics = statics
         self._told: OrderedDict[str, Moved] = OrderedDict()
+        self._meter = Meter(clock, A_MINUTE)
         sessions.listen(live.session_ended)
 
     def render(self, request: Request) -> Any:
@@ -138,6 +149,17 @@ class Pages(Resource):
 
     async def _answered(self, request: Request, path: str) -> bytes:
         visit = self._visit(request, path)
+        by = visit.user or visit.peer
+        wait = self._meter.take(by, 0)
+        if wait:
+            request.setHeader("retry-after", str(wait))  # type: ignore[no-untyped-call]
+            told = visit.translate(N_("That is too much at once. Please try again in a moment."))
+            return self._written(request, visit, Sent("text/plain; charset=utf-8", told.encode(), status=429))
+        octets = await self._made(request, visit)
+        self._meter.take(by, (1 if visit.method in ("GET", "HEAD") else FORM) + len(octets) // PIECE)
+        return octets
+
+    async def _made(self, request: Request, visit: Visit) -> bytes:
         try:
             visit, answer = await self._served(request, visit)
             return self._written(request, visit, answer)

@@ -159,6 +159,7 @@ class People:
             languages=languages or load_languages(),
             rendering=Rendering(clock, statics, pages),
             statics=statics,
+            clock=clock,
         )
         self.site = site(Health(clock, dict, dict), None, None, resource)
         self.cookie = {

@@ -134,6 +134,7 @@ class Scene:
             languages=languages or load_languages(),
             rendering=Rendering(clock, statics, table),
             statics=statics,
+            clock=clock,
         )
         health = Health(clock, dict, dict)
         self.site = site(health, pages=resource, trusted_proxies=trusted_proxies, clock=clock)

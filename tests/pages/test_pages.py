@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from sip2xmpp.errors import BadInput, StorageFailed, TooMany
 from sip2xmpp.pages.answers import Answer, Moved, Refused, Sent, Shown
 from sip2xmpp.pages.rendering import link_of
-from sip2xmpp.pages.resource import HEADERS, POLICY, zone_of
+from sip2xmpp.pages.resource import A_MINUTE, FORM, HEADERS, POLICY, zone_of
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
 from sip2xmpp.pages.sheets import PLACE
@@ -131,6 +131,22 @@ def test_a_place_in_a_long_table_may_be_as_long_as_two_addresses(scene: Scene) -
     place = "x" * PLACE
     assert place in tab.get(f"/my/echo/a/b?after={place}").text
     assert place not in tab.get(f"/my/echo/a/b?after={place}x").text
+
+
+def test_whoever_asks_for_too_much_has_to_wait_and_nobody_else_has(scene: Scene, clock: Clock) -> None:
+    alice, bob = scene.browser(), scene.browser()
+    alice.sign_in()
+    bob.sign_in(BOB)
+    asked, status = 0, 403
+    while status == 403 and asked < A_MINUTE:
+        status, asked = alice.ask("POST", "/my/done", b"").status, asked + 1
+        scene.site.connections = 0
+    page = alice.get("/my")
+    assert status == page.status == 429 and int(page.headers["retry-after"]) >= 1
+    assert asked > A_MINUTE / (2 * FORM)
+    assert bob.get("/my").status == scene.browser().get("/sign-in").status == 200
+    clock.advance(1)
+    assert alice.get("/my").status == 200
 
 
 def test_a_form_needs_the_token_of_its_session(scene: Scene) -> None:

@@ -160,6 +160,8 @@
         renew(fetched);
         exchange(fetched);
         tell("");
+      } else {
+        setTimeout(refresh, ASK_EVERY);
       }
     } catch (error) {
       tell("lost");
