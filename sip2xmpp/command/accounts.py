@@ -120,12 +120,12 @@ def remove(arguments: argparse.Namespace) -> int:
     address = any_address(arguments.address)
     with offline(config.gateway.state) as store:
         _account(store, address)
-        remove_user(store, address)
+        done = remove_user(store, address)
         for held in store.authorizations.all():
             # a running gateway tells the contacts as well
             if held.side is Side.SIP_WATCHES and held.watcher == address:
                 store.authorizations.remove(held.key)
-        record(store, "remove the account", address)
+        record(store, done, address)
     say(arguments, f"{address} removed", {"address": str(address)})
     return OK
 

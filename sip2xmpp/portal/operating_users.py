@@ -128,10 +128,10 @@ class Users:
 
     async def remove(self, address: Address) -> str:
         """Remove a user with everything that is kept of him."""
-        kind = self.one(address).kind
-        remove_user(self._store, address)
+        self.one(address)
+        done = remove_user(self._store, address)
         await self._store.committed()
-        return "remove the account" if kind is UserKind.ACCOUNT else "remove the address"
+        return done
 
     async def end_sessions(self, address: Address) -> str:
         """Sign the user out wherever he is signed in to the pages."""

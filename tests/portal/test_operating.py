@@ -425,6 +425,16 @@ def test_lists_are_flattened_a_few_at_a_time(panel: Panel) -> None:
     assert turns >= len(uris) // LISTS
 
 
+def test_tokens_of_a_user_who_is_removed_are_not_for_the_next_one(panel: Panel) -> None:
+    bobs = str(BOB)
+    for name, addresses in (("his", [bobs]), ("both", [bobs, str(ALICE)]), ("all", ["*@sip.example.org"])):
+        panel.ask("POST", TOKENS, {"name": name, "addresses": addresses, "may": ["read"]}, token=OPERATOR)
+    assert panel.ask("DELETE", f"/api/v1/users/{bobs}", token=OPERATOR).status == 204
+    held = {row["name"]: row["addresses"] for row in get(panel, TOKENS).json if not row["configured"]}
+    assert held == {"both": [str(ALICE)], "all": ["*@sip.example.org"]}
+    assert done(panel)[0] == ("remove the account, also from the tokens his, both", bobs)
+
+
 def test_domains_are_ours_named_or_remembered(clock: Clock) -> None:
     panel = Panel(clock, discover=lambda _: Evidence(sip=("SRV",), ttl=60))
     get(panel, f"{OPERATOR_ROOT}/lookups/example.net")
