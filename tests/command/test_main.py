@@ -7,7 +7,8 @@ import pytest
 from sip2xmpp import __version__
 from sip2xmpp.command import main as command
 from sip2xmpp.command.arguments import Subparsers, ask_password, configuration
-from sip2xmpp.command.main import main
+from sip2xmpp.command.main import VERBS, main, meant, modules
+from sip2xmpp.command.parser import Parser
 from sip2xmpp.errors import BadInput, NoSuchPresentity
 
 
@@ -108,3 +109,32 @@ def test_an_empty_password_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
         monkeypatch.setattr(sys, "stdin", stream)
         with pytest.raises(BadInput, match="a password is needed"):
             ask_password()
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_module_has_the_verbs_that_are_looked_for_in_it(name: str) -> None:
+    parser = Parser(prog="sip2xmpp")
+    subparsers = parser.add_subparsers()
+    for module in modules([name]):
+        module.add_parser(subparsers)
+    assert tuple(parser.verbs) == VERBS[name]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("status", ["status"]),
+        ("--config status user list", ["accounts"]),
+        ("--config=status user list", ["accounts"]),
+        ("polite-block --help", ["verdicts"]),
+        ("completion addresses", ["completion"]),
+        ("completion bash", list(VERBS)),
+        ("help status", list(VERBS)),
+        ("--help status", list(VERBS)),
+        ("--config", list(VERBS)),
+        ("sattus", list(VERBS)),
+        ("", list(VERBS)),
+    ],
+)
+def test_only_the_module_of_the_verb_is_read_where_that_is_enough(words: str, names: list[str]) -> None:
+    assert list(meant(words.split())) == names
