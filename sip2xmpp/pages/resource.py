@@ -93,6 +93,10 @@ _STATUS: Final = (
 )
 
 
+class _TooOld(NotAuthorized):
+    """A form that has not the token of now: the gateway was started anew, or somebody signed in in another tab."""
+
+
 class Pages(Resource):
     """Everything on the port that is for people."""
 
@@ -224,7 +228,14 @@ class Pages(Resource):
             return visit, Refused(404, visit.translate(N_("There is no such page.")))
         visit = replace(visit, places=places)
         if method != "GET":
-            visit = replace(visit, form=self._form(request, visit))
+            try:
+                visit = replace(visit, form=self._form(request, visit))
+            except _TooOld:
+                empty, _ = self._routes.find("GET", visit.path)
+                if not page.anybody or empty is None:
+                    raise
+                answer = await empty.serve(replace(visit, query={"old": "1"}))
+                return visit, replace(answer, status=403) if isinstance(answer, Shown) else answer
         return visit, await page.serve(visit)
 
     def _form(self, request: Request, visit: Visit) -> Form:
@@ -243,7 +254,7 @@ class Pages(Resource):
             else self._strangers.token_of(visit.cookies.get(cookie_name(STRANGER, secure=visit.secure), ""))
         )
         if not wanted or not hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode()):
-            raise NotAuthorized(
+            raise _TooOld(
                 visit.translate(
                     N_("This form is too old, or not from this site. Please load the page again.")
                 )

@@ -69,6 +69,7 @@ class SigningIn:
             "next": own_path(visit.form.text("next") or visit.query.get("next", "")),
             "name": visit.form.text("name", most=500) if fault else "",
             "out": visit.query.get("out") == "1",
+            "old": visit.query.get("old") == "1",
             "domain": self._passwords.domain,
         }
         return Shown("sign_in", values, status, cookies=cookies)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import replace
 from ipaddress import ip_network
+from urllib.parse import urlencode
 
 import pytest
 from twisted.internet.task import Clock
@@ -130,6 +131,19 @@ def test_behind_tls_the_cookie_is_bound_to_the_host(clock: Clock) -> None:
     cookie = next(cookie for cookie in reply.cookies if "session=" in cookie)
     assert cookie.startswith("__Host-session=") and cookie.endswith("; Secure")
     assert tab.get("/my").status == 200
+
+
+def test_a_form_from_before_a_restart_or_from_another_tab_leads_on(scene: Scene) -> None:
+    form = {"name": str(ALICE), "password": "rabbit"}
+    tab = scene.browser()
+    body = urlencode({**form, "csrf": tab.get("/sign-in").csrf}).encode()
+    tab.cookies["stranger"] = "x" * 24
+    reply = tab.ask("POST", "/sign-in", body)
+    assert reply.status == 403 and "session" not in tab.cookies
+    assert "This form was too old." in reply.text and reply.csrf
+    tab.sign_in()
+    again = tab.ask("POST", "/sign-in", body)
+    assert again.location == "/my" and tab.get("/my").status == 200, "who is signed in stays so"
 
 
 def test_only_a_digest_of_the_cookie_is_kept(scene: Scene) -> None:
