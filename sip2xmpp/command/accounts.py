@@ -255,7 +255,7 @@ _CHANGES = (
         "remove an account with all that is kept of its owner",
         (
             "Removes an account with the rules, lists, decisions, statements and the card of its owner, and ends what is "
-            "registered. The next owner of the address starts with nothing of this one."
+            "registered, as well as what contacts permitted to the owner and tokens for the address. The next owner of the address starts with nothing of this one."
         ),
         (("sip2xmpp user remove alice@sip.example.org", "cannot be undone"),),
     ),

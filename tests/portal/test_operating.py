@@ -265,7 +265,9 @@ def test_a_publication_is_read_and_removed_at_its_own_address_only(panel: Panel)
         and not get(panel, f"{OPERATOR_ROOT}/publications?package=dialog").json["rows"]
     )
     mine = "/api/v1/users/bob@sip.example.org/publications"
-    assert get(panel, f"{mine}/p1").json["document"] == "<presence>\ufffd</presence>"
+    assert get(panel, f"{mine}/p1", token=OPERATOR).json["document"] == "<presence>\ufffd</presence>"
+    # what people say is not for everybody who may look
+    assert get(panel, f"{mine}/p1").status == 403
     assert get(panel, mine).json["rows"] == [row]
     assert (
         panel.ask("DELETE", "/api/v1/users/alice@sip.example.org/publications/p1", token=OPERATOR).status
