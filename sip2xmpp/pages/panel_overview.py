@@ -51,6 +51,7 @@ CHARTS: Final = (
 )
 """Lines of the history on the first page; all of them are on that of the counters."""
 
+UNITS: Final = {"1/s": N_("a second")}
 TITLES: Final = {
     "dialogs": N_("Subscriptions"),
     "publications": N_("Publications"),
@@ -189,7 +190,7 @@ def tile(visit: Visit, course: Course) -> Tile:
     return Tile(
         name=course.line.name,
         title=visit.translate(TITLES.get(course.line.name, course.line.title)),
-        unit=course.line.unit,
+        unit=visit.translate(UNITS[course.line.unit]) if course.line.unit in UNITS else course.line.unit,
         last="–" if course.last is None else said(rounded(course.last)),
         chart=drawn,
         words=words,

@@ -92,7 +92,7 @@ def test_a_jabber_contact_is_added_by_address_and_seen_live(world: World, alice:
     alice.check_accessible()
     alice.shot("contact-add-desk-light")
     alice.page.get_by_label("Name").fill("Juliet")
-    alice.page.get_by_label("Or a new group").fill("Verona")
+    alice.page.get_by_label("A new group").fill("Verona")
     alice.press("Add the contact")
     see(alice, "Juliet", "Asked, and not answered yet")
     juliet.wait(presence("subscribe", sender=ALICE), "alice's request")
