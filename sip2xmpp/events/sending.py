@@ -151,9 +151,14 @@ class Sender(Writer):
             content = self._content(newest)
         now = self.owner.clock.seconds()
         head, tail = prepared.render(number, self._state(notification, now), content)
-        if notification.known_at and not self._owed and self.economy is None:
+        known_at = notification.known_at
+        if known_at and not self._owed and self.economy is None:
             # what is said again, or held back because the watcher wants it so, is not late
-            self.owner.tally.sent(now - notification.known_at)
+            tally = self.owner.tally
+            if known_at == tally.known_at and now < tally.until:
+                tally.batch += 1
+            else:
+                tally.sent(known_at, now)
         self._sending(notification, number)
         self.owner.agent.send_prepared(head, tail, "NOTIFY", flow, self._sent)
 

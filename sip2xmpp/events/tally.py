@@ -1,7 +1,8 @@
 """What is counted of the subscriptions of SIP watchers: how many are in which state, how late NOTIFYs are, what went wrong.
 
 Everything here is called on the way of a SUBSCRIBE or a NOTIFY, so each costs one or two additions; and as hashing a member of
-an enumeration costs more than all the rest, nothing is looked up by one.
+an enumeration costs more than all the rest, nothing is looked up by one.  NOTIFYs of one change that leave at nearly the same time are a
+*batch*, which is one observation: whoever sends adds one to ``batch`` while ``known_at`` and ``until`` are those of its NOTIFY.
 """
 
 from bisect import bisect_left
@@ -14,6 +15,9 @@ from sip2xmpp.measuring import Histogram
 from sip2xmpp.presence.watching import Standing
 from sip2xmpp.store.records import DialogRecord
 from sip2xmpp.tracing import Tracer
+
+TOGETHER: Final = 0.005
+"""Seconds between the first and the last NOTIFY of a batch."""
 
 LATEST: Final = 60.0
 """Seconds.  What is older was not late: its watcher became one who may see it after the change."""
@@ -41,12 +45,22 @@ class Counted(Protocol):
 
 
 class Tally:
-    """The numbers of one notifier; ``latency`` is from the change being known to its NOTIFY, in seconds."""
+    """The numbers of one notifier."""
 
     def __init__(self, tracer: Tracer | None = None) -> None:
-        self.latency = Histogram()
+        self.batch = 0
+        self.known_at = self.until = self._since = 0.0
+        self._latency = Histogram()
         self._rows: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(STATES))
         self._tracer = tracer
+
+    @property
+    def latency(self) -> Histogram:
+        """From the change being known to its NOTIFY, in seconds; that of a whole batch is that of its first NOTIFY."""
+        if self.batch:
+            self._latency.add(self._since - self.known_at, self.batch)
+            self.batch = 0
+        return self._latency
 
     def states(self) -> Iterator[tuple[str, str, int]]:
         """Event package, state, and how many there are."""
@@ -65,12 +79,15 @@ class Tally:
         row[_place(standing)] += 1
         subscription.stated = standing
 
-    def sent(self, seconds: float) -> None:
-        """A NOTIFY left so long after its change was known."""
+    def sent(self, known_at: float, now: float) -> None:
+        """A NOTIFY leaves now, of a change that became known then, and begins another batch; Unix times."""
+        seconds = now - known_at
         if 0.0 <= seconds < LATEST:
-            latency = self.latency
-            latency.counts[bisect_left(latency.bounds, seconds)] += 1
-            latency.total += seconds
+            bounds = self.latency.bounds  # which ends the last batch
+            self.batch, self.known_at, self._since = 1, known_at, now
+            self.until = min(
+                now + TOGETHER, known_at + bounds[min(bisect_left(bounds, seconds), len(bounds) - 1)]
+            )
 
     def ended(self, subscription: Counted) -> None:
         """There is one less."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sip2xmpp.errors import Sip2XmppError, TransactionTimeout, TransportFailed
+from sip2xmpp.sip.counters import Row
 from sip2xmpp.sip.flow import UDP, Flow
 from sip2xmpp.sip.message import Response
 from sip2xmpp.sip.timers import Timer
@@ -57,7 +58,18 @@ class ClientTransaction(Timer):
     It is ``fragile`` if an ICMP error shall end it, because the request can go elsewhere.
     """
 
-    __slots__ = ("_interval", "branch", "deadline", "done", "flow", "fragile", "method", "octets", "table")
+    __slots__ = (
+        "_interval",
+        "branch",
+        "counted",
+        "deadline",
+        "done",
+        "flow",
+        "fragile",
+        "method",
+        "octets",
+        "table",
+    )
 
     def __init__(  # noqa: PLR0917 - keywords would cost on the path of every NOTIFY
         self,
@@ -68,6 +80,7 @@ class ClientTransaction(Timer):
         flow: Flow,
         done: Done,
         deadline: float,
+        counted: Row,
     ) -> None:
         self.bucket = None
         self.table = table
@@ -77,6 +90,7 @@ class ClientTransaction(Timer):
         self.flow = flow
         self.done = done
         self.deadline = deadline
+        self.counted = counted
         self.fragile = False
         self._interval = table.t1
 

@@ -83,10 +83,12 @@ class ClientTransactions:
         wheel = self.wheel
         self.transports.send(octets, flow)
         self.counters.sent += 1
-        transaction = ClientTransaction(self, branch, method, octets, flow, done, wheel.now() + self._give_up)
-        self._pending[branch] = transaction
         rows = self.counters.outgoing
-        (rows.get(method) or rows[OTHER_OUT])[0] += 1
+        row = rows.get(method) or rows[OTHER_OUT]
+        row[0] += 1
+        self._pending[branch] = transaction = ClientTransaction(
+            self, branch, method, octets, flow, done, wheel.now() + self._give_up, row
+        )
         if flow.connection is not None:
             self._on_streams.setdefault(flow.connection, {})[transaction] = None
         wheel.start(transaction, self.t1 if flow.transport is UDP else self._give_up)
@@ -114,8 +116,7 @@ class ClientTransactions:
         if status < 200:
             transaction.provisional()
             return
-        rows = self.counters.outgoing
-        (rows.get(transaction.method) or rows[OTHER_OUT])[status // 100] += 1
+        transaction.counted[status // 100] += 1
         transaction.abandon()
         transaction.done(response)
 

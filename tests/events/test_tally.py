@@ -46,16 +46,43 @@ def test_a_fetch_leaves_nothing_behind(network: Network, gateway: Gateway, bob: 
 def test_news_are_measured_and_what_was_asked_for_is_not(
     network: Network, gateway: Gateway, alice: Phone, bob: Phone
 ) -> None:
-    latency = gateway.notifier.tally.latency
+    tally = gateway.notifier.tally
     line = bob.subscribe(ALICE)
     network.drive(0.5)
     line.send()
     network.drive(0.5)
-    assert latency.count == 0
+    assert tally.latency.count == 0
     alice.publish(document("away"), expires=3600)
     network.drive(0.5)
-    assert latency.count == 1
-    assert latency.total < 0.1
+    assert tally.latency.count == 1
+    assert tally.latency.total < 0.1
+
+
+def test_of_many_that_are_told_of_a_change_each_is_counted(
+    network: Network, gateway: Gateway, alice: Phone, bob: Phone
+) -> None:
+    for _ in range(20):
+        bob.subscribe(ALICE)
+    network.drive(0.5)
+    for number, word in enumerate(("away", "busy"), 1):
+        alice.publish(document(word), expires=3600)
+        network.drive(0.5)
+        latency = gateway.notifier.tally.latency
+        assert latency.count == 20 * number
+        assert 0 <= latency.total < 0.1 * latency.count
+
+
+def test_those_who_are_told_in_one_moment_are_one_observation_and_the_late_are_another() -> None:
+    tally = Tally()
+    tally.sent(100.0, 100.0302)
+    assert tally.until == pytest.approx(100.0352)
+    tally.batch += 9
+    tally.sent(100.0, 100.3)
+    assert tally.latency.total == pytest.approx(10 * 0.0302 + 0.3)
+    # a bound of the histogram is never passed together
+    tally.sent(100.0, 100.0499)
+    assert tally.until == pytest.approx(100.05)
+    assert tally.latency.count == 12
 
 
 def test_what_a_watcher_does_not_take_is_remembered_for_whoever_looks_at_the_pair(

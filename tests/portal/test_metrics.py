@@ -111,8 +111,8 @@ def families(octets: bytes) -> dict[str, Any]:
 def test_what_is_written_is_read_again_in_both_formats(gateway: Gateway) -> None:
     gateway.transports.counters.incoming["SUBSCRIBE"][0] = 3
     gateway.transports.counters.incoming["SUBSCRIBE"][4] = 1
-    gateway.notifier.tally.sent(0.0004)
-    gateway.notifier.tally.sent(0.3)
+    gateway.notifier.tally.sent(1.0, 1.0004)
+    gateway.notifier.tally.sent(1.0, 1.3)
     octets, media = gateway.metrics.exposition()
     assert media.startswith("text/plain; version=0.0.4")
     found = families(octets)
@@ -432,12 +432,12 @@ def test_what_is_told_of_states_adds_up(gateway: Gateway) -> None:
     tally.ended(first)
     tally.ended(second)
     assert gateway.metrics.value("sip2xmpp_dialogs") == 0
-    tally.sent(1e6)
+    tally.sent(1.0, 1e6)
     assert gateway.metrics.value("sip2xmpp_notify_latency_seconds") == 0
 
 
 def test_a_histogram_has_a_bucket_for_everything(gateway: Gateway) -> None:
     metric = histogram("sip2xmpp_x_seconds", "Nothing.", lambda: gateway.notifier.tally.latency)
-    gateway.notifier.tally.sent(59.0)
+    gateway.notifier.tally.sent(1.0, 60.0)
     ((_, value),) = metric.read()
     assert value.cumulative()[-1] == (float("inf"), 1)
