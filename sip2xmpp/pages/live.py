@@ -2,12 +2,12 @@
 
 A stream hears topics, such as ``presence alice@sip.example.org``.  What changes within ``TOGETHER`` seconds is told at once, and a
 comment now and then keeps proxies from closing a quiet stream.  Where nobody listens a change costs a look at an empty table.
-Streams are bounded for each session and in all; whoever gets none asks now and then instead.
+Streams are bounded for each session, each user, and in all; whoever gets none asks now and then instead.
 
 Implements: the HTML Standard, section "Server-sent events".
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -24,6 +24,9 @@ QUIET: Final = 15.0
 OF_SESSION: Final = 4
 """Streams of one session: a browser has six connections for a site."""
 
+OF_USER: Final = 20
+"""Streams of one user in all sessions: nobody takes them from all others."""
+
 IN_ALL: Final = 250
 """Streams of everybody: half of the connections there may be."""
 
@@ -35,8 +38,11 @@ COMMENT: Final = b": still here\n\n"
 class Stream:
     """One browser that listens.  ``send`` takes octets, ``close`` ends the connection."""
 
-    def __init__(self, session: str, send: Callable[[bytes], object], close: Callable[[], object]) -> None:
+    def __init__(
+        self, session: str, send: Callable[[bytes], object], close: Callable[[], object], user: str = ""
+    ) -> None:
         self.session = session
+        self.user = user
         self.send = send
         self.close = close
         self.is_waiting = False
@@ -50,6 +56,7 @@ class Live:
         self._topics: dict[str, dict[Stream, None]] = {}
         self._streams: dict[Stream, Collection[str]] = {}
         self._sessions: dict[str, dict[Stream, None]] = defaultdict(dict)
+        self._users: Counter[str] = Counter()
         self._waiting: list[Stream] = []
         self._soon: IDelayedCall | None = None
         self._quiet: IDelayedCall | None = None
@@ -72,14 +79,19 @@ class Live:
         """Whether anybody listens to this."""
         return bool(self._topics) and (f"{topic} {about}" if about else topic) in self._topics
 
-    def has_room(self, session: str) -> bool:
+    def has_room(self, session: Session) -> bool:
         """Whether one more stream of this session may begin."""
-        return len(self._streams) < IN_ALL and len(self._sessions.get(session, ())) < OF_SESSION
+        return (
+            len(self._streams) < IN_ALL
+            and len(self._sessions.get(session.digest, ())) < OF_SESSION
+            and self._users[session.address] < OF_USER
+        )
 
     def listen(self, stream: Stream, topics: Collection[str]) -> None:
         """Begin; ``stop`` is the end."""
         self._streams[stream] = tuple(topics)
         self._sessions[stream.session][stream] = None
+        self._users[stream.user] += 1
         for topic in topics:
             self._topics.setdefault(topic, {})[stream] = None
         stream.send(FIRST)
@@ -88,6 +100,10 @@ class Live:
 
     def stop(self, stream: Stream) -> None:
         """This one is gone."""
+        if stream in self._streams:
+            self._users[stream.user] -= 1
+            if not self._users[stream.user]:
+                del self._users[stream.user]
         for topic in self._streams.pop(stream, ()):
             streams = self._topics.get(topic, {})
             streams.pop(stream, None)

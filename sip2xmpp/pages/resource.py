@@ -306,7 +306,7 @@ class Pages(Resource):
         if visit.session is None or topics is None or request.method != b"GET" or not _is_from_here(request):
             request.setResponseCode(403)
             return b""
-        if not self._live.has_room(visit.session.digest):
+        if not self._live.has_room(visit.session):
             request.setResponseCode(503)
             return b""
         request.setHeader("content-type", "text/event-stream")  # type: ignore[no-untyped-call]
@@ -323,7 +323,7 @@ class Pages(Resource):
         def close() -> None:
             request.finish()  # type: ignore[no-untyped-call]
 
-        stream = Stream(visit.session.digest, send, close)
+        stream = Stream(visit.session.digest, send, close, visit.session.address)
         request.notifyFinish().addBoth(lambda _: self._live.stop(stream))
         self._live.listen(stream, topics)
         return NOT_DONE_YET

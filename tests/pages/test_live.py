@@ -123,6 +123,18 @@ def test_streams_of_a_session_are_bounded(scene: Scene) -> None:
     assert Listening(tab, "topic=presence").status == 200
 
 
+def test_streams_of_a_user_are_bounded_however_often_he_signs_in(scene: Scene) -> None:
+    tabs = [alice(scene) for _ in range(live.OF_USER // live.OF_SESSION)]
+    streams = [Listening(tab, "topic=presence") for tab in tabs for _ in range(live.OF_SESSION)]
+    another = alice(scene)
+    assert Listening(another, "topic=presence").status == 503
+    bob = scene.browser()
+    bob.sign_in(BOB)
+    assert Listening(bob, "topic=presence").status == 200
+    streams[0].end()
+    assert Listening(another, "topic=presence").status == 200
+
+
 def test_a_stream_ends_with_its_session(scene: Scene, clock: Clock) -> None:
     stream = Listening(alice(scene), "topic=presence")
     scene.sessions.end_all(ALICE)
