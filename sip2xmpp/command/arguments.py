@@ -8,12 +8,12 @@ one that does not works without a file.
 
 import argparse
 import getpass
-import json
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sip2xmpp.address import Address, address_from_jid, address_from_sip
 from sip2xmpp.command.parser import Parser
+from sip2xmpp.command.screen import json_of
 from sip2xmpp.config import Config, load
 from sip2xmpp.errors import BadInput
 from sip2xmpp.escaping import unescape_node
@@ -50,7 +50,7 @@ def add_json(parser: argparse.ArgumentParser, told: str = "print JSON") -> None:
 
 def say(arguments: argparse.Namespace, told: str, value: Any) -> None:
     """The outcome: ``told`` to a person, ``value`` as JSON if that is wished."""
-    print(json.dumps(value, indent=2, ensure_ascii=False) if arguments.json else told)
+    print(json_of(value) if arguments.json else told)
 
 
 def ask_password(prompt: str = "Password: ") -> str:

@@ -6,7 +6,6 @@ and given up after ``LONGEST`` seconds.
 """
 
 import argparse
-import json
 import os
 import sys
 import textwrap
@@ -21,7 +20,7 @@ from sip2xmpp.command.checks import certificates, component, machine, names, por
 from sip2xmpp.command.checks.findings import Finding, Level, Scene, Topic
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reacting import react
-from sip2xmpp.command.screen import ink_for, printable, window
+from sip2xmpp.command.screen import ink_for, json_of, printable, window
 from sip2xmpp.command.status import ask, url_of
 from sip2xmpp.config import Config
 from sip2xmpp.errors import ConfigError, Unreachable
@@ -76,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     worst = next(level for level in Level if any(each.level is level for each in found))
     if arguments.json:
         told = {"verdict": worst.value, "findings": [each.as_json() for each in found]}
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json_of(told))
     elif sys.stdout.isatty():
         print("\n".join(_pages(found)))
     else:

@@ -5,7 +5,6 @@ where it is in no other group; a group that is not there yet is made.
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from sip2xmpp.address import Address
 from sip2xmpp.command.api import Reply, ask
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, own_address, say
 from sip2xmpp.command.parser import Group
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import json_of, printable
 from sip2xmpp.config import Config
 from sip2xmpp.errors import BadInput
 
@@ -74,9 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
         told = reply.value
         if arguments.group:
             told["groups"] = [each for each in told["groups"] if each["id"] in arguments.group]
-        print(json.dumps(told, indent=2, ensure_ascii=False) if arguments.json else "\n".join(_lines(told)))
+        print(json_of(told) if arguments.json else "\n".join(_lines(told)))
     elif arguments.json:
-        print(json.dumps(reply.value, indent=2, ensure_ascii=False))
+        print(json_of(reply.value))
     else:
         print("removed" if reply.value is None else _line(reply.value))
     return OK

@@ -4,7 +4,6 @@ Read from the state file, with the gateway running or stopped, and decided as th
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator
 
@@ -19,7 +18,7 @@ from sip2xmpp.command.arguments import (
     watcher_address,
 )
 from sip2xmpp.command.parser import Group
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import json_of, printable
 from sip2xmpp.own_side import own_side
 from sip2xmpp.portal.explanations import explanation_told
 from sip2xmpp.presence.explaining import Decision, Explanation, ToldRule
@@ -75,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     own = own_side(config, extract(config.gateway.state, presentity, clock), clock)
     explanation = own.explaining.explain(presentity, watcher)
     if arguments.json:
-        print(json.dumps(explanation_told(explanation), indent=2, ensure_ascii=False))
+        print(json_of(explanation_told(explanation)))
     else:
         for line in _lines(explanation):
             print(printable(line) if not line.startswith(" ") else "  " + printable(line))

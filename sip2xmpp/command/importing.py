@@ -5,7 +5,6 @@ within a second; documents are put into the file too, or by XCAP if it runs, sin
 """
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, add_json, 
 from sip2xmpp.command.deeds import record
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.progress import Progress
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import json_of, printable
 from sip2xmpp.command.shelves import RunningShelf, StoppedShelf
 from sip2xmpp.config import Config
 from sip2xmpp.errors import BadInput, Refused, Unreachable
@@ -113,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
     work = _Import(config, replaces=arguments.replace, dry=arguments.dry_run)
     work.do(found, f"import {arguments.system}")
     if arguments.json:
-        print(json.dumps(work.as_json(), indent=2, ensure_ascii=False))
+        print(json_of(work.as_json()))
     else:
         for line in work.lines():
             print(line)

@@ -9,14 +9,13 @@ Implements: RFC 7247 section 4 and RFC 3263 section 4, as the modules named do.
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from sip2xmpp.command.arguments import FAILED, NOT_AS_WISHED, OK, Subparsers, any_address
 from sip2xmpp.command.parser import Group
 from sip2xmpp.command.reacting import configuration_if_any, react
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import json_of, printable
 from sip2xmpp.config import Config
 from sip2xmpp.events.discovery import discover
 from sip2xmpp.operating_side import known_of
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked_by = Leg(arguments.asked_by)
     report = react(lambda reactor: look_up(domain, asked_by, config, reactor))
     if arguments.json:
-        print(json.dumps(report_told(report), indent=2, ensure_ascii=False))
+        print(json_of(report_told(report)))
     else:
         print("\n".join(lines(report)))
     if report.finding.leg is not None:

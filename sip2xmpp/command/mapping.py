@@ -6,7 +6,6 @@ a root element of the same name, so they are told apart by namespace and content
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from sip2xmpp.bridge.losses import lost_to_sip, lost_to_xmpp
 from sip2xmpp.bridge.mapping import availabilities_from_presence, presence_from_resources
 from sip2xmpp.command.arguments import OK, Subparsers
 from sip2xmpp.command.parser import Group
+from sip2xmpp.command.screen import json_of
 from sip2xmpp.documents import pidf, xpidf
 from sip2xmpp.documents.presence import Presence
 from sip2xmpp.documents.times import write_time
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         now=time.time(),
     )
     if arguments.json:
-        print(json.dumps(as_json(outcome), indent=2, ensure_ascii=False))
+        print(json_of(as_json(outcome)))
         return OK
     print("\n".join(outcome.result))
     print(f"\nstate: {outcome.state}")

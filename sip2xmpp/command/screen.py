@@ -5,7 +5,9 @@ before anything is measured or shown.  Widths are those of terminal cells, so th
 break the columns.  Colour is used only on a terminal, and never when ``NO_COLOR`` is set (no-color.org).
 """
 
+import json
 import os
+import re
 import shutil
 import sys
 import unicodedata
@@ -23,6 +25,9 @@ WIDE: Final = 20
 
 UNCUT: Final = 1_000_000
 """Cells of what is no terminal."""
+
+_OBEYED: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What JSON may hold as it is: controls of eight bits, and marks that turn the order of what is written."""
 
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
@@ -85,6 +90,13 @@ def printable(text: str) -> str:
     if flat.isascii() and flat.isprintable():
         return flat
     return "".join(char for char in flat if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+
+
+def json_of(value: object, *, indent: int | None = 2) -> str:
+    """A value as JSON, in which what a terminal would obey is escaped, and what people read is not."""
+    return _OBEYED.sub(
+        lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, indent=indent, ensure_ascii=False)
+    )
 
 
 def cells(text: str) -> int:

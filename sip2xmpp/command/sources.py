@@ -4,7 +4,6 @@ Read from the state file, with the gateway running or stopped, and composed as t
 """
 
 import argparse
-import json
 import time
 from typing import Any
 
@@ -12,7 +11,7 @@ from twisted.internet.task import Clock
 
 from sip2xmpp.command.arguments import OK, Subparsers, configuration, own_address
 from sip2xmpp.command.parser import Group
-from sip2xmpp.command.screen import Column, print_table
+from sip2xmpp.command.screen import Column, json_of, print_table
 from sip2xmpp.own_side import own_side
 from sip2xmpp.portal.sources import Sources
 from sip2xmpp.store.offline import extract
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     own = own_side(config, store, clock)
     told = Sources(own.presence, own.statements, store, clock).told(address)
     if arguments.json:
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(json_of(told))
         return OK
     rows = [(one["rank"], one["source"], _meaning(one), _span(one)) for one in told["sources"]]
     rows.append(("shown", "", _meaning(told["composed"]), ""))

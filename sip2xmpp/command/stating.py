@@ -4,7 +4,6 @@ The gateway may run or not; a running one notices within a second, and then its 
 """
 
 import argparse
-import json
 import re
 import time
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from typing import Any, Final
 
 from sip2xmpp.address import Address
 from sip2xmpp.command.deeds import record
-from sip2xmpp.command.screen import printable
+from sip2xmpp.command.screen import json_of, printable
 from sip2xmpp.config import Config
 from sip2xmpp.documents import pidf
 from sip2xmpp.documents.times import from_unix, write_time
@@ -189,7 +188,7 @@ def show(statements: Iterable[Statement], *, as_json: bool) -> None:
     """Print statements, one on each line, or all as a JSON array."""
     rows = [row_of(one) for one in statements]
     if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(json_of(rows))
         return
     for row in rows:
         span = "".join(

@@ -5,12 +5,11 @@ programs can search in it.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from sip2xmpp.command.screen import Column, print_table
+from sip2xmpp.command.screen import Column, json_of, print_table
 from sip2xmpp.command.status import duration
 from sip2xmpp.portal.rows import told
 
@@ -26,7 +25,7 @@ def print_rows(
 ) -> None:
     """Print the rows as ``--json`` says; ``none`` is said to a person where there are none."""
     if arguments.json:
-        print(json.dumps(told(rows), indent=2, ensure_ascii=False))
+        print(json_of(told(rows)))
         return
     if not rows:
         print(none)

@@ -5,7 +5,6 @@ somebody had switched it on before.  Secrets never leave the gateway.
 """
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from urllib.parse import quote
 from sip2xmpp.command.api import ask
 from sip2xmpp.command.arguments import NOT_AS_WISHED, OK, Subparsers, configuration, watcher_address
 from sip2xmpp.command.parser import Group
-from sip2xmpp.command.screen import Ink, ink_for, printable
+from sip2xmpp.command.screen import Ink, ink_for, json_of, printable
 from sip2xmpp.command.stating import seconds
 from sip2xmpp.config import Config
 from sip2xmpp.errors import BadInput
@@ -74,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.now:
         facts = _asked(config, "GET", f"/operator/pairs/{pair}")
         if arguments.json:
-            print(json.dumps(facts, indent=2, ensure_ascii=False))
+            print(json_of(facts))
         else:
             _show(_facts(facts))
         return OK if _is_known(facts) else NOT_AS_WISHED
@@ -92,7 +91,12 @@ def _follow(config: Config, path: str, lasts: float | None, *, as_json: bool) ->
     end = None if lasts is None else time.monotonic() + lasts
     try:
         if as_json:
-            print(json.dumps({"pair": {name: value for name, value in first.items() if name != "messages"}}))
+            print(
+                json_of(
+                    {"pair": {name: value for name, value in first.items() if name != "messages"}},
+                    indent=None,
+                )
+            )
         else:
             _show([*_facts(first), "", "tracing; Ctrl-C ends it"])
         sys.stdout.flush()
@@ -104,7 +108,7 @@ def _follow(config: Config, path: str, lasts: float | None, *, as_json: bool) ->
                     print(f"({missed} messages were forgotten before they could be shown)", file=sys.stderr)
                 number = message["number"]
                 if as_json:
-                    print(json.dumps(message, ensure_ascii=False))
+                    print(json_of(message, indent=None))
                 else:
                     _show(_message(message, ink))
             sys.stdout.flush()

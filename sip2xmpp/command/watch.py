@@ -8,7 +8,6 @@ Implements: RFC 3856 and RFC 6665 (subscriber), by ``events.outgoing``.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from sip2xmpp.command.screen import (
     can_redraw,
     cut,
     ink_for,
+    json_of,
     padded,
     printable,
     table,
@@ -382,7 +382,7 @@ class Show:
         if self._once:
             return
         if self._as_json:
-            print(json.dumps(view.as_json(), ensure_ascii=False), flush=True)
+            print(json_of(view.as_json(), indent=None), flush=True)
         elif self._screen is not None:
             self._screen.draw([*self._table(views), "", self._ink.dim("Ctrl-C ends it")])
         elif view.trouble is None:
@@ -391,7 +391,7 @@ class Show:
     def all(self, views: Sequence[View]) -> None:
         """Show what became of all of them; troubles are told elsewhere."""
         if self._as_json:
-            print("\n".join(json.dumps(view.as_json(), ensure_ascii=False) for view in views))
+            print("\n".join(json_of(view.as_json(), indent=None) for view in views))
         elif shown := [view for view in views if view.trouble is None]:
             print("\n".join(self._table(shown)))
 

@@ -1,4 +1,5 @@
 import io
+import json
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from sip2xmpp.command.screen import (
     cells,
     cut,
     ink_for,
+    json_of,
     padded,
     print_table,
     printable,
@@ -138,3 +140,10 @@ def test_rows_are_a_table_on_a_terminal_and_plain_lines_elsewhere(monkeypatch: p
         monkeypatch.setattr("sys.stdout", stream)
         print_table(columns, rows, ["first", "sec\x1b[2Jond"])
         assert stream.getvalue().splitlines() == shown
+
+
+def test_json_holds_nothing_that_a_terminal_would_obey() -> None:
+    value = {"n\u00e9": ["\x9b31m", "\x1b[2J", "\u202eevil", "\u8336"]}
+    text = json_of(value)
+    assert json.loads(text) == value and "n\u00e9" in text and "\u8336" in text
+    assert not any(char in text for char in "\x9b\x1b\u202e")
