@@ -1,6 +1,6 @@
 """What a page answers: something shown, a way elsewhere, a refusal, or octets such as a picture."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,11 +36,12 @@ class Moved(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Answer):
-    """A page that says why not."""
+    """A page that says why not.  ``written`` is what stood in the form, so that it is not lost."""
 
     status: int
     told: str
     cookies: tuple[str, ...] = ()
+    written: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,12 @@ from sip2xmpp.errors import BadInput
 FIELDS: Final = 2_000
 """Fields that a form may have."""
 
+SENTENCES: Final = 30
+"""Fields of which is told what stood in them when a form could not be taken."""
+
+SECRETS: Final = frozenset(("password", "current", "new", "again"))
+"""Names of fields that are, or may be, passwords."""
+
 HEADER_LIMIT: Final = 4_096
 """Octets of the header of one part."""
 
@@ -55,6 +61,14 @@ class Form:
         """A password, as it was typed; the empty string if there is none or it cannot be one."""
         values = [value for each, value in self._texts if each == name]
         return values[-1] if values and len(values[-1]) <= most else ""
+
+    def sentences(self) -> list[str]:
+        """What somebody wrote himself, as far as it is worth not to be lost; no passwords."""
+        return [
+            text
+            for name, value in self._texts[:SENTENCES]
+            if name not in SECRETS and " " in (text := value.strip()) and not _CONTROL.search(text)
+        ]
 
     def file(self, name: str) -> File | None:
         """What was uploaded; None if nothing was chosen."""

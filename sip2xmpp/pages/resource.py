@@ -192,7 +192,12 @@ class Pages(Resource):
             request.setHeader("content-language", visit.language.tag)  # type: ignore[no-untyped-call]
             request.setHeader("vary", "Accept-Language, Cookie")  # type: ignore[no-untyped-call]
             if isinstance(answer, Refused):
-                values = {"status": answer.status, "why": answer.told, "in_the_open": False}
+                values = {
+                    "status": answer.status,
+                    "why": answer.told,
+                    "written": answer.written,
+                    "in_the_open": False,
+                }
                 answer = Shown("refused", values, answer.status, answer.cookies)
             assert isinstance(answer, Shown)
             if visit.session is not None and not _field(request, "x-live"):
@@ -215,7 +220,7 @@ class Pages(Resource):
         method = "GET" if visit.method == "HEAD" else visit.method
         page, places = self._routes.find(method, visit.path)
         if not _is_private(request):
-            return visit, Shown("refused", {"status": 403, "why": "", "in_the_open": True}, 403)
+            return visit, Shown("refused", {"status": 403, "in_the_open": True}, 403)
         if page is None:
             if visit.session is None and visit.path == "/":
                 return visit, Moved("/sign-in")
@@ -230,10 +235,10 @@ class Pages(Resource):
         if method != "GET":
             try:
                 visit = replace(visit, form=self._form(request, visit))
-            except _TooOld:
+            except _TooOld as error:
                 empty, _ = self._routes.find("GET", visit.path)
                 if not page.anybody or empty is None:
-                    raise
+                    return visit, Refused(403, str(error), written=_sentences(request))
                 answer = await empty.serve(replace(visit, query={"old": "1"}))
                 return visit, replace(answer, status=403) if isinstance(answer, Shown) else answer
         return visit, await page.serve(visit)
@@ -348,8 +353,20 @@ def zone_of(name: str) -> Any:
 
 def _to_sign_in(request: Request, visit: Visit) -> Answer:
     if visit.method not in ("GET", "HEAD"):
-        return Refused(401, visit.translate(N_("You are not signed in any more.")))
+        told = visit.translate(N_("You are not signed in any more."))
+        return Refused(401, told, written=_sentences(request) if _is_from_here(request) else ())
     return Moved(f"/sign-in?next={quote(request.uri.decode('latin-1'), safe='/')}")
+
+
+def _sentences(request: Request) -> list[str]:
+    """What somebody wrote into a form of ours that cannot be taken."""
+    if request.content is None:
+        return []
+    request.content.seek(0)
+    try:
+        return read_form(_field(request, "content-type"), request.content.read()).sentences()
+    except BadInput:
+        return []
 
 
 def _is_private(request: Request) -> bool:

@@ -133,6 +133,23 @@ def test_a_place_in_a_long_table_may_be_as_long_as_two_addresses(scene: Scene) -
     assert place not in tab.get(f"/my/echo/a/b?after={place}x").text
 
 
+def test_what_was_written_is_not_lost_with_the_session(scene: Scene) -> None:
+    tab = scene.browser()
+    tab.sign_in()
+    form = {"csrf": tab.get("/my").csrf, "told": f"half a sentence {HOSTILE}", "password": "my own secret"}
+    body = urlencode(form).encode()
+    scene.sessions.end_all(ALICE)
+    lost = tab.ask("POST", "/my/done", body)
+    tab.sign_in()
+    stale = tab.ask("POST", "/my/done", body)
+    assert (lost.status, stale.status) == (401, 403)
+    for reply in (lost, stale):
+        assert "half a sentence &lt;script&gt;" in reply.text and "<img" not in reply.text
+        assert "my own secret" not in reply.text and form["csrf"] not in reply.text
+    for other in (tab, scene.browser()):
+        assert "half" not in other.ask("POST", "/my/done", body, sec_fetch_site="cross-site").text
+
+
 def test_whoever_asks_for_too_much_has_to_wait_and_nobody_else_has(scene: Scene, clock: Clock) -> None:
     alice, bob = scene.browser(), scene.browser()
     alice.sign_in()
