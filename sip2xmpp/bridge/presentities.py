@@ -262,7 +262,7 @@ class XmppPresentities:
     # Inside
 
     def _account_changed(self, change: Change[Account]) -> None:
-        if change.kind is ChangeKind.REMOVED:
+        if change.kind is not ChangeKind.PUT:
             if not self._departed:
                 self._pace.run(self._depart)
             self._departed.add(change.record.address)
