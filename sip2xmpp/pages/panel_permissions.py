@@ -17,7 +17,7 @@ from sip2xmpp.portal.deciding import Deciding
 from sip2xmpp.portal.operating_authorizations import AuthorizationRows
 from sip2xmpp.portal.operating_lists import ListRows
 from sip2xmpp.portal.operating_pending import PendingRows
-from sip2xmpp.portal.rows import EVERYTHING, NoSuchRow
+from sip2xmpp.portal.rows import NoSuchRow
 from sip2xmpp.presence.policy import Handling
 from sip2xmpp.store.records import Kind, Side
 
@@ -167,8 +167,7 @@ class PermissionPages:
         handling = form.text("handling")
         if handling not in DECISIONS:
             return Refused(422, visit.translate("This is nothing that can be decided."))
-        waiting = await self._pending.found(EVERYTHING, address=address)
-        if watcher not in {row.watcher for row in waiting.rows}:
+        if watcher not in {note.watcher for note in self._desk.store.waiting.select(str(address))}:
             told = visit.translate("%(watcher)s does not wait any more.", watcher=watcher)
             return Moved(PENDING, told, bad=True)
         return await self._desk.does(

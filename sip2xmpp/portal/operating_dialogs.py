@@ -89,28 +89,18 @@ class DialogRows:
         self._notifying = notifying
         self._leave = leave
 
-    async def found(
-        self,
-        wanted: Wanted,
-        *,
-        presentity: Address | None = None,
-        watcher: Address | None = None,
-        role: str = "",
-        package: str = "",
-    ) -> Found[DialogRow]:
+    async def found(self, wanted: Wanted, *, role: str = "", package: str = "") -> Found[DialogRow]:
         """By who is watched; ``match`` is looked for in both addresses, the package and the User-Agent."""
-        dialogs = self._store.dialogs
 
         def fits(record: DialogRecord) -> bool:
-            return (
-                role in ("", record.role)
-                and watcher in (None, record.watcher)
-                and package in ("", record.event.partition(";")[0].strip().lower())
+            return role in ("", record.role) and package in (
+                "",
+                record.event.partition(";")[0].strip().lower(),
             )
 
         records = await found(
             self._clock,
-            rows_of(dialogs) if presentity is None else dialogs.select(str(presentity)),
+            rows_of(self._store.dialogs),
             wanted,
             order=lambda record: f"{record.presentity} {record.watcher} {record.key}",
             text=lambda record: (

@@ -39,12 +39,11 @@ class PendingRows:
         self._watchers = watchers
         self._clock = clock
 
-    async def found(self, wanted: Wanted, *, address: Address | None = None) -> Found[PendingRow]:
+    async def found(self, wanted: Wanted) -> Found[PendingRow]:
         """By who is asked; ``match`` is looked for in both addresses."""
-        waiting = self._store.waiting
         records = await found(
             self._clock,
-            rows_of(waiting) if address is None else waiting.select(str(address)),
+            rows_of(self._store.waiting),
             wanted,
             order=lambda note: note.key,
             text=lambda note: f"{note.presentity} {note.watcher}",

@@ -19,10 +19,11 @@ from sip2xmpp.pages.panel_trace import DOMAIN_LEGS, GROUNDS
 from sip2xmpp.pages.panel_users import HANDLINGS
 from sip2xmpp.pages.roles import Role
 from sip2xmpp.pages.routes import Page
+from sip2xmpp.portal.rows import MOST
 from sip2xmpp.portal.tokens import Right
 from sip2xmpp.presence.directory import Leg
 from sip2xmpp.presence.policy import Ground, Handling
-from sip2xmpp.store.records import Kind, Side
+from sip2xmpp.store.records import Kind, Side, Waiting
 from tests.certificates import Authority
 from tests.fakes import result_of
 from tests.pages.panel_scene import DOMAIN, EVIL, NOW, PEOPLE, Panel
@@ -295,6 +296,17 @@ def test_an_operator_decides_for_an_owner_about_who_waits(panel: Panel) -> None:
     assert verdict is not None and verdict.handling == "allow"
     assert panel.portal.audit.latest(1)[0].what == "allow juliet@jabber.example"
     assert "does not wait any more" in panel.follow(panel.post("/panel/pending", form)).words
+
+
+def test_it_is_decided_about_who_waits_however_many_do(panel: Panel) -> None:
+    panel.fill()
+    for number in range(MOST + 1):
+        watcher = Address(f"w{number:04}", "jabber.example")
+        panel.store.waiting.put(
+            Waiting(presentity=Address.parse(ALICE), watcher=watcher, package="presence", asked_at=1.0)
+        )
+    form = {"address": ALICE, "watcher": f"w{MOST:04}@jabber.example", "handling": "block"}
+    assert "It is decided" in panel.follow(panel.post("/panel/pending", form)).words
 
 
 def test_only_what_can_be_decided_is(panel: Panel) -> None:
