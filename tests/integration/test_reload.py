@@ -149,7 +149,8 @@ def test_a_reload_takes_over_what_can_be_and_ends_nothing(gateway: SecureGateway
         # a new domain serves
         gateway.add_user("juliet@second.example", "capulet")
         with SipClient("juliet", "second.example", gateway.sip, password="capulet") as juliet:
-            assert juliet.register().status == 200
+            # an account that a command adds is seen within a second
+            eventually(lambda: juliet.register().status == 200, "the account is known", every=0.3)
             there = juliet.subscribe("sip:bob@sip.example.org")
             there.wait_for_state("active")
         # the dialog and the connection go on
