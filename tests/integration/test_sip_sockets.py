@@ -165,10 +165,12 @@ class UdpTest(SocketsCase):
         for _ in range(200):
             peer.send(b"A" + rng.randbytes(rng.randrange(400)))
         peer.send(b"SIP/2.0 999 No\r\n\r\n")
+        # garbage that waits for a busy processor is overload, and that is another matter
+        while ours.counters.malformed < 200:
+            await pause(0.02)
         peer.send(options("fine"))
         answer = await deferToThread(peer.recv, 65536)
         assert answer.startswith(b"SIP/2.0 200 ")
-        assert ours.counters.malformed >= 200
 
     async def test_a_wildcard_listener_says_a_real_address_of_itself(self) -> None:
         ours, _ = self.agent(UDP, interface="0.0.0.0")

@@ -68,7 +68,7 @@ class Follower:
     def interrupt(self) -> int:
         """Ctrl-C; the exit status."""
         self._process.send_signal(signal.SIGINT)
-        return self._process.wait(10)
+        return self._process.wait(60)
 
 
 def scraped(world: World, accept: str = "") -> dict[str, dict[tuple[tuple[str, str], ...], float]]:

@@ -175,7 +175,7 @@ class Gateway(Peer):
             input=text,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=90,
         )
 
 
