@@ -69,7 +69,7 @@ def _dumped(file: IO[bytes], tables: Collection[str]) -> Iterator[Row]:
     yield from read_dump(_lines(file, first), tables)
 
 
-def _lines(file: IO[bytes], first: bytes = b"") -> Iterator[bytes]:
+def _lines(file: IO[bytes] | gzip.GzipFile, first: bytes = b"") -> Iterator[bytes]:
     """The lines of a file, behind one that was read already; raises ``BadInput`` for one that is too long to be held."""
     number, line = 1, first or file.readline(LONGEST + 1)
     while line:
