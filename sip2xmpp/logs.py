@@ -52,24 +52,24 @@ def observer(config: LogConfig, stream: TextIO) -> ILogObserver:
 
 @implementer(ILogObserver)
 class Log:
-    """The observer of the whole process, which another configuration makes another."""
+    """The observer of the whole process, which another configuration makes another; ``stream`` is where it writes now."""
 
     def __init__(self, config: LogConfig, stream: TextIO) -> None:
-        self._stream = stream
+        self.stream = stream
         self.become(config)
 
     def become(self, config: LogConfig) -> None:
         """Write events like this from now on."""
         self._config = config
-        self._observe = observer(config, self._stream)
+        self._observe = observer(config, self.stream)
 
     def reopen(self) -> None:
         """Begin the file anew, if somebody has moved it away; what is no file, or cannot be begun anew, goes on."""
-        before = self._stream
+        before = self.stream
         if not isinstance(before, LogFile):
             return
         try:
-            self._stream = log_file(before.path, before.defaultMode)
+            self.stream = log_file(before.path, before.defaultMode)
         except OSError as error:
             _log.error("the log goes on where it was: {error}", error=error)
             return

@@ -194,8 +194,7 @@ class Gateway(MultiService):
         gc.enable()
         parts.watching.start()
         self._health.phase = "serving"
-        self.log.info("sip2xmpp {version} is serving", version=__version__)
-        # what is ready answers: the reactor has to turn for that
+        # what is ready answers, and can be told to stop: the reactor has to turn for both
         reactor.callWhenRunning(self._ready)
 
     def _inherited(self) -> tuple[list[socket | None], socket | None]:
@@ -268,6 +267,7 @@ class Gateway(MultiService):
         parts = self._parts
         if parts is None:
             return
+        self.log.info("sip2xmpp {version} is serving", version=__version__)
         self._supervisor.ready(self._status())
         if self._supervisor.watchdog:
             self._watchdog = Watchdog(

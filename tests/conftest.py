@@ -1,6 +1,7 @@
 """What every test may ask for, and what is shown of the peers when one fails."""
 
 import random
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ from tests.peers.process import Peer
 
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")  # a loaded machine is no fault of the code
+
+# Whoever runs the tests in the background has Ctrl-C ignored, and what is started here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 START = 1_800_000_000.0
 """The virtual clock starts at a plausible Unix time, because that is what ``clock.seconds()`` means here."""

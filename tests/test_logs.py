@@ -173,3 +173,4 @@ def test_a_log_is_begun_anew_where_that_is_possible_and_is_rotated_by_nobody_els
     log.reopen()
     told.info("third")
     assert (tmp_path / "older.log").read_text().endswith("events.gate: third\n")
+    log.stream.close()

@@ -209,9 +209,17 @@ def test_components_that_ejabberd_mixes_are_told_apart(tmp_path: Path, global_ro
     with server, SmallComponent(tmp_path / "component", server, *domains) as component:
         component.wait_for("link_up", 2)
         with RawClient(f"{JULIET}/balcony", "pw", server.c2s) as juliet:
-            for _ in range(10):
+
+            def is_told() -> bool:
+                """Asks each, because each link notices what comes to it that is of the other."""
                 for domain in domains:
                     assert juliet.iq("get", f"<query xmlns='{INFO}'/>", domain).get("type") == "result"
+                return len(component.logged("set global_routes to false")) == 2
+
+            if global_routes:
+                eventually(is_told, "both links say that they are mixed")
+            else:
+                assert not any(is_told() for _ in range(10))
         assert len(component.logged("set global_routes to false")) == (2 if global_routes else 0)
 
 
