@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.peers.ports import LOOPBACK, free_port
 from tests.peers.process import Peer
+from tests.peers.waiting import eventually
 
 _SERVER = """\
 server:
@@ -73,6 +74,16 @@ class Nsd(Peer):
     def is_up(self) -> bool:
         # answers, and with every zone: not REFUSED and not SERVFAIL
         return all(self._rcode(name) == 0 for name in self.zones)
+
+    def kill(self) -> None:
+        super().kill()
+        # the processes that answer die a moment after the one that started them
+        eventually(self._is_free, "nobody holds the port any more")
+
+    def _is_free(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(self.address)
+        return True
 
     def logs(self) -> list[Path]:
         return [self.output, self.directory / "nsd.log"]

@@ -512,7 +512,11 @@ def test_a_list_of_a_thousand_is_checked_at_once() -> None:
         f"<entry uri='sip:{n}@example.org'><display-name>{n}</display-name></entry>" for n in range(1_000)
     )
     octets = lists(f"<list name='all'>{inside}</list>")
-    check(octets, "resource-lists")
-    began = time.process_time()
-    check(octets, "resource-lists")
-    assert time.process_time() - began < 0.2
+
+    def seconds() -> float:
+        began = time.process_time()
+        check(octets, "resource-lists")
+        return time.process_time() - began
+
+    # the best of some, because now and then the garbage of other tests is collected meanwhile
+    assert min(seconds() for _ in range(5)) < 0.2
